@@ -1,0 +1,241 @@
+"""Files that survive: a file is replaced whole or not at all, and a line is appended whole.
+
+A write goes to a new file in the same folder, is forced to the disk, and takes the old one's place
+by a rename, which the disk is then told to remember too.  Whatever interrupts it (a full disk,
+Ctrl-C, a power cut) leaves either the old content or the new.
+"""
+
+import os
+import stat
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.base.errors import FileFormatError
+from chainrule.base.tensor_header import (
+    DTYPES,
+    LENGTH_BYTES,
+    check_name,
+    parse_header,
+    parse_header_length,
+)
+
+Pathlike: TypeAlias = str | os.PathLike[str]
+
+
+def write_durably(path: Pathlike, content: bytes) -> None:
+    """Replace the file at `path` by `content`, whole or not at all.
+
+    An existing file keeps its permissions, a new one gets what the umask leaves. A symbolic link
+    stays, and the file it points to is replaced.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must exist.
+    content
+        The new content.
+
+    Raises
+    ------
+    OSError
+        As the system says. The old file is then untouched and nothing is left beside it.
+    """
+    target = os.path.realpath(path)
+    folder = os.path.dirname(target)
+    temporary = os.path.join(folder, f".chainrule-{os.urandom(8).hex()}.tmp")
+    try:
+        # os.open, because tempfile's 0600 would make a shared file private.
+        descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o666)
+        try:
+            with suppress(FileNotFoundError):
+                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+            _write_all(descriptor, content)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.replace(temporary, target)
+    except BaseException as error:  # Ctrl-C too must not leave the temporary file
+        with suppress(OSError):
+            os.unlink(temporary)
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = os.fspath(path), None  # the name the caller knows
+        raise
+    _remember_folder(folder)
+
+
+def append_line(path: Pathlike, line: str) -> None:
+    r"""Append one line to a text file: after any interruption it is there whole or not at all.
+
+    What a crash left after the last newline is no line, and is cut away first. One process writes.
+
+    Parameters
+    ----------
+    path
+        The file, made if it is absent; its folder must exist.
+    line
+        The text without its newline.
+
+    Raises
+    ------
+    ValueError
+        If the text contains a newline.
+    OSError
+        As the system says. The file is then as it was before.
+    """
+    if "\n" in line or "\r" in line:
+        raise ValueError(f"One line was expected, but the text holds a line break: {line!r:.80}")
+    is_new = not os.path.exists(path)
+    with open(path, "a+b", buffering=0) as file:
+        end = _end_of_last_line(file.fileno())
+        file.truncate(end)
+        try:
+            _write_all(file.fileno(), f"{line}\n".encode())
+            os.fsync(file.fileno())
+        except BaseException:
+            file.truncate(end)
+            raise
+    if is_new:
+        _remember_folder(os.path.dirname(os.path.realpath(path)))
+
+
+def read_lines(path: Pathlike) -> list[str]:
+    """Return the whole lines of a file written by `append_line`, without their newlines.
+
+    What a crash left after the last newline is no line.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is not UTF-8 text.
+    OSError
+        As the system says.
+    """
+    try:
+        text = Path(path).read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise FileFormatError(
+            f"{os.fspath(path)} is not UTF-8 text: byte {error.start} cannot be decoded"
+        ) from None
+    return text.split("\n")[:-1]
+
+
+def write_tensors(
+    path: Pathlike, tensors: Mapping[str, NDArray[Any]], metadata: Mapping[str, str] | None = None
+) -> None:
+    """Write named arrays as a safetensors file, durably.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must exist.
+    tensors
+        Arrays of any layout by name. Their dtypes are those of the format that NumPy has.
+    metadata
+        Text by name, kept in the header.
+
+    Raises
+    ------
+    FileFormatError
+        If a name or a dtype is one that `read_tensors` would refuse.
+    OSError
+        As the system says.
+    """
+    from safetensors.numpy import save
+
+    shown = os.fspath(path)
+    known = {dtype.newbyteorder("="): name for name, dtype in DTYPES.items()}
+    for name, array in tensors.items():
+        check_name(name, shown)
+        if array.dtype.newbyteorder("=") not in known:
+            raise FileFormatError(
+                f'{shown}: safetensors cannot hold "{name}" of dtype {array.dtype}',
+                advice=f"It holds {', '.join(known[dtype] for dtype in known)}",
+            )
+    # safetensors writes an array's memory as it lies, so transposed views must be laid out first.
+    laid_out = {
+        name: np.array(array, dtype=array.dtype.newbyteorder("<"), order="C", copy=None)
+        for name, array in tensors.items()
+    }
+    write_durably(path, save(laid_out, dict(metadata) if metadata else None))
+
+
+def read_tensors(path: Pathlike) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
+    """Read a safetensors file; check all that its header says before memory is taken.
+
+    Parameters
+    ----------
+    path
+        The file.
+
+    Returns
+    -------
+    tensors : dict of str to array
+        In the order of the header. Each array is its own, writable, in native byte order.
+    metadata : dict of str to str
+        The header's ``__metadata__``.
+
+    Raises
+    ------
+    FileFormatError
+        If the file is truncated, malformed, or says anything a writer of good will would not.
+    OSError
+        As the system says.
+    """
+    shown = os.fspath(path)
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        header_length = parse_header_length(file.read(LENGTH_BYTES), size, shown)
+        header = parse_header(file.read(header_length), size - LENGTH_BYTES - header_length, shown)
+        tensors: dict[str, NDArray[Any]] = {}
+        for name, entry in header.tensors.items():
+            array = np.empty(entry.shape, DTYPES[entry.dtype])
+            file.seek(LENGTH_BYTES + header_length + entry.begin)
+            raw = array.reshape(-1).view(np.uint8)
+            if file.readinto(raw.data) != raw.size:
+                raise FileFormatError(f'{shown} was cut short while "{name}" was read')
+            if entry.dtype == "BOOL" and (raw > 1).any():
+                raise FileFormatError(
+                    f'{shown} cannot be read as safetensors: "{name}" is BOOL and holds a byte of '
+                    f"{int(raw.max())}, where only 0 and 1 are truth values"
+                )
+            tensors[name] = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return tensors, header.metadata
+
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone translates newlines unless told not to
+
+
+def _write_all(descriptor: int, content: bytes) -> None:
+    remaining = memoryview(content)
+    while remaining:  # one call writes at most 2 GiB, and less onto a disk that is nearly full
+        remaining = remaining[os.write(descriptor, remaining) :]
+
+
+def _end_of_last_line(descriptor: int) -> int:
+    """Return the position after the last newline of an open file, 0 if there is none."""
+    chunk = 4096
+    end = os.fstat(descriptor).st_size
+    while end > 0:
+        start = max(0, end - chunk)
+        os.lseek(descriptor, start, os.SEEK_SET)
+        newline = os.read(descriptor, end - start).rfind(b"\n")
+        if newline >= 0:
+            return start + newline + 1
+        end = start
+    return 0
+
+
+def _remember_folder(folder: str) -> None:
+    """Force a folder's entries to the disk: a rename that is not remembered may be lost."""
+    if os.name == "nt":  # Windows cannot open a folder, and journals renames itself
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
