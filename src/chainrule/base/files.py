@@ -45,27 +45,27 @@ def write_durably(path: Pathlike, content: bytes) -> None:
     OSError
         As the system says. The old file is then untouched and nothing is left beside it.
     """
-    target = os.path.realpath(path)
-    folder = os.path.dirname(target)
-    temporary = os.path.join(folder, f".chainrule-{os.urandom(8).hex()}.tmp")
+    target = Path(path).resolve()
+    temporary = target.with_name(f".chainrule-{os.urandom(8).hex()}.tmp")
     try:
         # os.open, because tempfile's 0600 would make a shared file private.
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o666)
         try:
             with suppress(FileNotFoundError):
-                os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
             _write_all(descriptor, content)
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        os.replace(temporary, target)
+        temporary.replace(target)
     except BaseException as error:  # Ctrl-C too must not leave the temporary file
         with suppress(OSError):
-            os.unlink(temporary)
+            temporary.unlink()
         if isinstance(error, OSError):
-            error.filename, error.filename2 = os.fspath(path), None  # the name the caller knows
+            error.filename = os.fspath(path)  # the name the caller knows
+            del error.filename2
         raise
-    _remember_folder(folder)
+    _remember_folder(target.parent)
 
 
 def append_line(path: Pathlike, line: str) -> None:
@@ -89,8 +89,9 @@ def append_line(path: Pathlike, line: str) -> None:
     """
     if "\n" in line or "\r" in line:
         raise ValueError(f"One line was expected, but the text holds a line break: {line!r:.80}")
-    is_new = not os.path.exists(path)
-    with open(path, "a+b", buffering=0) as file:
+    target = Path(path).resolve()
+    is_new = not target.exists()
+    with target.open("a+b", buffering=0) as file:
         end = _end_of_last_line(file.fileno())
         file.truncate(end)
         try:
@@ -100,7 +101,7 @@ def append_line(path: Pathlike, line: str) -> None:
             file.truncate(end)
             raise
     if is_new:
-        _remember_folder(os.path.dirname(os.path.realpath(path)))
+        _remember_folder(target.parent)
 
 
 def read_lines(path: Pathlike) -> list[str]:
@@ -187,7 +188,7 @@ def read_tensors(path: Pathlike) -> tuple[dict[str, NDArray[Any]], dict[str, str
         As the system says.
     """
     shown = os.fspath(path)
-    with open(path, "rb") as file:
+    with Path(path).open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         header_length = parse_header_length(file.read(LENGTH_BYTES), size, shown)
         header = parse_header(file.read(header_length), size - LENGTH_BYTES - header_length, shown)
@@ -230,7 +231,7 @@ def _end_of_last_line(descriptor: int) -> int:
     return 0
 
 
-def _remember_folder(folder: str) -> None:
+def _remember_folder(folder: Path) -> None:
     """Force a folder's entries to the disk: a rename that is not remembered may be lost."""
     if os.name == "nt":  # Windows cannot open a folder, and journals renames itself
         return

@@ -6,8 +6,8 @@ The format is 8 bytes of length (little endian), a JSON header, and the arrays' 
      "0.weight": {"dtype": "F32", "shape": [30, 784], "data_offsets": [0, 94080]}, ...}
 
 The reference reader accepts a key twice, white space before the brace, names such as
-``../../.bashrc``, shapes such as (0, 2**60) and any number of keys.  A file that came from somewhere
-else may hold all of these, so the header is read here, where each of them is one clear error.
+``../../.bashrc``, shapes such as (0, 2**60) and any number of keys.  A file that came from
+somewhere else may hold all of these, so the header is read here, where each is one clear error.
 """
 
 import json
@@ -125,11 +125,11 @@ def parse_header(raw: bytes, data_bytes: int, path: str) -> TensorHeader:
 
 def check_name(name: str, path: str) -> None:
     """Raise FileFormatError for a tensor's name that could leave a folder or garble a terminal."""
-    parts = name.replace("\\", "/").split("/")
-    is_absolute = parts[0] == "" or parts[0].endswith(":")
     if (
-        is_absolute
-        or ".." in parts
+        name.startswith(("/", "\\"))
+        or name[1:2] == ":"  # C: and what follows is a place on Windows
+        or ".." in name.replace("\\", "/").split("/")
+        or not name
         or not name.isprintable()
         or name != name.strip()
         or len(name) > NAME_LENGTH_AT_MOST
