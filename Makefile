@@ -41,7 +41,7 @@ check: $(VENV)/.dev  ## format, lint, types, imports, and what documents and fil
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --quiet tests/laws tests/docs/test_reference.py tests/docs/test_files.py
 
 .PHONY: format

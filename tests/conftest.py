@@ -51,6 +51,7 @@ def golden(request):
     update = request.config.getoption("--update-golden")
 
     def compare(name, text):
+        __tracebackhide__ = True
         check_golden(GOLDEN / f"{name}.txt", text, update=update)
 
     return compare

@@ -5,6 +5,7 @@ import importlib
 import importlib.util
 import inspect
 import re
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 
@@ -39,10 +40,11 @@ def public_members(name, thing):
     yield name, thing
     if not inspect.isclass(thing):
         return
+    described = (property, cached_property)
     for member, value in vars(thing).items():
         value = inspect.unwrap(getattr(value, "__func__", value))
         if not member.startswith("_") and (
-            inspect.isfunction(value) or isinstance(value, property)
+            inspect.isfunction(value) or isinstance(value, described)
         ):
             yield f"{name}.{member}", getattr(thing, member)
 
@@ -133,7 +135,7 @@ def test_options_are_described():
             silent.append(name)
         if command.default_command is None:
             continue
-        for argument in command.assemble_argument_collection():
+        for argument in command.assemble_argument_collection(parse_docstring=True):
             if argument.show and not argument.parameter.help:
                 silent.append(f"{name} {argument.name}")
     assert not silent, f"no help for: {', '.join(silent)}"

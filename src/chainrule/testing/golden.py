@@ -41,6 +41,7 @@ def check_golden(path: Path, text: str, update: bool = False) -> None:
     If the new text is right, write it with --update-golden and read the diff first.
     >>> folder.cleanup()
     """
+    __tracebackhide__ = True  # pytest shows the test that compares
     if update:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
