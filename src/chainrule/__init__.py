@@ -1,0 +1,1 @@
+"""chainrule: backpropagation that trains at machine speed and explains every number."""
