@@ -1,0 +1,185 @@
+"""Nodes and graphs: plain, immutable data that can be compared, hashed and printed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TypeAlias
+
+from chainrule.base.errors import NameNotFoundError
+from chainrule.graph.types import DType, Shape, TensorType
+
+
+def _same(a: AttributeValue, b: AttributeValue) -> bool:
+    """Equality of attributes: 1, 1.0 and True differ, and NaN is itself."""
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(map(_same, a, b))
+    if isinstance(a, float) and isinstance(b, float):
+        return repr(a) == repr(b)
+    mixed = any(isinstance(a, kind) is not isinstance(b, kind) for kind in (bool, float))
+    return not mixed and a == b
+
+
+class Attributes(Mapping[str, "AttributeValue"]):
+    """An immutable, hashable mapping: what an op is told besides its inputs."""
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Mapping[str, AttributeValue] | None = None) -> None:
+        self._items = dict(sorted((items or {}).items()))
+
+    def __getitem__(self, key: str) -> AttributeValue:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._items.items()))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Attributes) or self._items.keys() != other._items.keys():
+            return False
+        return all(_same(value, other[key]) for key, value in self._items.items())
+
+    def __repr__(self) -> str:
+        return f"Attributes({self._items!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The user's line that a node came from."""
+
+    file: str
+    line: int
+
+    def __str__(self) -> str:
+        return f"line {self.line} of {self.file}"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One value of a graph: an op applied to earlier values.
+
+    Parameters
+    ----------
+    op : str
+        Name of the op in the op table; ``"input"`` for an input of the graph.
+    inputs : tuple of int
+        Positions of the operands in the graph's nodes, all smaller than this node's own.
+    shape, dtype
+        The type of the value.
+    attributes : Attributes
+        What the op is told besides its inputs: axes, a slope, a nested graph.
+    name : str, optional
+        Canonical name: a module path such as ``0.out``. A node without one prints as ``%7``.
+    scope : str
+        Path of the module during whose call the node was made.
+    source : Source, optional
+        The user's line. It stands outside equality and hash: the same network written on
+        another line is the same network.
+    """
+
+    op: str
+    inputs: tuple[int, ...]
+    shape: Shape
+    dtype: DType
+    attributes: Attributes = field(default_factory=Attributes)
+    name: str | None = None
+    scope: str = ""
+    source: Source | None = field(default=None, compare=False)
+
+    @property
+    def type(self) -> TensorType:
+        """Shape and dtype together."""
+        return TensorType(self.shape, self.dtype)
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One result of a graph: a label and the position of the node that holds it."""
+
+    label: str
+    node: int
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A pure function as data: nodes in an order in which they can be computed.
+
+    Parameters
+    ----------
+    name : str
+        What the graph computes, such as ``loss``.
+    nodes : tuple of Node
+        Inputs first, in the order of the arguments; then every node after its operands.
+    outputs : tuple of Output
+        The results, in order, with distinct labels.
+    aliases : tuple of (str, str)
+        Other names for named nodes: ``("W1", "0.weight")``.
+    """
+
+    name: str
+    nodes: tuple[Node, ...]
+    outputs: tuple[Output, ...]
+    aliases: tuple[tuple[str, str], ...] = ()
+
+    @cached_property
+    def inputs(self) -> tuple[int, ...]:
+        """Positions of the inputs: the leading nodes whose op is ``input``."""
+        return tuple(i for i, node in enumerate(self.nodes) if node.op == "input")
+
+    @cached_property
+    def positions(self) -> Mapping[str, int]:
+        """Canonical names and aliases to positions."""
+        named = {node.name: i for i, node in enumerate(self.nodes) if node.name is not None}
+        aliased = {alias: named[name] for alias, name in self.aliases if name in named}
+        return {**aliased, **named}
+
+    @cached_property
+    def labels(self) -> Mapping[str, int]:
+        """Output labels to positions."""
+        return {output.label: output.node for output in self.outputs}
+
+    @property
+    def input_names(self) -> tuple[str, ...]:
+        """Names of the inputs, in the order of the arguments."""
+        return tuple(self.name_of(position) for position in self.inputs)
+
+    def name_of(self, position: int) -> str:
+        """Name a node as the printer does: its canonical name, or ``%`` and its position."""
+        return self.nodes[position].name or f"%{position}"
+
+    def find(self, name: str) -> int:
+        """Find a node by canonical name, alias, output label or ``%position``.
+
+        Raises
+        ------
+        NameNotFoundError
+            If there is none; the message suggests the nearest name.
+        """
+        if name in self.positions:
+            return self.positions[name]
+        if name in self.labels:
+            return self.labels[name]
+        if name.startswith("%") and name[1:].isdecimal() and int(name[1:]) < len(self.nodes):
+            return int(name[1:])
+        known = [*self.positions, *self.labels]
+        raise NameNotFoundError.among("value", name, known, where=f"graph {self.name}")
+
+    def __getitem__(self, name: str) -> Node:
+        return self.nodes[self.find(name)]
+
+    def __str__(self) -> str:
+        from chainrule.graph.printer import format_graph
+
+        return format_graph(self)
+
+
+AttributeValue: TypeAlias = (
+    int | float | bool | str | DType | Graph | tuple["AttributeValue", ...] | None
+)

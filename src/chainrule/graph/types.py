@@ -1,0 +1,141 @@
+"""What a value is: its element type, its axes, one of them the named batch axis."""
+
+from __future__ import annotations
+
+import enum
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from chainrule.base.errors import DTypeError, ParseError
+
+
+class DType(enum.Enum):
+    """Element type of a value. The member's value is how it is printed: ``f32[10,784]``."""
+
+    F32 = "f32"
+    F64 = "f64"
+    I32 = "i32"
+    I64 = "i64"
+    U32 = "u32"
+    BOOL = "bool"
+
+    @property
+    def numpy(self) -> np.dtype[np.generic]:
+        """The NumPy dtype with the same bits."""
+        return _TO_NUMPY[self]
+
+    @property
+    def is_float(self) -> bool:
+        """Whether values of this type have derivatives."""
+        return self in (DType.F32, DType.F64)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether values of this type can index an axis."""
+        return self in (DType.I32, DType.I64, DType.U32)
+
+    @classmethod
+    def of(cls, dtype: object) -> DType:
+        """Read a dtype from a DType, its printed name, or anything ``np.dtype`` accepts.
+
+        Raises
+        ------
+        DTypeError
+            If no supported dtype has these bits.
+        """
+        if isinstance(dtype, cls):
+            return dtype
+        if isinstance(dtype, str) and dtype in cls._value2member_map_:
+            return cls(dtype)
+        try:
+            return _FROM_NUMPY[np.dtype(dtype)]  # type: ignore[call-overload]
+        except (TypeError, KeyError):
+            known = ", ".join(f"{member.numpy}" for member in cls)
+            raise DTypeError(
+                f"expected one of the dtypes {known}; got {dtype!r}",
+                advice="convert the array first, for example with x.astype('float32')",
+            ) from None
+
+
+_TO_NUMPY: dict[DType, np.dtype[np.generic]] = {
+    DType.F32: np.dtype(np.float32),
+    DType.F64: np.dtype(np.float64),
+    DType.I32: np.dtype(np.int32),
+    DType.I64: np.dtype(np.int64),
+    DType.U32: np.dtype(np.uint32),
+    DType.BOOL: np.dtype(np.bool_),
+}
+_FROM_NUMPY = {numpy_dtype: member for member, numpy_dtype in _TO_NUMPY.items()}
+
+
+class Axis(int):
+    """The size of a named axis, such as the batch axis ``B=10``.
+
+    It is an ``int``, so shape arithmetic needs no cases; arithmetic drops the name, as it
+    should: half a batch, or a batch flattened into its features, is no longer the batch.
+    """
+
+    name: str
+
+    def __new__(cls, name: str, size: int) -> Axis:
+        axis = super().__new__(cls, size)
+        axis.name = name
+        return axis
+
+    def __getnewargs__(self) -> tuple[str, int]:  # type: ignore[override]
+        return self.name, int(self)
+
+    def __repr__(self) -> str:
+        return f"{self.name}={int(self)}"
+
+    __str__ = __repr__
+
+
+Shape = tuple[int, ...]
+
+
+def format_shape(shape: Shape) -> str:
+    """Print a shape as in ``[B=10,784]``."""
+    return f"[{','.join(map(str, shape))}]"
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Shape and dtype of a value, printed as ``f32[B=10,784]``."""
+
+    shape: Shape
+    dtype: DType
+
+    def __str__(self) -> str:
+        return f"{self.dtype.value}{format_shape(self.shape)}"
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        product = 1
+        for dimension in self.shape:
+            product *= dimension
+        return product
+
+    @classmethod
+    def parse(cls, text: str) -> TensorType:
+        """Read a type as `__str__` prints it.
+
+        Raises
+        ------
+        ParseError
+            If `text` is not of the form ``dtype[dimensions]``.
+        """
+        match = _TYPE.fullmatch(text)
+        if match is None or match["dtype"] not in DType._value2member_map_:
+            raise ParseError(f"expected a type such as f32[B=10,784]; got {text!r}")
+        dimensions: list[int] = []
+        for dimension in filter(None, match["shape"].split(",")):
+            name, equals, size = dimension.rpartition("=")
+            dimensions.append(Axis(name, int(size)) if equals else int(size))
+        return cls(tuple(dimensions), DType(match["dtype"]))
+
+
+_TYPE = re.compile(r"(?P<dtype>[a-z]+\d*)\[(?P<shape>((\w+=)?\d+(,(\w+=)?\d+)*)?)\]")
