@@ -1,0 +1,177 @@
+"""Composites: a graph of smaller ops that is printed, differentiated and explained as one node.
+
+A backend may have a kernel for a composite, and otherwise runs its body.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import ClassVar
+
+from chainrule.base.errors import GraphError
+from chainrule.graph import Attributes, AttributeValue, Graph, TensorType
+from chainrule.ops.builder import Builder, Value
+from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal
+from chainrule.ops.samples import BadSample, Sample
+from chainrule.ops.table import OPS, Call, Declaration, Op, Operands, bind
+
+Body = Callable[..., Value]
+Pullback = Callable[..., "Sequence[Value | None]"]
+
+
+@dataclass(frozen=True, eq=False)
+class Composite(Declaration):
+    """The declaration of a composite; `composite` makes it."""
+
+    name: str
+    arity: int | None
+    body: Body
+    pullback: Pullback | None
+    formula: str
+    samples: Sequence[Sample]
+    bad_samples: Sequence[BadSample]
+    source: str
+
+    def bind(self, attributes: Mapping[str, AttributeValue]) -> CompositeOp:
+        return CompositeOp(self, Attributes(attributes))
+
+
+@dataclass(frozen=True)
+class CompositeOp(Op):
+    """A composite with its attributes bound."""
+
+    declaration: Composite
+    attributes: Attributes
+
+    arity: ClassVar[int | None] = None
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.declaration.name
+
+    @property
+    def has_pullback(self) -> bool:
+        """Whether a pullback was chosen by hand; otherwise the body is differentiated."""
+        return self.declaration.pullback is not None
+
+    def body(self, operands: Operands) -> Graph:
+        """The body for operands of these types, with one output, ``y``."""
+        return _body(self, operands)
+
+    def infer(self, operands: Operands) -> TensorType:
+        body = self.body(operands)
+        return body.nodes[body.labels["y"]].type
+
+    def pullback(self, b: Builder, call: Call, d_y: Value) -> Sequence[Value | None]:
+        if self.declaration.pullback is None:
+            raise GraphError(f"{self.name} has no pullback of its own: differentiate its body")
+        return self.declaration.pullback(b, call, d_y, **self.attributes)
+
+    def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
+        body = self.body(operands)
+        return unfold(body, body.labels["y"], index)
+
+    def formula(self) -> str:
+        return self.declaration.formula
+
+
+# Types hash by size alone, so the batch axis's name is part of the key as text.
+@lru_cache(maxsize=1024)
+def _cached_body(op: CompositeOp, operands: Operands, printed: str) -> Graph:
+    b = Builder()
+    inputs = [b.input(operand, f"x{i}") for i, operand in enumerate(operands)]
+    try:
+        y = op.declaration.body(b, *inputs, **op.attributes)
+    except TypeError as error:
+        raise GraphError(f"{op.name} does not take these attributes: {error}") from None
+    return b.build(op.name, {"y": y})
+
+
+def _body(op: CompositeOp, operands: Operands) -> Graph:
+    return _cached_body(op, operands, " ".join(map(str, operands)))
+
+
+def unfold(body: Graph, position: int, index: tuple[int, ...]) -> Expression:
+    """One element of a body's value as arithmetic on elements of the body's inputs."""
+    return _Unfolding(body).element(position, index)
+
+
+class _Unfolding:
+    """Terms of a body's value, in elements of the body's inputs: each element is visited once."""
+
+    def __init__(self, body: Graph) -> None:
+        self.body = body
+        self.known: dict[tuple[int, tuple[int, ...]], Expression] = {}
+
+    def element(self, position: int, index: tuple[int, ...]) -> Expression:
+        key = (position, index)
+        if key not in self.known:
+            self.known[key] = self._unfold(position, index)
+        return self.known[key]
+
+    def _unfold(self, position: int, index: tuple[int, ...]) -> Expression:
+        node = self.body.nodes[position]
+        if node.op == "input":
+            return Element(position, index)
+        operands = tuple(self.body.nodes[i].type for i in node.inputs)
+        terms = bind(node.op, node.attributes).terms(operands, index)
+        return self._replace(terms, node.inputs, {})
+
+    def _replace(
+        self, term: Expression, inputs: tuple[int, ...], memo: dict[int, Expression]
+    ) -> Expression:
+        if id(term) in memo:
+            return memo[id(term)]
+        replaced: Expression
+        match term:
+            case Element(operand, index):
+                replaced = self.element(inputs[operand], index)
+            case Apply(op, arguments, dtype):
+                parts = tuple(self._replace(part, inputs, memo) for part in arguments)
+                replaced = Apply(op, parts, dtype)
+            case Fold(op, items, order):
+                # Lazy items are made anew at each look, so their ids cannot be remembered.
+                parts = tuple(self._replace(item, inputs, {}) for item in items)
+                replaced = Fold(op, parts, order)
+            case Literal():
+                replaced = term
+            case _:
+                raise GraphError(f"{type(term).__name__} has no place in an op's terms")
+        memo[id(term)] = replaced
+        return replaced
+
+
+def composite(
+    name: str,
+    *,
+    arity: int | None,
+    body: Body,
+    formula: str,
+    samples: Sequence[Sample],
+    bad_samples: Sequence[BadSample] = (),
+    pullback: Pullback | None = None,
+    source: str = "",
+) -> Composite:
+    """Declare a composite: the one place where it is written.
+
+    Parameters
+    ----------
+    name : str
+    arity : int or None
+        Number of operands; None for any.
+    body : callable
+        ``(b, *operands, **attributes)`` to the result, built with the builder `b`.
+    formula : str
+    samples, bad_samples
+        As for any op.
+    pullback : callable, optional
+        ``(b, call, d_y, **attributes)`` to the operands' cotangents, chosen by hand where it
+        keeps digits or saves work; tests hold it equal to the body's.
+    source : str
+        Paper and equation.
+    """
+    declaration = Composite(name, arity, body, pullback, formula, samples, bad_samples, source)
+    OPS.register(name, declaration)
+    return declaration

@@ -1,0 +1,219 @@
+"""The vocabulary: the primitive elementwise ops, each with its own partials.
+
+Every other elementwise formula is written in these words, so second derivatives need no rule
+of their own. A backend has one kernel for each.
+"""
+
+from __future__ import annotations
+
+import math
+
+from chainrule.graph import DType
+from chainrule.ops.elementwise import (
+    ZERO,
+    Indicator,
+    Interval,
+    Kink,
+    primitive,
+)
+
+INFINITY = math.inf
+_PAIRS = ((1.5, -2.25), (-0.75, 0.5), (3.0, 4.0), (-1e-3, -8.0), (0.25, 100.0))
+_REALS = (-3.5, -1.0, -0.25, 1e-3, 0.5, 2.0)
+_POSITIVE = (1e-3, 0.25, 1.0, 2.5, 40.0)
+_BOOLS = ((0, 0), (0, 1), (1, 0), (1, 1))
+
+ADD = primitive(
+    "add",
+    operands="a b",
+    partials=(lambda s, a, b, y: 1, lambda s, a, b, y: 1),
+    notation="{0} + {1}",
+    precedence=20,
+    accepts="number",
+    samples=_PAIRS,
+)
+SUB = primitive(
+    "sub",
+    operands="a b",
+    partials=(lambda s, a, b, y: 1, lambda s, a, b, y: -1),
+    notation="{0} - {1}",
+    precedence=20,
+    accepts="number",
+    samples=_PAIRS,
+)
+MUL = primitive(
+    "mul",
+    operands="a b",
+    partials=(lambda s, a, b, y: b, lambda s, a, b, y: a),
+    notation="{0}·{1}",
+    precedence=30,
+    accepts="number",
+    samples=_PAIRS,
+)
+DIV = primitive(
+    "div",
+    operands="a b",
+    # -y/b, not -a/b²: b² overflows for |b| > 1e154 while the quotient does not.
+    partials=(lambda s, a, b, y: 1 / b, lambda s, a, b, y: -y / b),
+    notation="{0}/{1}",
+    precedence=30,
+    samples=_PAIRS,
+)
+NEG = primitive(
+    "neg",
+    partials=(lambda s, x, y: -1,),
+    notation="-{0}",
+    precedence=40,
+    accepts="number",
+    samples=_REALS,
+)
+EXP = primitive(
+    "exp",
+    partials=(lambda s, x, y: y,),
+    samples=(-745.0, -30.0, -1.0, 0.0, 0.5, 30.0),
+)
+LOG = primitive(
+    "log",
+    partials=(lambda s, x, y: 1 / x,),
+    domain=Interval(0.0, INFINITY, closed=False),
+    samples=_POSITIVE,
+)
+LOG1P = primitive(
+    "log1p",
+    partials=(lambda s, x, y: 1 / (1 + x),),
+    notation="log(1 + {0})",
+    domain=Interval(-1.0, INFINITY, closed=False),
+    samples=(-0.5, -1e-9, 0.0, 1e-12, 0.5, 30.0),
+)
+SQRT = primitive(
+    "sqrt",
+    partials=(lambda s, x, y: 0.5 / y,),
+    notation="√({0})",
+    domain=Interval(0.0, INFINITY),
+    samples=_POSITIVE,
+)
+ABS = primitive(
+    "abs",
+    partials=(lambda s, x, y: s.sign(x),),
+    notation="|{0}|",
+    accepts="number",
+    kinks=(Kink((0.0,), (0.0,)),),
+    samples=_REALS,
+)
+SIGN = primitive(
+    "sign",
+    partials=(ZERO,),
+    accepts="number",
+    kinks=(Kink((0.0,), (0.0,)),),
+    samples=_REALS,
+)
+# At a tie each operand gets half: max(x, x) = x then has the derivative 1, as it must.
+MAX = primitive(
+    "max",
+    operands="a b",
+    partials=(
+        lambda s, a, b, y: s.select(s.greater(a, b), 1, s.select(s.equal(a, b), 0.5, 0)),
+        lambda s, a, b, y: s.select(s.greater(b, a), 1, s.select(s.equal(a, b), 0.5, 0)),
+    ),
+    accepts="number",
+    kinks=(Kink((1.0, 1.0), (0.5, 0.5)),),
+    samples=_PAIRS,
+)
+MIN = primitive(
+    "min",
+    operands="a b",
+    partials=(
+        lambda s, a, b, y: s.select(s.less(a, b), 1, s.select(s.equal(a, b), 0.5, 0)),
+        lambda s, a, b, y: s.select(s.less(b, a), 1, s.select(s.equal(a, b), 0.5, 0)),
+    ),
+    accepts="number",
+    kinks=(Kink((1.0, 1.0), (0.5, 0.5)),),
+    samples=_PAIRS,
+)
+POWER = primitive(
+    "power",
+    operands="a b",
+    partials=(
+        # b = 0 apart: 0·a⁻¹ would be NaN at a = 0, where a⁰ = 1 is constant.
+        lambda s, a, b, y: s.select(s.equal(b, 0), 0, b * s.power(a, b - 1)),
+        # y = 0 apart: 0·log 0 would be NaN, where the limit is 0.
+        lambda s, a, b, y: s.select(s.equal(y, 0), 0, y * s.log(a)),
+    ),
+    notation="{0}^{1}",
+    precedence=50,
+    domain=Interval(0.0, INFINITY),
+    samples=((0.5, 2.0), (1.5, -1.5), (3.0, 0.5), (0.9, 10.0), (2.0, 3.0)),
+)
+SIN = primitive("sin", partials=(lambda s, x, y: s.cos(x),), samples=_REALS)
+COS = primitive("cos", partials=(lambda s, x, y: -s.sin(x),), samples=_REALS)
+TANH = primitive(
+    "tanh",
+    # (1+y)·(1-y), not 1-y²: keeps digits near |y| = 1.
+    partials=(lambda s, x, y: (1 + y) * (1 - y),),
+    samples=(-20.0, -2.0, -0.5, 1e-9, 0.5, 3.0),
+)
+
+EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL = (
+    primitive(
+        name,
+        operands="a b",
+        partials=(ZERO, ZERO),
+        notation=f"{{0}} {sign} {{1}}",
+        precedence=10,
+        accepts="any" if name in ("equal", "not_equal") else "number",
+        returns=DType.BOOL,
+        samples=((1.0, 2.0), (2.0, 1.0), (3.0, 3.0)),
+    )
+    for name, sign in (
+        ("equal", "="),
+        ("not_equal", "≠"),
+        ("less", "<"),
+        ("less_equal", "≤"),
+        ("greater", ">"),
+        ("greater_equal", "≥"),
+    )
+)
+LOGICAL_AND = primitive(
+    "logical_and",
+    operands="a b",
+    partials=(ZERO, ZERO),
+    notation="{0} ∧ {1}",
+    precedence=5,
+    accepts="bool",
+    samples=_BOOLS,
+)
+LOGICAL_NOT = primitive(
+    "logical_not",
+    partials=(ZERO,),
+    notation="¬({0})",
+    accepts="bool",
+    samples=(0, 1),
+)
+IS_FINITE = primitive(
+    "is_finite",
+    partials=(ZERO,),
+    returns=DType.BOOL,
+    samples=(0.0, -1.5, INFINITY, -INFINITY, math.nan),
+)
+SELECT = primitive(
+    "select",
+    operands="c a b",
+    partials=(
+        ZERO,
+        Indicator(lambda s, c, a, b, y: c),
+        Indicator(lambda s, c, a, b, y: s.logical_not(c)),
+    ),
+    notation="({1} if {0} else {2})",
+    accepts="any",
+    condition=True,
+    samples=((1, 2.0, 3.0), (0, 2.0, 3.0), (1, -1.5, 0.25)),
+)
+SHIFT_RIGHT = primitive(
+    "shift_right",
+    operands="a b",
+    partials=(ZERO, ZERO),
+    notation="{0} >> {1}",
+    precedence=15,
+    accepts="integer",
+    samples=((1, 3), (7, 7), (4_000_000_000, 9)),
+)
