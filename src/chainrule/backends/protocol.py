@@ -1,0 +1,126 @@
+"""What a backend is: it runs a graph once, or compiles a training step and runs it many times."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.graph import Graph
+
+Array = NDArray[Any]
+Rows = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Wiring:
+    """Where a step's inputs come from.
+
+    An input that is named nowhere here is *fed*: its value is given anew for each step (the
+    learning rate, or a batch that no array holds).
+
+    Parameters
+    ----------
+    state : mapping of str to str
+        Input names to the labels of the outputs that are their values in the next step.
+    data : tuple of str
+        Inputs whose values are the step's rows of an array of the same name.
+    rows : str, optional
+        The input that is the rows' numbers themselves, i64[B].
+    finite : tuple of str
+        Labels of outputs that must be finite: a step with another value is not taken.
+    """
+
+    state: Mapping[str, str]
+    data: tuple[str, ...] = ()
+    rows: str | None = None
+    finite: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """What `Session.advance` did.
+
+    Parameters
+    ----------
+    steps : int
+        How many steps were taken; fewer than asked for if the next one was not finite. The
+        state is then that before the bad step.
+    outputs : mapping of str to array
+        For each output that is no state: its value in each step taken, stacked.
+    """
+
+    steps: int
+    outputs: Mapping[str, Array]
+
+
+class Session(ABC):
+    """A training that is under way: its state, and the data it reads."""
+
+    @abstractmethod
+    def advance(self, rows: Rows, feeds: Mapping[str, Array]) -> Advanced:
+        """Take ``len(rows)`` steps.
+
+        Parameters
+        ----------
+        rows : int64 array of shape (steps, B)
+            The rows of the data that each step reads.
+        feeds : mapping of str to array
+            The fed inputs, with a leading axis of steps.
+        """
+
+    @abstractmethod
+    def record(
+        self, rows: Rows, feeds: Mapping[str, Array], names: Sequence[str] | None = None
+    ) -> Mapping[str, Array]:
+        """Values of one step from the present state, which stays as it is.
+
+        Parameters
+        ----------
+        rows : int64 array of shape (B,)
+        feeds : mapping of str to array
+            The fed inputs of this step, without a leading axis.
+        names : sequence of str, optional
+            Nodes of the step's graph, by name, alias or ``%position``; all of them by default.
+
+        Returns
+        -------
+        mapping of str to array
+            With the bits that `advance` computes.
+        """
+
+    @abstractmethod
+    def state(self) -> dict[str, Array]:
+        """The state, by input name; later steps do not change these arrays."""
+
+
+class Program(ABC):
+    """A compiled step."""
+
+    @abstractmethod
+    def open(self, state: Mapping[str, Array], data: Mapping[str, Array]) -> Session:
+        """Start from `state`, reading rows of `data`."""
+
+
+class Backend(ABC):
+    """Runs graphs."""
+
+    name: str
+
+    @abstractmethod
+    def run(self, graph: Graph, inputs: Sequence[Array]) -> list[Array]:
+        """Compute the outputs of `graph`.
+
+        Raises
+        ------
+        MissingKernelError
+            If an op of the graph has no kernel here.
+        """
+
+    @abstractmethod
+    def compile(self, step: Graph, wiring: Wiring) -> Program:
+        """Prepare a step for being run many times."""
