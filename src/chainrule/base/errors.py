@@ -10,7 +10,7 @@ A class also inherits the built-in exception that a Python programmer would catc
 a `ValueError`, an unknown name a `KeyError`.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 _NAMES_LISTED_AT_MOST = 20
@@ -79,7 +79,7 @@ class NameNotFoundError(ChainruleError, KeyError):
         No optimizer is named "adm". Did you mean "adam"? There are: sgd, adam.
         """
         known = list(candidates)
-        advice = f"There are: {_listed(known)}." if known else "There are none yet."
+        advice = f"There are: {listed(known)}." if known else "There are none yet."
         suggestion = did_you_mean(name, known)
         if suggestion is not None:
             advice = f"{suggestion} {advice}"
@@ -180,11 +180,18 @@ def did_you_mean(name: object, candidates: Iterable[str]) -> str | None:
     return None if found is None else f'Did you mean "{found}"?'
 
 
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?", "!")) else f"{text}."
+def listed(names: Sequence[str]) -> str:
+    """Return the names for a message, separated by commas; only the first 20 of many.
 
-
-def _listed(names: list[str]) -> str:
+    Examples
+    --------
+    >>> listed(["sgd", "adam"])
+    'sgd, adam'
+    """
     shown = ", ".join(names[:_NAMES_LISTED_AT_MOST])
     left_out = len(names) - _NAMES_LISTED_AT_MOST
     return f"{shown} and {left_out} more" if left_out > 0 else shown
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith((".", "?", "!")) else f"{text}."

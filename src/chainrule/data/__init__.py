@@ -19,3 +19,6 @@ from chainrule.data.dataset import Dataset as Dataset
 from chainrule.data.encoding import TableEncoding as TableEncoding
 from chainrule.data.finite import validate_finite as validate_finite
 from chainrule.data.idx import read_idx as read_idx
+from chainrule.data.tables import read_encoded as read_encoded
+from chainrule.data.tables import read_features as read_features
+from chainrule.data.tables import read_table as read_table
