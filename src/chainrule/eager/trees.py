@@ -1,0 +1,79 @@
+"""Nested arguments: the arrays in tuples, lists, dicts and modules, each with its path."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+
+from chainrule.eager.tensor import Tensor
+
+
+@runtime_checkable
+class ParameterHolder(Protocol):
+    """Something with parameters, such as a module."""
+
+    def trainable_parameters(self) -> dict[str, Tensor]:
+        """The parameters that gradients are taken of, by path."""
+        ...
+
+
+def is_array(leaf: object) -> bool:
+    """Whether `leaf` is a Tensor or an array."""
+    return isinstance(leaf, Tensor | np.ndarray)
+
+
+def is_number(leaf: object) -> bool:
+    """Whether `leaf` is a plain number."""
+    return isinstance(leaf, int | float | np.number) and not isinstance(leaf, bool)
+
+
+def leaves(tree: Any, name: str = "", *, open_modules: bool) -> Iterator[tuple[str, Any]]:
+    """Every leaf of `tree` with its path, such as ``params.0.bias``.
+
+    Parameters
+    ----------
+    tree : nested tuples, lists, dicts, modules
+    name : str
+        The path of `tree` itself.
+    open_modules : bool
+        A module stands for its trainable parameters, under their own paths; otherwise it is
+        no tree and has no leaves.
+    """
+    if isinstance(tree, ParameterHolder):
+        if open_modules:
+            yield from tree.trainable_parameters().items()
+    elif isinstance(tree, dict | tuple | list):
+        branches = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, branch in branches:
+            path = f"{name}.{key}" if name else str(key)
+            yield from leaves(branch, path, open_modules=open_modules)
+    else:
+        yield name, tree
+
+
+def rebuild(tree: Any, replacements: Iterator[Any], *, open_modules: bool) -> Any:
+    """Put `replacements` in the place of the leaves, in order; an opened module becomes a dict."""
+    if isinstance(tree, ParameterHolder):
+        if not open_modules:
+            return tree
+        return {path: next(replacements) for path in tree.trainable_parameters()}
+    if isinstance(tree, dict):
+        return {
+            key: rebuild(branch, replacements, open_modules=open_modules)
+            for key, branch in tree.items()
+        }
+    if isinstance(tree, tuple | list):
+        branches = [rebuild(branch, replacements, open_modules=open_modules) for branch in tree]
+        return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)
+    return next(replacements)
+
+
+def modules(tree: Any) -> Iterator[ParameterHolder]:
+    """Every module in `tree`."""
+    if isinstance(tree, ParameterHolder):
+        yield tree
+    elif isinstance(tree, dict | tuple | list):
+        for branch in tree.values() if isinstance(tree, dict) else tree:
+            yield from modules(branch)
