@@ -1,7 +1,7 @@
 """Data: bundled sets, generated ones, images, tables -> arrays.
 
-May import `base` alone.  Heavy libraries (polars, msgspec, tarfile) are imported by the function
-that needs them.
+May import `base` alone.  Heavy libraries (polars, tarfile) are imported by the function that needs
+them; `worked`, which needs msgspec throughout, is imported by its own name.
 
 A newcomer adds here
     a data set          one loader decorated by `catalogue.dataset`: bundled in `bundled.py`,
