@@ -2,6 +2,7 @@
 
 import csv
 import sys
+from importlib.resources import as_file, files
 from pathlib import Path
 
 import numpy as np
@@ -384,11 +385,15 @@ def test_without_polars_the_extra_is_named(flowers: Path, monkeypatch: pytest.Mo
 
 
 def test_the_bundled_flowers_are_a_table_like_any_other() -> None:
-    from chainrule.data import bundled
-
-    path = Path(str(bundled._FILES / "iris.csv"))
-    table, iris = read_table(path, "species"), load("iris")
+    with as_file(files("chainrule.data") / "files" / "iris.csv") as path:
+        table, iris = read_table(path, "species"), load("iris")
     np.testing.assert_array_equal(table.x, iris.x)
     np.testing.assert_array_equal(table.y, iris.y)
     assert table.class_names == iris.class_names
     assert table.feature_names == iris.feature_names
+
+
+def test_a_file_name_is_no_pattern(tmp_path: Path) -> None:
+    path = written(tmp_path, FLOWERS, "flowers[1]*.csv")
+    written(tmp_path, "a\n1\n", "flowers1.csv")
+    assert len(read_table(path, "species")) == 3

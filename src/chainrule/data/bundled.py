@@ -5,14 +5,11 @@ Their sources and licences are in THIRD_PARTY_NOTICES.md.
 
 import csv
 import gzip
-from importlib.resources import files
 
 import numpy as np
 
 from chainrule.data.catalogue import DATASETS, dataset
 from chainrule.data.dataset import Dataset
-
-_FILES = files("chainrule.data") / "files"
 
 
 @dataset(
@@ -30,7 +27,7 @@ def load_digits() -> Dataset:
     16 (exactly), because a network with inputs up to 16 starts with its sigmoids saturated.
     """
     entry = DATASETS.get("digits")
-    text = gzip.decompress((_FILES / "digits.csv.gz").read_bytes()).decode()
+    text = gzip.decompress(_read("digits.csv.gz")).decode()
     table = np.loadtxt(text.splitlines(), dtype=np.uint8, delimiter=",")
     return Dataset(
         "digits",
@@ -58,8 +55,7 @@ def load_iris() -> Dataset:
     These are the numbers of Fisher's paper. The copy at UCI differs in two flowers.
     """
     entry = DATASETS.get("iris")
-    with (_FILES / "iris.csv").open(encoding="utf-8") as file:
-        header, *rows = csv.reader(file)
+    header, *rows = csv.reader(_read("iris.csv").decode().splitlines())
     class_names = tuple(sorted({row[-1] for row in rows}))
     return Dataset(
         "iris",
@@ -70,3 +66,9 @@ def load_iris() -> Dataset:
         description=entry.description,
         source=entry.source,
     )
+
+
+def _read(name: str) -> bytes:
+    from importlib.resources import files  # as slow to import as the rest of this room
+
+    return (files("chainrule.data") / "files" / name).read_bytes()

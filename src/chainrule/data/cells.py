@@ -166,7 +166,7 @@ def read_cells(path: str | Path, separator: str | None = None) -> Cells:
     separator = separator or ("\t" if path.suffix.lower() == ".tsv" else ",")
     columns = _read_header(path, separator)
     try:
-        frame = pl.read_csv(path, separator=separator, infer_schema=False)
+        frame = pl.read_csv(path, separator=separator, infer_schema=False, glob=False)
     except pl.exceptions.PolarsError as error:
         _refuse_ragged(path, separator, len(columns))
         reason = str(error).splitlines()[0]
