@@ -5,10 +5,26 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias
+from typing import TypeAlias, cast
+
+import numpy as np
 
 from chainrule.base.errors import NameNotFoundError
 from chainrule.graph.types import DType, Shape, TensorType
+
+
+def _plain(value: AttributeValue | np.generic | list[AttributeValue]) -> AttributeValue:
+    """`value` in the types that print and compare as themselves, none of NumPy's, no list."""
+    if isinstance(value, np.generic):
+        return cast(AttributeValue, value.item())
+    return tuple(map(_plain, value)) if isinstance(value, tuple | list) else value
+
+
+def _hashed(value: AttributeValue) -> object:
+    """What equal attributes have in common; ``hash(nan)`` alone would differ between two NaNs."""
+    if isinstance(value, tuple):
+        return tuple(map(_hashed, value))
+    return repr(value) if isinstance(value, float) else value
 
 
 def _same(a: AttributeValue, b: AttributeValue) -> bool:
@@ -27,7 +43,7 @@ class Attributes(Mapping[str, "AttributeValue"]):
     __slots__ = ("_items",)
 
     def __init__(self, items: Mapping[str, AttributeValue] | None = None) -> None:
-        self._items = dict(sorted((items or {}).items()))
+        self._items = {key: _plain(value) for key, value in sorted((items or {}).items())}
 
     def __getitem__(self, key: str) -> AttributeValue:
         return self._items[key]
@@ -39,7 +55,7 @@ class Attributes(Mapping[str, "AttributeValue"]):
         return len(self._items)
 
     def __hash__(self) -> int:
-        return hash(tuple(self._items.items()))
+        return hash(tuple((key, _hashed(value)) for key, value in self._items.items()))
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Attributes) or self._items.keys() != other._items.keys():

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from chainrule.base.errors import ParseError
 from chainrule.graph.node import Attributes, AttributeValue, Graph, Node, Output
-from chainrule.graph.types import DType, TensorType
+from chainrule.graph.types import Axis, DType, TensorType
 
 _STRING = r'"(?:[^"\\]|\\.)*"'
 _TYPE = r"[a-z]+\d*\[[^\]]*\]"
@@ -17,10 +17,12 @@ _NODE = re.compile(
 )
 _ARGUMENT = re.compile(rf"(?P<name>\S+): (?P<type>{_TYPE})(?:, |$)")
 _ALIAS = re.compile(r"alias (?P<alias>\S+) = (?P<name>\S+)")
+_RETURN = re.compile(r"return(?: .*)?")
 _KEY = re.compile(r"\s*(?P<key>\w+)=")
 _SCOPE = re.compile(r"\s*@(?P<scope>\S+)")
 _COMMENT = re.compile(r"\s*#.*")
 _SCALAR = re.compile(rf"(?P<string>{_STRING})|(?P<word>[^\s,\[\]]+)")
+_AXIS = re.compile(r"(?P<name>\w+)=(?P<size>\d+)")
 _WORDS: dict[str, AttributeValue] = {"true": True, "false": False, "none": None}
 
 
@@ -84,11 +86,11 @@ class _Reader:
             return positions[name]
 
         for argument in self.read_arguments(header["inputs"]):
-            kind = TensorType.parse(argument["type"])
+            kind = self.read_type(argument["type"])
             name = _canonical(argument["name"])
             append(argument["name"], Node("input", (), kind.shape, kind.dtype, name=name))
         aliases: list[tuple[str, str]] = []
-        while not (line := self.take_line()).startswith("return"):
+        while not _RETURN.fullmatch(line := self.take_line()):
             if alias := _ALIAS.fullmatch(line):
                 aliases.append((alias["alias"], alias["name"]))
             else:
@@ -108,9 +110,16 @@ class _Reader:
             offset += found.end()
         return arguments
 
+    def read_type(self, text: str) -> TensorType:
+        try:
+            return TensorType.parse(text)
+        except ParseError as error:
+            error.where = f"line {self.position}"
+            raise
+
     def read_node(self, line: str, locate: Callable[[str], int]) -> tuple[str, Node]:
         found = self.match(_NODE, line, "expected 'name: type = op(operands) attributes'")
-        kind = TensorType.parse(found["type"])
+        kind = self.read_type(found["type"])
         operands = filter(None, found["operands"].split(", "))
         inputs = tuple(locate(operand) for operand in operands)
         attributes, scope = self.read_attributes(found["rest"])
@@ -154,6 +163,8 @@ class _Reader:
             return _WORDS[word]
         if word in DType._value2member_map_:
             return DType(word)
+        if axis := _AXIS.fullmatch(word):
+            return Axis(axis["name"], int(axis["size"]))
         for convert in (int, float):
             try:
                 return convert(word)

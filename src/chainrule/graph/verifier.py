@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from chainrule.base.errors import GraphError
+from chainrule.base.errors import ChainruleError, GraphError
 from chainrule.graph.node import Graph, Node
 from chainrule.graph.types import TensorType
 
 TypeRule = Callable[[Node, tuple[TensorType, ...]], TensorType]
 
 _NAME = re.compile(r"[^\s,()=:%\"{}]+")
+_POSITION = re.compile(r"%\d+")  # the label of a result without a name of its own
 
 
 def verify_graph(graph: Graph, infer: TypeRule | None = None) -> None:
@@ -29,6 +30,7 @@ def verify_graph(graph: Graph, infer: TypeRule | None = None) -> None:
     GraphError
         Naming the node and the rule it breaks.
     """
+    _check_text("the graph's name", graph.name, f"graph {graph.name}")
     seen: set[str] = set()
     body_began = False
     for position, node in enumerate(graph.nodes):
@@ -39,8 +41,12 @@ def verify_graph(graph: Graph, infer: TypeRule | None = None) -> None:
                 raise GraphError("inputs come before every other node", where=where)
             if node.inputs:
                 raise GraphError("an input has no operands", where=where)
+            if node.attributes or node.scope:
+                raise GraphError("an input has no attributes and no scope", where=where)
             continue
         body_began = True
+        if any(map(str.isspace, node.scope)):
+            raise GraphError(f"a scope has no spaces; got {node.scope!r}", where=where)
         for operand in node.inputs:
             if not 0 <= operand < position:
                 raise GraphError(
@@ -50,7 +56,11 @@ def verify_graph(graph: Graph, infer: TypeRule | None = None) -> None:
             if isinstance(value, Graph):
                 verify_graph(value, infer)
         if infer is not None:
-            expected = infer(node, tuple(graph.nodes[i].type for i in node.inputs))
+            try:
+                expected = infer(node, tuple(graph.nodes[i].type for i in node.inputs))
+            except ChainruleError as error:
+                error.where = error.where or where
+                raise
             if expected != node.type:
                 raise GraphError(
                     f"{node.op} of these operands is {expected}; the node says {node.type}",
@@ -63,19 +73,26 @@ def verify_graph(graph: Graph, infer: TypeRule | None = None) -> None:
 def _check_name(name: str | None, seen: set[str], where: str) -> None:
     if name is None:
         return
-    if not _NAME.fullmatch(name):
-        raise GraphError(
-            f'a name has no spaces and none of , ( ) = : % " {{ }}; got {name!r}', where=where
-        )
+    _check_text("a name", name, where)
     if name in seen:
         raise GraphError(f"two nodes are named {name}", where=where)
     seen.add(name)
+
+
+def _check_text(what: str, text: str, where: str) -> None:
+    """Raise unless `text` is told apart from its surroundings where it is printed."""
+    if not _NAME.fullmatch(text):
+        raise GraphError(
+            f'{what} has no spaces and none of , ( ) = : % " {{ }}; got {text!r}', where=where
+        )
 
 
 def _check_outputs(graph: Graph) -> None:
     where = f"graph {graph.name}"
     labels = [output.label for output in graph.outputs]
     for output in graph.outputs:
+        if not _POSITION.fullmatch(output.label):
+            _check_text("a label", output.label, where)
         if not 0 <= output.node < len(graph.nodes):
             raise GraphError(f"output {output.label} is no node of the graph", where=where)
         if labels.count(output.label) > 1:
@@ -83,8 +100,12 @@ def _check_outputs(graph: Graph) -> None:
 
 
 def _check_aliases(graph: Graph, names: set[str]) -> None:
+    aliases = [alias for alias, _ in graph.aliases]
     for alias, name in graph.aliases:
         where = f"graph {graph.name}, alias {alias}"
+        _check_text("an alias", alias, where)
+        if aliases.count(alias) > 1:
+            raise GraphError("an alias stands for one node", where=where)
         if name not in names:
             raise GraphError(f"an alias stands for a named node; there is no {name}", where=where)
         if alias in names:
