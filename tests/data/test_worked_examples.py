@@ -43,7 +43,7 @@ class ByHand:
         v["2.out"] = v["2.weight"] @ v["1.out"] + v["2.bias"]
         v["3.out"] = out = sigmoid(v["2.out"])
         difference = out - self.t
-        scale = {"quadratic": 0.5, "mse": 1 / len(out)}[self.example.loss]
+        scale = {"QuadraticLoss": 0.5, "MSELoss": 1 / len(out)}[self.example.loss]
         v["loss"] = np.array(scale * (difference @ difference))
         v["d_2.out"] = 2 * scale * difference * out * (1 - out)
         v["d_2.weight"] = np.outer(v["d_2.out"], v["1.out"])
@@ -122,7 +122,7 @@ def test_an_example_fits_together(name: str) -> None:
     widths = [
         (layer.in_features, layer.out_features)
         for layer in example.layers
-        if layer.kind == "linear"
+        if layer.kind == "Linear"
     ]
     assert widths[0][0] == example.x.shape[1]
     assert widths[-1][1] == example.y.shape[1]
@@ -130,7 +130,7 @@ def test_an_example_fits_together(name: str) -> None:
     shape = f"-{example.x.shape[1]}-{'-'.join(str(out) for _, out in widths)}"
     assert f"-{name}".endswith(shape) or name == "noisy-xor"
     for index, layer in enumerate(example.layers):
-        if example.parameters and layer.kind == "linear":
+        if example.parameters and layer.kind == "Linear":
             assert example.state()[f"{index}.weight"].shape == (
                 layer.out_features,
                 layer.in_features,
@@ -171,7 +171,7 @@ def test_an_element_reads_as_it_is_written() -> None:
 
 def test_noisy_xor_has_the_labels_a_tanh_can_reach() -> None:
     example = worked_example("noisy-xor")
-    assert example.layers[-1].kind == "tanh"
+    assert example.layers[-1].kind == "Tanh"
     assert set(example.y.ravel().tolist()) == {-1.0, 1.0}
     assert math.floor(len(example.x) * (1 - example.validation_split)) == 3
 
@@ -191,8 +191,8 @@ title = "t"
 description = "d"
 inputs = [[1.0, 2.0]]
 targets = [[1]]
-layers = [{kind = "linear", in_features = 2, out_features = 1}]
-loss = "mse"
+layers = [{kind = "Linear", in_features = 2, out_features = 1}]
+loss = "MSELoss"
 learning_rate = 0.1
 frozen = ["0.bias"]
 [parameters]

@@ -70,7 +70,7 @@ class Element:
 
 
 class Layer(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """One layer of a chain: its name in the register of layers, and its sizes if it has any."""
+    """One layer of a chain: its name in the registry of layers, and its sizes if it has any."""
 
     kind: str
     in_features: int | None = None
@@ -126,8 +126,8 @@ class WorkedExample(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_
     layers
         The chain, whose layers are called 0, 1, 2, ….
     loss
-        Its name in the register of losses. "quadratic" is half the squared distance, summed over
-        outputs; "mse" the mean of the squares.
+        Its name in the registry of losses. QuadraticLoss is half the squared distance, summed over
+        outputs; MSELoss the mean of the squares.
     learning_rate, batch_size, epochs, validation_split
         How it is trained: gradient descent, `batch_size` examples at a time, a share held out.
     dtype
