@@ -16,6 +16,7 @@ from chainrule.data.worked import (
     worked_example,
     worked_examples,
 )
+from chainrule.nn import LAYERS, LOSSES
 
 Array = NDArray[np.float64]
 
@@ -129,7 +130,9 @@ def test_an_example_fits_together(name: str) -> None:
     assert [out for _, out in widths[:-1]] == [into for into, _ in widths[1:]]
     shape = f"-{example.x.shape[1]}-{'-'.join(str(out) for _, out in widths)}"
     assert f"-{name}".endswith(shape) or name == "noisy-xor"
+    assert example.loss in LOSSES
     for index, layer in enumerate(example.layers):
+        assert layer.kind in LAYERS
         if example.parameters and layer.kind == "Linear":
             assert example.state()[f"{index}.weight"].shape == (
                 layer.out_features,
