@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from chainrule.base.errors import NotDifferentiableError
 from chainrule.graph import Graph, TensorType
 from chainrule.ops import Builder, Call, CompositeOp, Op, Value, bind
+from chainrule.ops.builder import free_name
 from chainrule.rewrite import eliminate_dead_nodes
 
 
@@ -17,14 +18,16 @@ def gradients(graph: Graph, of: str, wrt: Sequence[str]) -> Graph:
     ----------
     graph : Graph
     of : str
-        Name or label of the result, a float of shape [].
+        Label or name of the result, a float of shape []. A label comes first: an input may
+        have the same name.
     wrt : sequence of str
         Names of float inputs.
 
     Returns
     -------
     Graph
-        The same inputs and outputs, then an output ``d_<name>`` for each of `wrt`.
+        The same inputs and outputs, then an output ``d_<name>`` for each of `wrt`; it is
+        labelled ``d_<name>#2`` if `graph` has such an output already, being itself a gradient.
 
     Raises
     ------
@@ -61,7 +64,7 @@ def gradients(graph: Graph, of: str, wrt: Sequence[str]) -> Graph:
     """
     b = Builder()
     values = _copy(b, graph)
-    result = values[graph.find(of)]
+    result = values[graph.labels[of] if of in graph.labels else graph.find(of)]
     if result.shape != () or not result.dtype.is_float:
         raise NotDifferentiableError(
             f"the gradient of a float scalar is asked for; {of} is {result.type}",
@@ -75,7 +78,8 @@ def gradients(graph: Graph, of: str, wrt: Sequence[str]) -> Graph:
     seed = b.apply("constant", value=1.0, dtype=result.dtype)
     d_targets = append_gradients(b, {result: seed}, targets)
     outputs = {output.label: values[output.node] for output in graph.outputs}
-    outputs |= {f"d_{name}": d for name, d in zip(wrt, d_targets, strict=True)}
+    for name, d in zip(wrt, d_targets, strict=True):
+        outputs[free_name(f"d_{name}", outputs)] = d
     return eliminate_dead_nodes(b.build(graph.name, outputs)).graph
 
 

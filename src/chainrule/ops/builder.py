@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -177,7 +177,8 @@ class Builder:
         for node in graph.nodes[len(values) :]:
             operands = tuple(values[i].position for i in node.inputs)
             scope = ".".join(filter(None, (self.scope, node.scope)))
-            copy = replace(node, inputs=operands, name=None, scope=scope)
+            source = node.source or self._source()
+            copy = replace(node, inputs=operands, name=None, scope=scope, source=source)
             values.append(self._append(copy, node.name if names else None))
         return values
 
@@ -199,9 +200,15 @@ class Builder:
         return Value(self, len(self.nodes) - 1)
 
     def _free(self, name: str) -> str:
-        candidate, call = name, 1
-        while candidate in self._names:
-            call += 1
-            candidate = f"{name}#{call}"
-        self._names.add(candidate)
-        return candidate
+        free = free_name(name, self._names)
+        self._names.add(free)
+        return free
+
+
+def free_name(name: str, taken: Container[str]) -> str:
+    """`name`, or, where it is taken, the first free of ``name#2``, ``name#3`` ..."""
+    candidate, call = name, 1
+    while candidate in taken:
+        call += 1
+        candidate = f"{name}#{call}"
+    return candidate
