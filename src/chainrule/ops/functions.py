@@ -19,7 +19,7 @@ SIGMOID = elementwise(
     "sigmoid",
     value=_sigmoid,
     partials=(lambda s, x, y: y * (1 - y),),
-    samples=_REALS,
+    samples=(*_REALS, 0.0),
     source="Rumelhart, Hinton and Williams 1986, eq. 2",
 )
 RELU = elementwise(
@@ -44,8 +44,10 @@ SOFTPLUS = elementwise(
     "softplus",
     # log(1+eˣ) without overflow for large x.
     value=lambda s, x: s.max(x, 0) + s.log1p(s.exp(-s.abs(x))),
-    partials=(lambda s, x, y: _sigmoid(s, x),),
-    samples=_REALS,
+    # The op, not its formula again: |x| and max(x, 0) have kinks at 0, σ has none, and the second
+    # derivative is taken of what stands here.
+    partials=(lambda s, x, y: s.sigmoid(x),),
+    samples=(*_REALS, 0.0),
     source="Dugas et al. 2001, eq. 3",
 )
 SQUARE = elementwise(
@@ -61,7 +63,7 @@ BCE_WITH_LOGITS = elementwise(
     # -t·log σ(x) - (1-t)·log(1-σ(x)), with no logarithm of a probability that rounded to 0.
     operands="x t",
     value=lambda s, x, t: s.max(x, 0) - x * t + s.log1p(s.exp(-s.abs(x))),
-    partials=(lambda s, x, t, y: _sigmoid(s, x) - t, lambda s, x, t, y: -x),
-    samples=((-30.0, 0.0), (-1.5, 1.0), (0.5, 0.25), (2.0, 0.0), (30.0, 1.0)),
+    partials=(lambda s, x, t, y: s.sigmoid(x) - t, lambda s, x, t, y: -x),
+    samples=((-30.0, 0.0), (-1.5, 1.0), (0.0, 0.25), (0.5, 0.25), (2.0, 0.0), (30.0, 1.0)),
     source="Bishop 2006, eq. 4.90",
 )

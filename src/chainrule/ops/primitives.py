@@ -134,15 +134,18 @@ POWER = primitive(
     "power",
     operands="a b",
     partials=(
-        # b = 0 apart: 0·a⁻¹ would be NaN at a = 0, where a⁰ = 1 is constant.
-        lambda s, a, b, y: s.select(s.equal(b, 0), 0, b * s.power(a, b - 1)),
+        # a = b = 0 apart: 0·0⁻¹ would be NaN, where a⁰ = 1 is constant. The exponent is chosen, not
+        # the product: a NaN that is computed and not chosen comes back in the next derivative.
+        lambda s, a, b, y: (
+            b * s.power(a, s.select(s.logical_and(s.equal(a, 0), s.equal(b, 0)), 1, b - 1))
+        ),
         # y = 0 apart: 0·log 0 would be NaN, where the limit is 0.
-        lambda s, a, b, y: s.select(s.equal(y, 0), 0, y * s.log(a)),
+        lambda s, a, b, y: y * s.log(s.select(s.equal(y, 0), 1, a)),
     ),
     notation="{0}^{1}",
     precedence=50,
     domain=Interval(0.0, INFINITY),
-    samples=((0.5, 2.0), (1.5, -1.5), (3.0, 0.5), (0.9, 10.0), (2.0, 3.0)),
+    samples=((0.5, 2.0), (1.5, -1.5), (3.0, 0.5), (0.9, 10.0), (2.0, 3.0), (2.0, 0.0)),
 )
 SIN = primitive("sin", partials=(lambda s, x, y: s.cos(x),), samples=_REALS)
 COS = primitive("cos", partials=(lambda s, x, y: -s.sin(x),), samples=_REALS)
