@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import ClassVar
 
-from chainrule.base.errors import GraphError
+from chainrule.base.errors import ChainruleError, GraphError
 from chainrule.graph import Attributes, AttributeValue, Graph, TensorType
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal
@@ -84,6 +84,8 @@ def _cached_body(op: CompositeOp, operands: Operands, printed: str) -> Graph:
     inputs = [b.input(operand, f"x{i}") for i, operand in enumerate(operands)]
     try:
         y = op.declaration.body(b, *inputs, **op.attributes)
+    except ChainruleError:  # a DTypeError is a TypeError, too
+        raise
     except TypeError as error:
         raise GraphError(f"{op.name} does not take these attributes: {error}") from None
     return b.build(op.name, {"y": y})
