@@ -12,7 +12,7 @@ from chainrule.ops import verify
 X = Node("input", (), (3,), DType.F64, name="x")
 Y = Node("exp", (0,), (3,), DType.F64, name="y")
 GOOD = Graph("f", (X, Y), (Output("y", 1),), (("a", "x"),))
-NAME_RULE = 'no spaces and none of , ( ) = : % " { };'
+NAME_RULE = 'no spaces, none of , ( ) = % " { } and no : at an end;'
 
 
 def nodes(*given):

@@ -13,6 +13,7 @@ from chainrule.backends.protocol import Advanced as Advanced
 from chainrule.backends.protocol import Array as Array
 from chainrule.backends.protocol import Backend as Backend
 from chainrule.backends.protocol import Program as Program
+from chainrule.backends.protocol import Rows as Rows
 from chainrule.backends.protocol import Session as Session
 from chainrule.backends.protocol import Wiring as Wiring
 from chainrule.base.registry import Registry

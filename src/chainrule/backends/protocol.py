@@ -52,10 +52,13 @@ class Advanced:
         state is then that before the bad step.
     outputs : mapping of str to array
         For each output that is no state: its value in each step taken, stacked.
+    interrupted : bool
+        Whether Ctrl-C came: the step that was under way is not taken, and the state is whole.
     """
 
     steps: int
     outputs: Mapping[str, Array]
+    interrupted: bool = False
 
 
 class Session(ABC):

@@ -11,7 +11,7 @@ from chainrule.graph.types import TensorType
 
 TypeRule = Callable[[Node, tuple[TensorType, ...]], TensorType]
 
-_NAME = re.compile(r"[^\s,()=:%\"{}]+")
+_NAME = re.compile(r"[^\s,()=:%\"{}]+(:[^\s,()=:%\"{}]+)*")  # 0.weight:exp_avg
 _POSITION = re.compile(r"%\d+")  # the label of a result without a name of its own
 
 
@@ -83,7 +83,8 @@ def _check_text(what: str, text: str, where: str) -> None:
     """Raise unless `text` is told apart from its surroundings where it is printed."""
     if not _NAME.fullmatch(text):
         raise GraphError(
-            f'{what} has no spaces and none of , ( ) = : % " {{ }}; got {text!r}', where=where
+            f'{what} has no spaces, none of , ( ) = % " {{ }} and no : at an end; got {text!r}',
+            where=where,
         )
 
 

@@ -154,23 +154,26 @@ class NumpySession(Session):
         wiring, labels = self._program.wiring, self._program.labels
         next_labels = set(wiring.state.values())
         kept: dict[str, list[Array]] = {label: [] for label in labels if label not in next_labels}
-        steps = 0
-        for step, batch in enumerate(rows):
-            fed = {name: values[step] for name, values in feeds.items()}
-            results = dict(
-                zip(labels, self._program.routine(self._inputs(batch, fed)), strict=True)
-            )
-            if not all(_is_finite(results[label]) for label in wiring.finite):
-                break
-            self._state = {name: results[label] for name, label in wiring.state.items()}
-            for label, values in kept.items():
-                values.append(results[label])
-            steps += 1
+        steps, interrupted = 0, False
+        try:
+            for step, batch in enumerate(rows):
+                fed = {name: values[step] for name, values in feeds.items()}
+                computed = self._program.routine(self._inputs(batch, fed))
+                results = dict(zip(labels, computed, strict=True))
+                if not all(_is_finite(results[label]) for label in wiring.finite):
+                    break
+                for label, values in kept.items():
+                    values.append(results[label])
+                # The last thing a step does, and in one assignment: Ctrl-C finds a whole state.
+                self._state = {name: results[label] for name, label in wiring.state.items()}
+                steps += 1
+        except KeyboardInterrupt:
+            interrupted = True
         stacked = {
-            label: np.array(values, dtype=self._program.step[label].dtype.numpy)
+            label: np.array(values[:steps], dtype=self._program.step[label].dtype.numpy)
             for label, values in kept.items()
         }
-        return Advanced(steps, stacked)
+        return Advanced(steps, stacked, interrupted)
 
     def record(
         self, rows: Rows, feeds: Mapping[str, Array], names: Sequence[str] | None = None

@@ -1,0 +1,102 @@
+"""The progress bar: shown on a terminal, silent anywhere else."""
+
+from __future__ import annotations
+
+import sys
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+
+class Progress(ABC):
+    """Told of what training does."""
+
+    @abstractmethod
+    def begin_epoch(self, epoch: int, epochs: int, updates: int | None) -> None:
+        """An epoch begins; None where nobody knows how many updates it has."""
+
+    @abstractmethod
+    def advance(self, updates: int, values: Mapping[str, float]) -> None:
+        """Some updates were made; `values` are the epoch's averages so far."""
+
+    @abstractmethod
+    def end_epoch(self, values: Mapping[str, float]) -> None:
+        """An epoch ended with these values."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Nothing more will come."""
+
+
+class Silent(Progress):
+    """Shows nothing."""
+
+    def begin_epoch(self, epoch: int, epochs: int, updates: int | None) -> None:
+        """Show nothing."""
+
+    def advance(self, updates: int, values: Mapping[str, float]) -> None:
+        """Show nothing."""
+
+    def end_epoch(self, values: Mapping[str, float]) -> None:
+        """Show nothing."""
+
+    def close(self) -> None:
+        """Show nothing."""
+
+
+class Bar(Progress):
+    """A bar for the epoch under way, and a line for each that is over."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        self._bar = RichProgress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[values]}"),
+            TimeRemainingColumn(compact=True),
+            console=Console(stderr=True),
+            transient=True,
+        )
+        self._task: TaskID | None = None
+        self._title = ""
+        self._bar.start()
+
+    def begin_epoch(self, epoch: int, epochs: int, updates: int | None) -> None:
+        """Start a bar."""
+        self._title = f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}"
+        self._task = self._bar.add_task(self._title, total=updates, values="")
+
+    def advance(self, updates: int, values: Mapping[str, float]) -> None:
+        """Move the bar."""
+        if self._task is not None:
+            self._bar.update(self._task, advance=updates, values=format_values(values))
+
+    def end_epoch(self, values: Mapping[str, float]) -> None:
+        """Put a line in the place of the bar."""
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._bar.console.print(f"{self._title}  {format_values(values)}", highlight=False)
+
+    def close(self) -> None:
+        """Leave the terminal as it was."""
+        self._bar.stop()
+
+
+def format_values(values: Mapping[str, float]) -> str:
+    """Write values on one line: ``loss 0.1234  accuracy 97.50 %``."""
+    shown = (
+        f"{name} {value:.2%}".replace("%", " %") if "accuracy" in name else f"{name} {value:.4g}"
+        for name, value in values.items()
+    )
+    return "  ".join(shown)
+
+
+def make_progress(wanted: bool) -> Progress:
+    """Return a bar if one is wanted and somebody is looking at a terminal."""
+    return Bar() if wanted and sys.stderr.isatty() else Silent()

@@ -1,0 +1,172 @@
+"""Run: what `fit` returns. Any step of it can be computed again, to the same bits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from chainrule.backends import Rows
+from chainrule.base.errors import ReplayError
+from chainrule.eager.tensor import Array
+from chainrule.graph import Graph
+from chainrule.nn import Module
+from chainrule.train.engine import Engine
+from chainrule.train.history import History
+
+SNAPSHOTS_IN_MEMORY = 8
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One update of a run, about to be made.
+
+    Parameters
+    ----------
+    step : int
+        Its number, counted from 0.
+    epoch : int
+    rows : list of int64 array
+        The rows of the data in each of its batches.
+    learning_rate : float
+    state : mapping of str to array
+        Parameters, buffers and optimiser state before it.
+    """
+
+    step: int
+    epoch: int
+    rows: list[Rows]
+    learning_rate: float
+    state: Mapping[str, Array]
+    _engine: Engine
+
+    @property
+    def graph(self) -> Graph:
+        """The step's graph."""
+        return self._engine.step.graph
+
+    @property
+    def parameters(self) -> dict[str, Array]:
+        """The network's parameters before the update, by path."""
+        return {path: self.state[path] for path, _ in self._engine.recipe.net.named_parameters()}
+
+    def record(self, names: Sequence[str] | None = None) -> Mapping[str, Array]:
+        """Values of the step's nodes, by name; all of them by default.
+
+        Raises
+        ------
+        ReplayError
+            If the update accumulates several batches: ask `record_batches`.
+        """
+        batches = self.record_batches(names)
+        if len(batches) > 1:
+            raise ReplayError(
+                f"Step {self.step} accumulates {len(batches)} batches",
+                advice="Ask record_batches() for the values of each",
+            )
+        return batches[0]
+
+    def record_batches(self, names: Sequence[str] | None = None) -> list[Mapping[str, Array]]:
+        """Values of the nodes for each of the update's batches."""
+        return self._engine.record(self.state, self.step, names)
+
+
+class Snapshots:
+    """States before some steps, to replay from: the first, and ever sparser ones after it."""
+
+    def __init__(self, limit: int = SNAPSHOTS_IN_MEMORY) -> None:
+        self._limit = limit
+        self._states: dict[int, Mapping[str, Array]] = {}
+
+    def add(self, step: int, state: Mapping[str, Array]) -> None:
+        """Keep the state before `step`."""
+        self._states[step] = state
+        if len(self._states) > self._limit:
+            steps = sorted(self._states)
+            for dropped in steps[1:-1:2]:
+                del self._states[dropped]
+
+    def before(self, step: int) -> tuple[int, Mapping[str, Array]]:
+        """The latest snapshot that is not after `step`."""
+        latest = max(s for s in self._states if s <= step)
+        return latest, self._states[latest]
+
+
+class Run:
+    """A training that was done, or is under way.
+
+    Attributes
+    ----------
+    net : Module
+    history : History
+        Loss, metrics and their ``val_`` values by name, one for each epoch.
+    steps : int
+        How many updates were made.
+    stopped : str or None
+        Why training ended before its last epoch.
+    folder : Path or None
+        Where it is kept.
+    """
+
+    def __init__(self, net: Module, engine: Engine | None, folder: Path | None = None) -> None:
+        self.net = net
+        self.history = History()
+        self.steps = 0
+        self.stopped: str | None = None
+        self.folder = folder
+        self.snapshots = Snapshots()
+        self._engine = engine
+
+    def stop(self, reason: str) -> None:
+        """Let training end after this epoch; callbacks call it."""
+        self.stopped = reason
+
+    @property
+    def engine(self) -> Engine:
+        """What computes the steps.
+
+        Raises
+        ------
+        ReplayError
+            If the data came from a generator.
+        """
+        if self._engine is None:
+            raise ReplayError(
+                "This run cannot be replayed: its batches came from a generator, once",
+                advice="Train on arrays, or on an object with __len__ and __getitem__",
+            )
+        return self._engine
+
+    def at(self, step: int) -> Moment:
+        """Return the update with this number, with the state before it, replayed to the bits.
+
+        Parameters
+        ----------
+        step : int
+            From 0 up to `steps`; negative numbers count from the end.
+
+        Raises
+        ------
+        ReplayError
+            If there is no such step, or the data is not there.
+        """
+        number = step + self.steps if step < 0 else step
+        if not 0 <= number <= self.steps:
+            raise ReplayError(f"The run has steps 0 to {self.steps}; got {step}")
+        engine = self.engine
+        state = engine.state_before(*self._nearest(number), number)
+        epoch, update = engine.plan.locate(number)
+        rows = engine.plan.batches(epoch, update)
+        return Moment(number, epoch, rows, engine.rate.at(number, epoch), state, engine)
+
+    def _nearest(self, step: int) -> tuple[Mapping[str, Array], int]:
+        first, state = self.snapshots.before(step)
+        return state, first
+
+    def __repr__(self) -> str:
+        last = {name: values[-1] for name, values in self.history.items() if values}
+        shown = ", ".join(f"{name}={np.format_float_positional(v, 4)}" for name, v in last.items())
+        ended = f", stopped: {self.stopped}" if self.stopped else ""
+        return f"Run({self.history.epochs} epochs, {self.steps} steps, {shown}{ended})"

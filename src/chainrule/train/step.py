@@ -1,0 +1,278 @@
+"""The training step as one pure graph: state and rows in, new state and loss out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.autodiff import append_gradients
+from chainrule.backends import Wiring
+from chainrule.base.errors import TrainingError
+from chainrule.base.random import seed_words
+from chainrule.eager import Tensor, Trace
+from chainrule.eager.tensor import Array
+from chainrule.graph import DType, Graph, TensorType
+from chainrule.nn import Module, textbook_aliases, training, weighted_mean
+from chainrule.nn.evaluation import float_dtype
+from chainrule.nn.losses import Loss
+from chainrule.nn.metrics import Metric
+from chainrule.ops import verify
+from chainrule.optim import Optimizer
+from chainrule.rewrite import eliminate_dead_nodes
+
+NEXT = "next."
+ACCUMULATED = "accumulated."
+TOTAL_WEIGHT = "accumulated_weight"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What a training step is made of.
+
+    Parameters
+    ----------
+    net : Module
+    loss : Loss
+    optimizer : Optimizer
+    metrics : mapping of str to Metric
+        Shown beside the loss, read off the outputs that the step computes anyway.
+    weighted : bool
+        Whether the examples have weights.
+    """
+
+    net: Module
+    loss: Loss
+    optimizer: Optimizer
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
+    weighted: bool = False
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step's graph, and where its inputs come from.
+
+    Parameters
+    ----------
+    graph : Graph
+    wiring : Wiring
+    output : TensorType or None
+        The type of the network's output, where it is one Tensor.
+    """
+
+    graph: Graph
+    wiring: Wiring
+    output: TensorType | None = None
+
+
+def initial_state(recipe: Recipe, seed: int, *, accumulate: bool) -> dict[str, Array]:
+    """The state before the first step, by input name.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    seed : int
+    accumulate : bool
+        Whether gradients are summed over several batches before an update.
+    """
+    net, optimizer = recipe.net, recipe.optimizer
+    state = {path: p.numpy() for path, p in net.named_parameters()}
+    state |= {path: buffer.numpy() for path, buffer in net.named_buffers()}
+    types = {path: p.type for path, p in _trainable(net).items()}
+    state |= optimizer.initial_state(types) | {
+        name: np.asarray(value) for name, value in optimizer.state.items()
+    }
+    if accumulate:
+        state |= {
+            ACCUMULATED + path: np.zeros(kind.shape, kind.dtype.numpy)
+            for path, kind in types.items()
+        }
+        state[TOTAL_WEIGHT] = np.zeros((), float_dtype(net))
+    state["step"] = np.asarray(optimizer.t, np.int64)
+    state["seed"] = seed_words(seed)
+    return state
+
+
+def build_step(recipe: Recipe, batch: Sequence[TensorType], target: TensorType) -> Step:
+    """The step that computes one batch's loss, its gradients and the update.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    batch : sequence of TensorType
+        Types of the inputs, with the batch axis in front.
+    target : TensorType
+    """
+    with _Writing(recipe) as w:
+        loss = w.forward(batch, target)
+        gradients = w.gradients_of(loss)
+        w.update(w.parameters, gradients)
+        return w.finish("train_step")
+
+
+def build_accumulation(recipe: Recipe, batch: Sequence[TensorType], target: TensorType) -> Step:
+    """The step that adds one batch's gradient of Σ wᵢ·lᵢ, and Σ wᵢ, to the sums so far."""
+    with _Writing(recipe) as w:
+        loss = w.forward(batch, target)
+        weight = w.total_weight
+        total = loss * weight
+        for path, gradient in w.gradients_of(total).items():
+            sum_so_far = w.state_input(ACCUMULATED + path, gradient.type)
+            w.set_next(ACCUMULATED + path, sum_so_far + gradient)
+        weight_so_far = w.state_input(TOTAL_WEIGHT, TensorType((), loss.type.dtype))
+        w.set_next(TOTAL_WEIGHT, weight_so_far + weight)
+        return w.finish("accumulate")
+
+
+def build_update(recipe: Recipe) -> Step:
+    """The step that updates with the accumulated gradient Σ wᵢ·dlᵢ / Σ wᵢ, and starts anew."""
+    with _Writing(recipe) as w:
+        weight = w.state_input(TOTAL_WEIGHT, TensorType((), DType.of(float_dtype(recipe.net))))
+        gradients = {}
+        for path, parameter in w.parameters.items():
+            total = w.state_input(ACCUMULATED + path, parameter.type)
+            gradients[path] = total / weight
+            w.set_next(ACCUMULATED + path, total * 0.0)
+        w.set_next(TOTAL_WEIGHT, weight * 0.0)
+        w.update(w.parameters, gradients)
+        return w.finish("update")
+
+
+class _Writing:
+    """A step being traced: its inputs, and what each state becomes."""
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.trace = Trace()
+        self.state: dict[str, Tensor] = {}
+        self.next: dict[str, Tensor] = {}
+        self.data: list[str] = []
+        self.outputs: dict[str, Tensor] = {}
+        self.rows: str | None = None
+        self.finite: list[str] = []
+        self.parameters: dict[str, Tensor] = {}
+        self.output: TensorType | None = None
+
+    def __enter__(self) -> _Writing:
+        self.trace.__enter__()
+        net = self.recipe.net
+        for path, variable in [*net.named_parameters(), *net.named_buffers()]:
+            symbol = self.state_input(path, variable.type)
+            self.trace.bind(variable, symbol)
+        self.parameters = {path: self.state[path] for path in _trainable(net)}
+        self.step = self.state_input("step", TensorType((), DType.I64))
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.trace.__exit__(*error)
+
+    def state_input(self, name: str, kind: TensorType) -> Tensor:
+        """An input that is state; unless `set_next` says otherwise it stays as it is."""
+        self.state[name] = self.next[name] = self.trace.input(kind, name)
+        return self.state[name]
+
+    def set_next(self, name: str, value: Tensor) -> None:
+        """Let the state `name` become `value`."""
+        self.next[name] = value
+
+    def data_input(self, name: str, kind: TensorType) -> Tensor:
+        """An input that is rows of the data."""
+        self.data.append(name)
+        return self.trace.input(kind, name)
+
+    def forward(self, batch: Sequence[TensorType], target: TensorType) -> Tensor:
+        """Compute the loss and metrics of a batch."""
+        size = batch[0].shape[0]
+        several = len(batch) > 1
+        xs = [self.data_input(f"x{i}" if several else "x", kind) for i, kind in enumerate(batch)]
+        targets = self.data_input("target", target)
+        weights = None
+        if self.recipe.weighted:
+            dtype = DType.of(float_dtype(self.recipe.net))
+            weights = self.data_input("sample_weight", TensorType((size,), dtype))
+        seed = self.state_input("seed", TensorType((2,), DType.U32))
+        rows = self.trace.input(TensorType((size,), DType.I64), "rows")
+        self.rows = "rows"
+        with training(seed, self.step, rows):
+            output = self.recipe.net(*xs)
+            costs = self.recipe.loss(output, targets)
+        self.output = output.type if isinstance(output, Tensor) else None
+        loss = weighted_mean(costs, weights)
+        self.trace.builder.name(loss.traced_value, "loss")
+        b = self.trace.builder
+        count = self.trace.wrap(b.constant(float(int(size)), loss.type.dtype))
+        self.total_weight = count if weights is None else weights.sum()
+        self.outputs["loss"] = loss
+        self.finite.append("loss")
+        for name, metric in self.recipe.metrics.items():
+            values = metric(output, targets).astype(loss.dtype)
+            self.outputs[name] = weighted_mean(values, weights)
+        if weights is not None:
+            self.outputs["weight"] = self.total_weight
+        for variable, value in self.trace.writes.values():
+            self.set_next(variable.name or "", value)
+        return loss
+
+    def gradients_of(self, loss: Tensor) -> dict[str, Tensor]:
+        """Append the gradients of the parameters."""
+        b = self.trace.builder
+        seed = b.apply("constant", value=1.0, dtype=loss.type.dtype)
+        wrt = [symbol.traced_value for symbol in self.parameters.values()]
+        reached = _reached(b.nodes, loss.traced_value.position)
+        if not any(value.position in reached for value in wrt):
+            raise TrainingError(
+                "The loss does not depend on any parameter that trains",
+                advice="Check that forward uses the layers, and that they are not all frozen",
+            )
+        found = append_gradients(b, {loss.traced_value: seed}, wrt)
+        return dict(zip(self.parameters, map(self.trace.wrap, found), strict=True))
+
+    def update(self, parameters: dict[str, Tensor], gradients: dict[str, Tensor]) -> None:
+        """Append the optimiser's update."""
+        optimizer = self.recipe.optimizer
+        types = {path: parameter.type for path, parameter in parameters.items()}
+        slots = {
+            name: self.state_input(name, TensorType(zeros.shape, DType.of(zeros.dtype)))
+            for name, zeros in optimizer.initial_state(types).items()
+        }
+        lr = self.trace.input(TensorType((), DType.F64), "lr")
+        updated, state = optimizer.apply(parameters, gradients, slots, self.step, lr)
+        for path, value in updated.items():
+            self.set_next(path, value)
+            self.finite.append(NEXT + path)
+        for name, value in state.items():
+            self.set_next(name, value)
+        self.set_next("step", self.step + 1)
+
+    def finish(self, name: str) -> Step:
+        """Build the graph; what the network captured from outside becomes state that stays."""
+        for i, tensor in enumerate(self.trace.captures):
+            captured = self.trace.wrap(self.trace.lift(tensor))
+            label = tensor.name or f"captured{i}"
+            self.state[label] = self.next[label] = captured
+        self.trace.builder.aliases |= self._aliases()
+        outputs = self.outputs | {NEXT + key: value for key, value in self.next.items()}
+        graph = eliminate_dead_nodes(self.trace.build(name, outputs)).graph
+        state = {key: NEXT + key for key in self.state}
+        wiring = Wiring(state, tuple(self.data), self.rows, tuple(self.finite))
+        return Step(verify(graph), wiring, self.output)
+
+    def _aliases(self) -> dict[str, str]:
+        names = {node.name for node in self.trace.builder.nodes}
+        aliases = textbook_aliases(self.recipe.net).items()
+        return {alias: path for alias, path in aliases if path in names and alias not in names}
+
+
+def _trainable(net: Module) -> dict[str, Any]:
+    return {path: p for path, p in net.named_parameters() if p.requires_grad}
+
+
+def _reached(nodes: Sequence[Any], position: int) -> set[int]:
+    """Positions of the nodes that `position` depends on."""
+    reached = {position}
+    for i in range(position, -1, -1):
+        if i in reached:
+            reached.update(nodes[i].inputs)
+    return reached
