@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from chainrule.autodiff import append_gradients
 from chainrule.backends import get_backend
 from chainrule.base.errors import NotDifferentiableError, TracingError
-from chainrule.eager.tensor import Tensor
+from chainrule.eager.tensor import Array, Tensor
 from chainrule.eager.tracing import here
-from chainrule.graph import Graph
 from chainrule.ops import Builder, Value
 
 
 def backward(result: Tensor) -> None:
     """Set `grad` on every float Tensor in the history of `result`."""
     if result.trace is not None:
+        result.check_alive()
         raise TracingError(
             "backward() belongs to values, not to the symbols of a traced function",
             where=here(),
@@ -26,42 +28,71 @@ def backward(result: Tensor) -> None:
             advice="Reduce it with .sum() or .mean(), or use cr.jacobian",
         )
     b = Builder()
-    values = build_history(b, result)
-    wrt = [tensor for tensor, _ in values.values() if tensor.type.dtype.is_float]
+    history = collect_history(b, result)
+    # A number written in the code has no gradient that anybody could ask for.
+    wanted = {
+        tensor: value
+        for tensor, value in history.values.items()
+        if tensor.type.dtype.is_float and (tensor.made is None or tensor.made.inputs)
+    }
     seed = b.apply("constant", value=1.0, dtype=result.type.dtype)
-    gradients = append_gradients(
-        b, {values[id(result)][1]: seed}, [values[id(tensor)][1] for tensor in wrt]
-    )
+    gradients = append_gradients(b, {history.values[result]: seed}, list(wanted.values()))
     graph = b.build("backward", {f"d{i}": d for i, d in enumerate(gradients)})
-    leaves = [tensor for tensor, _ in values.values() if tensor.made is None]
-    arrays = get_backend("numpy").run(graph, [leaf.numpy() for leaf in leaves])
-    for tensor, array in zip(wrt, arrays, strict=True):
-        tensor.grad = Tensor(array)
+    arrays = get_backend("numpy").run(graph, list(history.leaves.values()))
+    for tensor, array in zip(wanted, arrays, strict=True):
+        tensor.grad = Tensor.computed(array)
 
 
-def history(result: Tensor) -> Graph:
-    """The graph by which an eager Tensor was computed, its leaves being the inputs."""
-    b = Builder()
-    values = build_history(b, result)
-    return b.build("history", {"y": values[id(result)][1]})
+@dataclass(frozen=True)
+class History:
+    """How a Tensor was computed, written into a graph.
+
+    Parameters
+    ----------
+    values : dict of Tensor to Value
+        Every Tensor on the way, each after those it was computed from.
+    leaves : dict of Tensor to array
+        The graph's inputs, with their values at the time.
+    """
+
+    values: dict[Tensor, Value] = field(default_factory=dict)
+    leaves: dict[Tensor, Array] = field(default_factory=dict)
 
 
-def build_history(b: Builder, result: Tensor) -> dict[int, tuple[Tensor, Value]]:
-    """Append the history of `result`; return its Tensors and their values by ``id``, in order."""
-    values: dict[int, tuple[Tensor, Value]] = {}
-    stack = [(result, False)]
+def collect_history(b: Builder, result: Tensor) -> History:
+    """Append the history of `result` to the graph in `b`.
+
+    Raises
+    ------
+    TracingError
+        If a variable had one value at one use and another at the next.
+    """
+    history = History()
+    stack = [(result, result.numpy(), False)]
     while stack:
-        tensor, expanded = stack.pop()
-        if id(tensor) in values:
-            continue
+        tensor, array, complete = stack.pop()
         made = tensor.made
         if made is None:
-            values[id(tensor)] = (tensor, b.input(tensor.type, tensor.name))
-        elif not expanded:
-            stack.append((tensor, True))
-            stack.extend((operand, False) for operand in reversed(made.inputs))
-        else:
-            operands = [values[id(operand)][1] for operand in made.inputs]
+            _append_leaf(b, history, tensor, array)
+        elif complete:
+            operands = [history.values[operand] for operand in made.inputs]
             with b.in_scope(made.scope, made.source):
-                values[id(tensor)] = (tensor, b.apply(made.op, *operands, **made.attributes))
-    return values
+                history.values[tensor] = b.apply(made.op, *operands, **made.attributes)
+        elif tensor not in history.values:
+            stack.append((tensor, array, True))
+            operands_then = zip(made.inputs, made.arrays, strict=True)
+            stack.extend((operand, then, False) for operand, then in reversed([*operands_then]))
+    return history
+
+
+def _append_leaf(b: Builder, history: History, leaf: Tensor, array: Array) -> None:
+    if leaf not in history.values:
+        history.values[leaf] = b.input(leaf.type, leaf.name)
+        history.leaves[leaf] = array
+    elif history.leaves[leaf] is not array:
+        raise TracingError(
+            f"{leaf.name or 'A variable'} was given a new value between two uses of it: "
+            "no gradient belongs to both",
+            where=here(),
+            advice="Compute the result again from its present value",
+        )

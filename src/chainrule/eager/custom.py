@@ -6,10 +6,11 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from chainrule.base.errors import DTypeError, ShapeError
+from chainrule.autodiff.reverse import zeros
+from chainrule.base.errors import DTypeError, ShapeError, TracingError
 from chainrule.eager.tensor import Tensor, apply, as_tensor
 from chainrule.eager.tracing import Trace, here
-from chainrule.graph import Graph, format_shape
+from chainrule.graph import Graph, TensorType
 
 
 def custom_gradient(
@@ -21,7 +22,8 @@ def custom_gradient(
     ----------
     pullback : callable
         ``(*inputs, output, d_output)`` to the inputs' cotangents, in order (one of them needs no
-        tuple), written with Tensor operations.
+        tuple; None stands for zeros), written with Tensor operations. It is differentiated like
+        any other code, so second derivatives are those of what it computes.
 
     Returns
     -------
@@ -32,6 +34,8 @@ def custom_gradient(
     ------
     ShapeError, DTypeError
         When the function is called, if the pullback's results do not match its inputs.
+    TracingError
+        When either uses an array that is no argument.
 
     Examples
     --------
@@ -46,15 +50,15 @@ def custom_gradient(
     """
 
     def decorate(f: Callable[..., Any]) -> Callable[..., Tensor]:
+        name = getattr(f, "__name__", type(f).__name__).strip("<>")
+
         @functools.wraps(f)
         def wrapped(*inputs: Any) -> Tensor:
             tensors = [as_tensor(x) for x in inputs]
-            name = getattr(f, "__name__", "f").strip("<>")
-            body = _trace_closed(name, f, tensors)
+            types = [tensor.type for tensor in tensors]
+            body = _trace_body(name, f, types)
             y = body.nodes[body.outputs[0].node].type
-            extra = [_symbol_like(y), _symbol_like(y)]
-            rule = _trace_closed(f"d_{name}", pullback, [*tensors, *extra])
-            _check_rule(rule, tensors, name)
+            rule = _trace_rule(name, pullback, types, y)
             return apply("custom", *tensors, body=body, rule=rule)
 
         return wrapped
@@ -62,40 +66,55 @@ def custom_gradient(
     return decorate
 
 
-def _symbol_like(kind: Any) -> Tensor:
-    import numpy as np
-
-    return Tensor(np.zeros(tuple(map(int, kind.shape)), kind.dtype.numpy))
-
-
-def _trace_closed(name: str, f: Callable[..., Any], tensors: Sequence[Tensor]) -> Graph:
+def _trace_body(name: str, f: Callable[..., Any], types: Sequence[TensorType]) -> Graph:
     with Trace() as trace:
-        symbols = [trace.input(t.type, f"x{i}") for i, t in enumerate(tensors)]
-        result = f(*symbols)
-        results = result if isinstance(result, tuple | list) else (result,)
-        outputs = {f"y{i}" if i else "y": as_tensor(r) for i, r in enumerate(results)}
-        graph = trace.build(name, outputs)
-    if trace.captures:
-        raise DTypeError(
+        y = f(*(trace.input(kind, f"x{i}") for i, kind in enumerate(types)))
+        if not isinstance(y, Tensor):
+            raise TracingError(
+                f"{name} gives one Tensor; got {type(y).__name__}",
+                where=here(),
+                advice="A function with several results needs a custom gradient for each",
+            )
+        body = trace.build(name, {"y": y})
+    _check_closed(trace, name)
+    return body
+
+
+def _trace_rule(
+    name: str, pullback: Callable[..., Any], types: Sequence[TensorType], y: TensorType
+) -> Graph:
+    with Trace() as trace:
+        inputs = [trace.input(kind, f"x{i}") for i, kind in enumerate(types)]
+        given = pullback(*inputs, trace.input(y, "y"), trace.input(y, "d_y"))
+        cotangents = given if isinstance(given, tuple | list) else (given,)
+        if len(cotangents) != len(types):
+            raise ShapeError(
+                f"The pullback of {name} gives one cotangent for each of {len(types)} inputs; "
+                f"got {len(cotangents)}",
+                where=here(),
+            )
+        outputs = {
+            f"d_x{i}": as_tensor(d) if d is not None else trace.wrap(zeros(trace.builder, kind))
+            for i, (d, kind) in enumerate(zip(cotangents, types, strict=True))
+        }
+        rule = trace.build(f"d_{name}", outputs)
+    _check_closed(trace, f"The pullback of {name}")
+    for i, (output, kind) in enumerate(zip(rule.outputs, types, strict=True)):
+        got = rule.nodes[output.node].type
+        if got != kind:
+            error = ShapeError if got.shape != kind.shape else DTypeError
+            raise error(
+                f"The pullback of {name} gives input {i}, {kind}, a cotangent of its own type; "
+                f"got {got}",
+                where=here(),
+            )
+    return rule
+
+
+def _check_closed(trace: Trace, name: str) -> None:
+    if trace.captures or trace.writes:
+        raise TracingError(
             f"{name} uses an array that is none of its arguments",
             where=here(),
             advice="Pass it as an argument, so that it has a gradient too",
         )
-    return graph
-
-
-def _check_rule(rule: Graph, inputs: Sequence[Tensor], name: str) -> None:
-    got = [rule.nodes[output.node].type for output in rule.outputs]
-    if len(got) != len(inputs):
-        raise ShapeError(
-            f"The pullback of {name} gives one cotangent for each of {len(inputs)} inputs; "
-            f"got {len(got)}",
-            where=here(),
-        )
-    for i, (kind, tensor) in enumerate(zip(got, inputs, strict=True)):
-        if kind != tensor.type:
-            raise ShapeError(
-                f"The pullback of {name} gives input {i}, {tensor.type}, a cotangent of its own "
-                f"type; got {kind} ({format_shape(kind.shape)})",
-                where=here(),
-            )

@@ -1,15 +1,27 @@
-"""NumPy's functions on Tensors: matmul, reductions, reshape, where, concatenate."""
+"""NumPy's functions on Tensors: products, reductions, reshaping, joining."""
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from typing import Any
 
-from chainrule.base.errors import ShapeError
+import numpy as np
+
+from chainrule.base.errors import DataError, ShapeError
 from chainrule.eager.tensor import Tensor, apply, as_tensor, elementwise, promote
-from chainrule.eager.tracing import here
-from chainrule.graph import DType, format_shape
+from chainrule.eager.tracing import at_the_users_line, here
+from chainrule.graph import DType, Shape, format_shape
+from chainrule.ops.elementwise import broadcast_shapes
 from chainrule.ops.table import normalize_axis
+
+_broadcast_shapes = at_the_users_line(broadcast_shapes)
+
+
+@at_the_users_line
+def axis_of(axis: int, ndim: int, op: str) -> int:
+    """Count `axis` from the front."""
+    return normalize_axis(operator.index(axis), ndim, op)
 
 
 def matmul(a: Any, b: Any) -> Tensor:
@@ -18,14 +30,16 @@ def matmul(a: Any, b: Any) -> Tensor:
     Parameters
     ----------
     a, b : array_like
-        Vectors, matrices, or stacks of matrices whose leading axes are equal.
+        Vectors, matrices, or stacks of matrices, whose leading axes broadcast. Integers are
+        multiplied as float64.
 
     Raises
     ------
     ShapeError
         If the inner sizes differ or one is a scalar.
     """
-    left, right = _same_float(as_tensor(a), as_tensor(b))
+    dtype = promote((a, b), needs_float=True)
+    left, right = as_tensor(a).astype(dtype), as_tensor(b).astype(dtype)
     if not left.ndim or not right.ndim:
         raise ShapeError("@ takes vectors or matrices; got a scalar", where=here())
     inner = left.ndim - 1, max(right.ndim - 2, 0)
@@ -36,16 +50,14 @@ def matmul(a: Any, b: Any) -> Tensor:
             f"is {int(right.shape[inner[1]])}",
             where=here(),
         )
-    if right.ndim > 2:
-        if left.shape[:-2] != right.shape[:-2]:
-            raise ShapeError(
-                f"@ of stacks takes equal leading axes; got {format_shape(left.shape)} and "
-                f"{format_shape(right.shape)}",
-                where=here(),
-            )
-        batch = tuple(axis for i in range(right.ndim - 2) for axis in (i, i))
-        return apply("contract", left, right, over=inner, batch=batch)
-    return apply("contract", left, right, over=inner)
+    if right.ndim <= 2:
+        return apply("contract", left, right, over=inner)
+    # A stack of matrices: both run along its axes together.
+    stack = _broadcast_shapes("@", (left.shape[:-2], right.shape[:-2]))
+    left = _stretch(left, (*stack, *left.shape[-2:]))
+    right = _stretch(right, (*stack, *right.shape[-2:]))
+    batch = tuple(axis for i in range(len(stack)) for axis in (i, i))
+    return apply("contract", left, right, over=(left.ndim - 1, right.ndim - 2), batch=batch)
 
 
 def where(condition: Any, a: Any, b: Any) -> Tensor:
@@ -56,37 +68,80 @@ def where(condition: Any, a: Any, b: Any) -> Tensor:
     return elementwise("select", condition, a, b)
 
 
+def maximum(a: Any, b: Any) -> Tensor:
+    """The larger of two elements; at a tie each has half of the gradient."""
+    return elementwise("max", a, b)
+
+
+def minimum(a: Any, b: Any) -> Tensor:
+    """The smaller of two elements; at a tie each has half of the gradient."""
+    return elementwise("min", a, b)
+
+
 def concatenate(tensors: Sequence[Any], axis: int = 0) -> Tensor:
     """Join tensors along an axis they have."""
-    parts = [as_tensor(t) for t in tensors]
-    if not parts:
-        raise ShapeError("concatenate takes at least one tensor", where=here())
-    return apply("concat", *parts, axis=normalize_axis(axis, parts[0].ndim, "concatenate"))
+    parts = _alike(tensors, "concatenate")
+    return apply("concat", *parts, axis=axis_of(axis, parts[0].ndim, "concatenate"))
+
+
+def stack(tensors: Sequence[Any], axis: int = 0) -> Tensor:
+    """Join tensors of one shape along a new axis."""
+    parts = _alike(tensors, "stack")
+    new = axis_of(axis, parts[0].ndim + 1, "stack")
+    shape = parts[0].shape
+    for part in parts:
+        if part.shape != shape:
+            raise ShapeError(
+                f"stack takes tensors of one shape; got {format_shape(shape)} and "
+                f"{format_shape(part.shape)}",
+                where=here(),
+            )
+    rows = [reshape(part, (*shape[:new], 1, *shape[new:])) for part in parts]
+    return apply("concat", *rows, axis=new)
 
 
 def broadcast_to(x: Any, shape: Sequence[int]) -> Tensor:
     """Repeat `x` to `shape`, by NumPy's rule."""
-    return apply("broadcast", as_tensor(x), shape=tuple(shape))
+    return _stretch(as_tensor(x), tuple(map(operator.index, shape)))
 
 
 def take(x: Any, indices: Any, axis: int = 0) -> Tensor:
-    """Slices of `x` along `axis` at integer positions."""
+    """Slices of `x` along `axis` at integer positions.
+
+    Positions in an array or list may be negative, counting from the end; those in a Tensor, whose
+    numbers are not known while a function is traced, are counted from 0.
+    """
     source = as_tensor(x)
-    where_ = normalize_axis(axis, source.ndim, "take")
-    return apply("gather", source, as_tensor(indices), axis=where_)
+    along = axis_of(axis, source.ndim, "take")
+    return apply("gather", source, _positions(indices, source.shape[along]), axis=along)
+
+
+def _positions(indices: Any, size: int) -> Tensor:
+    """Positions from 0 up to `size`."""
+    if isinstance(indices, Tensor):
+        return indices
+    array = np.asarray(indices)
+    if array.dtype.kind not in "iu":
+        return Tensor(array)  # gather says what it takes
+    outside = (array < -size) | (array >= size)
+    if outside.any():
+        raise DataError(
+            f"An axis of size {int(size)} has positions from {-size} to {size - 1}; "
+            f"got {array[outside][0]}",
+            where=here(),
+        )
+    return Tensor(np.where(array < 0, array + size, array).astype(np.int64))
 
 
 def reduce_axes(op: str, x: Tensor, axis: int | Sequence[int] | None, keepdims: bool) -> Tensor:
-    """Apply a reduction over any number of axes."""
+    """Apply ``sum`` or ``mean`` over any number of axes, in NumPy's dtype."""
     if axis is None:
         axes = tuple(range(x.ndim))
     else:
-        given = (axis,) if isinstance(axis, int) else tuple(axis)
-        axes = tuple(sorted(normalize_axis(a, x.ndim, op) for a in given))
-    if op == "mean" and x.type.dtype in (DType.BOOL, DType.I32, DType.I64, DType.U32):
-        x = x.astype(DType.F64)
-    if op == "sum" and x.type.dtype is DType.BOOL:
-        x = x.astype(DType.I64)
+        given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
+        axes = tuple(sorted(axis_of(a, x.ndim, op) for a in given))
+    if not x.type.dtype.is_float:
+        x = x.astype(DType.F64 if op == "mean" else DType.I64)
     return _restore(apply(op, x, axes=axes), x, axes, keepdims)
 
 
@@ -95,17 +150,32 @@ def reduce_axis(op: str, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
     if axis is None:
         flat = apply(op, reshape(x, -1), axis=0)
         return _restore(flat, x, tuple(range(x.ndim)), keepdims)
-    along = normalize_axis(axis, x.ndim, op)
+    if isinstance(axis, Sequence):
+        raise ShapeError(
+            f"{op} goes along one axis, or over all with None; got {axis}", where=here()
+        )
+    along = axis_of(axis, x.ndim, op)
     return _restore(apply(op, x, axis=along), x, (along,), keepdims)
+
+
+def smallest(x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
+    """The smallest elements, as the largest of a value that falls where x rises."""
+    # -x has no place for the smallest int32: -1 - x has, and 2³²-1 - x for unsigned ones.
+    top = {DType.I32: -1, DType.I64: -1, DType.U32: 2**32 - 1}.get(x.type.dtype)
+    if top is None:
+        return -reduce_axis("amax", -x, axis, keepdims)
+    return top - reduce_axis("amax", top - x, axis, keepdims)
 
 
 def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
     """The same elements under another shape; one size may be -1."""
-    sizes = list(shape[0]) if len(shape) == 1 and not isinstance(shape[0], int) else list(shape)
-    if sizes.count(-1) == 1:
+    sizes = _flat(shape)
+    if any(size < -1 for size in sizes) or sizes.count(-1) > 1:
+        raise ShapeError(f"reshape takes sizes, at most one of them -1; got {sizes}", where=here())
+    if -1 in sizes:
         known = 1
         for size in sizes:
-            known *= size if size != -1 else 1  # type: ignore[operator]
+            known *= size if size != -1 else 1
         if not known or x.size % known:
             raise ShapeError(
                 f"reshape cannot divide {x.size} elements of shape {format_shape(x.shape)} "
@@ -113,15 +183,35 @@ def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:
                 where=here(),
             )
         sizes[sizes.index(-1)] = x.size // known
-    return apply("reshape", x, shape=tuple(sizes))  # type: ignore[arg-type]
+    return apply("reshape", x, shape=tuple(sizes))
+
+
+def transpose(x: Tensor, *axes: int | Sequence[int]) -> Tensor:
+    """Permute the axes; reverse them by default."""
+    order = [axis_of(axis, x.ndim, "transpose") for axis in _flat(axes)]
+    return apply("transpose", x, axes=tuple(order or reversed(range(x.ndim))))
+
+
+def _flat(sizes: tuple[int | Sequence[int], ...]) -> list[int]:
+    """``f(2, 3)`` and ``f((2, 3))`` mean the same."""
+    if len(sizes) == 1 and isinstance(sizes[0], Sequence):
+        return [operator.index(size) for size in sizes[0]]
+    return [operator.index(size) for size in sizes]  # type: ignore[arg-type]
+
+
+def _alike(tensors: Sequence[Any], op: str) -> list[Tensor]:
+    """The operands of a joint in the dtype in which they meet."""
+    if not len(tensors):
+        raise ShapeError(f"{op} takes at least one tensor", where=here())
+    dtype = promote(tensors, needs_float=False)
+    return [as_tensor(t).astype(dtype) for t in tensors]
+
+
+def _stretch(x: Tensor, shape: Shape) -> Tensor:
+    return x if x.shape == shape else apply("broadcast", x, shape=tuple(map(int, shape)))
 
 
 def _restore(y: Tensor, x: Tensor, axes: tuple[int, ...], keepdims: bool) -> Tensor:
     if not keepdims:
         return y
     return reshape(y, [1 if axis in axes else size for axis, size in enumerate(x.shape)])
-
-
-def _same_float(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
-    dtype = promote((a, b), needs_float=True)
-    return a.astype(dtype), b.astype(dtype)

@@ -26,62 +26,51 @@ def index_tensor(x: Tensor, index: Any) -> Tensor:
     ------
     ShapeError
         If an index is out of range or of another kind.
+    DataError
+        If an element of an index array is out of range.
     """
     parts = _expand_ellipsis(index if isinstance(index, tuple) else (index,), x)
-    starts, stops, steps = [], [], []
+    _check_array_place(parts, x)
+    ranges: list[tuple[int, int, int]] = []
     shape: list[int] = []
-    arrays: list[tuple[int, Any]] = []
-    axis = 0
+    array: tuple[Any, int] | None = None
     for part in parts:
         if part is None:
             shape.append(1)
             continue
+        axis = len(ranges)
         size = int(x.shape[axis])
+        whole = (0, size, 1)
         if isinstance(part, slice):
             start, stop, step = part.indices(size)
             if step < 1:
-                raise _refuse(x, index, "a slice with a negative step")
-            stop = max(start, stop)
-            shape.append(
-                x.shape[axis] if (start, stop, step) == (0, size, 1) else -((start - stop) // step)
-            )
-        elif isinstance(part, int | np.integer) and not isinstance(part, bool):
+                raise _refuse(x, "a slice with a negative step")
+            ranges.append((start, max(start, stop), step))
+            taken = len(range(start, stop, step))
+            # The whole axis keeps its name.
+            shape.append(x.shape[axis] if ranges[-1] == whole else taken)
+        elif _is_position(part):
             start = int(part) + (size if part < 0 else 0)
             if not 0 <= start < size:
-                raise _refuse(x, index, f"position {part} on axis {axis}")
-            stop, step = start + 1, 1
-        elif _is_integer_array(part):
-            start, stop, step = 0, size, 1
-            arrays.append((len(shape), part))
-            shape.append(x.shape[axis])
+                raise _refuse(x, f"position {part} on axis {axis}")
+            ranges.append((start, start + 1, 1))
         else:
-            raise _refuse(x, index, f"an index of type {type(part).__name__}")
-        starts.append(start)
-        stops.append(stop)
-        steps.append(step)
-        axis += 1
-    if len(arrays) > 1:
-        raise _refuse(x, index, "more than one array")
-    whole = all(
-        (a, z, s) == (0, size, 1)
-        for a, z, s, size in zip(starts, stops, steps, x.shape, strict=True)
-    )
-    y = (
-        x
-        if whole
-        else apply("slice", x, starts=tuple(starts), stops=tuple(stops), steps=tuple(steps))
-    )
+            array = (part, len(shape))
+            ranges.append(whole)
+            shape.append(x.shape[axis])
+    y = x
+    if any(r != (0, size, 1) for r, size in zip(ranges, x.shape, strict=True)):
+        starts, stops, steps = zip(*ranges, strict=True)
+        y = apply("slice", x, starts=starts, stops=stops, steps=steps)
     if y.shape != tuple(shape):
         y = reshape(y, shape)
-    for where, array in arrays:
-        y = take(y, array, axis=where)
-    return y
+    return y if array is None else take(y, array[0], axis=array[1])
 
 
 def _expand_ellipsis(parts: tuple[Any, ...], x: Tensor) -> list[Any]:
     used = sum(part is not None and part is not Ellipsis for part in parts)
     if used > x.ndim:
-        raise _refuse(x, parts, f"{used} indices")
+        raise _refuse(x, f"{used} indices")
     missing = [slice(None)] * (x.ndim - used)
     for i, part in enumerate(parts):
         if part is Ellipsis:
@@ -89,15 +78,52 @@ def _expand_ellipsis(parts: tuple[Any, ...], x: Tensor) -> list[Any]:
     return [*parts, *missing]
 
 
+def _check_array_place(parts: list[Any], x: Tensor) -> None:
+    """Raise unless all parts are of a kind we read, with at most one array among them."""
+    arrays = [part for part in parts if not isinstance(part, slice) and not _is_simple(part)]
+    for part in arrays:
+        if not _is_integer_array(part):
+            raise _refuse(x, _describe(part))
+    if len(arrays) > 1:
+        raise _refuse(x, "more than one array")
+    # NumPy moves the array's axes to the front if a slice or None parts it from an integer.
+    advanced = [i for i, p in enumerate(parts) if p is not None and not isinstance(p, slice)]
+    if arrays and advanced[-1] - advanced[0] != len(advanced) - 1:
+        raise _refuse(x, "an array and an integer with something between them")
+
+
+def _is_simple(part: Any) -> bool:
+    return part is None or _is_position(part)
+
+
+def _is_position(part: Any) -> bool:
+    return isinstance(part, int | np.integer) and not isinstance(part, bool)
+
+
 def _is_integer_array(part: Any) -> bool:
     if isinstance(part, Tensor):
         return part.type.dtype.is_integer
-    return isinstance(part, list | np.ndarray) and np.asarray(part).dtype.kind in "iu"
+    if not isinstance(part, list | np.ndarray):
+        return False
+    return np.asarray(part).dtype.kind in "iu"
 
 
-def _refuse(x: Tensor, index: Any, what: str) -> ShapeError:
+def _describe(part: Any) -> str:
+    if isinstance(part, list):
+        part = np.asarray(part)
+    if isinstance(part, Tensor | np.ndarray) and part.dtype == bool:
+        return "a mask of bools"
+    if isinstance(part, Tensor | np.ndarray):
+        return f"an array of {part.dtype}"
+    return f"an index of type {type(part).__name__}"
+
+
+def _refuse(x: Tensor, what: str) -> ShapeError:
+    advice = "Use integers, slices with positive steps, None, ..., and one integer array"
+    if what == "a mask of bools":
+        advice = "Choose elements with cr.where, which keeps the shape"
     return ShapeError(
         f"Indexing a Tensor of shape {format_shape(x.shape)} does not take {what}",
         where=here(),
-        advice="Use integers, slices with positive steps, None, ..., and one integer array",
+        advice=advice,
     )

@@ -4,41 +4,60 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.backends import get_backend
-from chainrule.base.errors import ChainruleError, DTypeError, TracingError
+from chainrule.base.errors import ChainruleError, DTypeError, ShapeError, TracingError
+from chainrule.eager.operators import Operators
 from chainrule.eager.tracing import (
     Trace,
+    at_the_users_line,
     current_scope,
     current_trace,
+    here,
     is_open,
     located,
     refuse_number,
     user_source,
 )
-from chainrule.graph import Attributes, AttributeValue, DType, Node, Shape, Source, TensorType
-from chainrule.graph.node import Graph, Output
+from chainrule.graph import (
+    Attributes,
+    AttributeValue,
+    DType,
+    Graph,
+    Node,
+    Output,
+    Shape,
+    Source,
+    TensorType,
+)
 from chainrule.ops import OPS, Elementwise, Value, infer_type
 
 Array = NDArray[Any]
 
+dtype_of = at_the_users_line(DType.of)
+
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """How an eager Tensor was computed."""
+    """How an eager Tensor was computed.
+
+    `arrays` are the operands' values at the time: a variable may have another one since.
+    """
 
     op: str
     inputs: tuple[Tensor, ...]
+    arrays: tuple[Array, ...]
     attributes: Attributes
     scope: str
     source: Source | None
 
 
-class Tensor:
+class Tensor(Operators):
     """An n-dimensional array with derivatives.
 
     Outside of a traced function its value exists at once (`numpy`), and `backward` fills in
@@ -48,7 +67,10 @@ class Tensor:
     Parameters
     ----------
     value : array_like
-        Numbers, in a supported dtype (float32, float64, int32, int64, uint32, bool).
+        Numbers, in a supported dtype (float32, float64, int32, int64, uint32, bool). They are
+        copied: a Tensor does not change with the array it was made of.
+    dtype : optional
+        A NumPy dtype or name; by default NumPy's choice, so ``2.0`` is float64.
 
     Attributes
     ----------
@@ -67,13 +89,9 @@ class Tensor:
     """
 
     __slots__ = ("__weakref__", "_made", "_position", "_type", "_value", "grad", "name", "trace")
-    __array_ufunc__ = None  # `ndarray @ Tensor` asks Tensor
 
     def __init__(self, value: Any, dtype: object = None) -> None:
-        if isinstance(value, Tensor):
-            value = value.numpy()
-        array = np.array(value, dtype=None if dtype is None else DType.of(dtype).numpy)
-        self._set(array)
+        self._set(_new_array(value, dtype))
         self._made: Made | None = None
         self.trace: Trace | None = None
         self._position = -1
@@ -81,14 +99,27 @@ class Tensor:
         self.name: str | None = None
 
     def _set(self, array: Array) -> None:
+        # A variable changes by getting another array: no array changes.
+        array.flags.writeable = False
         self._value: Array | None = array
         self._type = TensorType(array.shape, DType.of(array.dtype))
 
     @classmethod
-    def _traced(cls, trace: Trace, value: Value) -> Tensor:
+    def computed(cls, array: Array, made: Made | None = None) -> Tensor:
+        """Wrap an array that a backend computed, without a copy."""
         tensor = Tensor.__new__(Tensor)
-        tensor._value, tensor._made, tensor.grad, tensor.name = None, None, None, None
-        tensor._type, tensor.trace, tensor._position = value.type, trace, value.position
+        tensor._set(array)
+        tensor._made, tensor.trace, tensor._position = made, None, -1
+        tensor.grad, tensor.name = None, None
+        return tensor
+
+    @classmethod
+    def symbol(cls, trace: Trace, value: Value) -> Tensor:
+        """Stand for a value of a graph being traced."""
+        tensor = Tensor.__new__(Tensor)
+        tensor._value, tensor._type = None, value.type
+        tensor._made, tensor.trace, tensor._position = None, trace, value.position
+        tensor.grad, tensor.name = None, None
         return tensor
 
     # --- what it is -----------------------------------------------------------------------
@@ -131,30 +162,37 @@ class Tensor:
         return Value(self.trace.builder, self._position)
 
     def check_alive(self) -> None:
-        """Raise TracingError if it is a symbol of a trace that has ended."""
+        """Raise TracingError if it is a symbol of a trace that is not open, here and now."""
         if self.trace is not None and not is_open(self.trace):
             raise TracingError(
-                "A value of a traced function was used after the function had returned",
+                "A value of a traced function was used after the function had returned, or in "
+                "another thread",
+                where=here(),
                 advice="Return it from the function instead of storing it outside",
             )
 
+    def _need_number(self, what: str) -> None:
+        if self.trace is not None:
+            self.check_alive()
+            raise refuse_number(what)
+
+    # --- its numbers ------------------------------------------------------------------------
+
     def numpy(self) -> Array:
-        """The value, as a read-only view.
+        """The value, as a read-only array.
 
         Raises
         ------
         TracingError
             If it is a symbol.
         """
-        if self._value is None:
-            self.check_alive()
-            raise refuse_number("numpy()")
-        view = self._value.view()
-        view.flags.writeable = False
-        return view
+        self._need_number("numpy()")
+        assert self._value is not None
+        return self._value
 
     def item(self) -> float | int | bool:
         """The only element, as a Python number."""
+        self._need_number("item()")
         number: float | int | bool = self.numpy().item()
         return number
 
@@ -163,24 +201,26 @@ class Tensor:
         return Tensor(self.numpy())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        self._need_number("A NumPy function")
         return np.array(self.numpy(), dtype=dtype, copy=copy)
 
     def __bool__(self) -> bool:
-        if self._value is None:
-            raise refuse_number("A Python `if` or `while`")
-        return bool(self._value)
+        self._need_number("A Python `if` or `while`")
+        return bool(self.numpy())
 
     def __float__(self) -> float:
-        if self._value is None:
-            raise refuse_number("float()")
-        return float(self._value)
+        self._need_number("float()")
+        return float(self.numpy())
 
     def __int__(self) -> int:
-        if self._value is None:
-            raise refuse_number("int()")
-        return int(self._value)
+        self._need_number("int()")
+        return int(self.numpy())
 
-    __index__ = __int__
+    def __index__(self) -> int:
+        self._need_number("A position in Python")
+        if self.shape or not self._type.dtype.is_integer:
+            raise TypeError(f"a position is an integer of shape (); got {self._type}")
+        return int(self.numpy())
 
     def __len__(self) -> int:
         if not self.shape:
@@ -196,85 +236,14 @@ class Tensor:
         text = np.array2string(self._value, separator=", ", prefix="Tensor(")
         return f"Tensor({text}, dtype={self.dtype})"
 
-    __hash__ = object.__hash__
-
-    # --- arithmetic ------------------------------------------------------------------------
-
-    def __add__(self, other: Any) -> Tensor:
-        return elementwise("add", self, other)
-
-    def __radd__(self, other: Any) -> Tensor:
-        return elementwise("add", other, self)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return elementwise("sub", self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return elementwise("sub", other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return elementwise("mul", self, other)
-
-    def __rmul__(self, other: Any) -> Tensor:
-        return elementwise("mul", other, self)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return elementwise("div", self, other)
-
-    def __rtruediv__(self, other: Any) -> Tensor:
-        return elementwise("div", other, self)
-
-    def __pow__(self, other: Any) -> Tensor:
-        # x² is exact for negative x and cheaper than a power.
-        is_two = isinstance(other, int | float) and other == 2
-        return elementwise("square", self) if is_two else elementwise("power", self, other)
-
-    def __rpow__(self, other: Any) -> Tensor:
-        return elementwise("power", other, self)
-
-    def __neg__(self) -> Tensor:
-        return elementwise("neg", self)
-
-    def __abs__(self) -> Tensor:
-        return elementwise("abs", self)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        from chainrule.eager.functions import matmul
-
-        return matmul(self, other)
-
-    def __rmatmul__(self, other: Any) -> Tensor:
-        from chainrule.eager.functions import matmul
-
-        return matmul(other, self)
-
-    def __lt__(self, other: Any) -> Tensor:
-        return elementwise("less", self, other)
-
-    def __le__(self, other: Any) -> Tensor:
-        return elementwise("less_equal", self, other)
-
-    def __gt__(self, other: Any) -> Tensor:
-        return elementwise("greater", self, other)
-
-    def __ge__(self, other: Any) -> Tensor:
-        return elementwise("greater_equal", self, other)
-
-    def __eq__(self, other: object) -> Tensor:  # type: ignore[override]
-        return elementwise("equal", self, other)
-
-    def __ne__(self, other: object) -> Tensor:  # type: ignore[override]
-        return elementwise("not_equal", self, other)
-
-    def __and__(self, other: Any) -> Tensor:
-        return elementwise("logical_and", self, other)
-
-    def __invert__(self) -> Tensor:
-        return elementwise("logical_not", self)
+    def __format__(self, specification: str) -> str:
+        if specification and not self.shape:
+            return format(self.item(), specification)
+        return super().__format__(specification)
 
     def __getattr__(self, op: str) -> Callable[..., Tensor]:
         if op.startswith("_") or op not in OPS or not isinstance(OPS.get(op), Elementwise):
-            raise AttributeError(f"Tensor has no attribute {op!r}")
+            raise AttributeError(f"Tensor has no attribute {op!r}", name=op, obj=self)
         return lambda *others, **attributes: elementwise(op, self, *others, **attributes)
 
     def __dir__(self) -> list[str]:
@@ -284,62 +253,53 @@ class Tensor:
     # --- shape and reduction ----------------------------------------------------------------
 
     def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
-        """Sum over `axis`; over all axes by default."""
-        from chainrule.eager.functions import reduce_axes
-
-        return reduce_axes("sum", self, axis, keepdims)
+        """Sum over `axis`; over all axes by default. Integers and bools are summed as int64."""
+        return functions.reduce_axes("sum", self, axis, keepdims)
 
     def mean(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         """Mean over `axis`; over all axes by default."""
-        from chainrule.eager.functions import reduce_axes
-
-        return reduce_axes("mean", self, axis, keepdims)
+        return functions.reduce_axes("mean", self, axis, keepdims)
 
     def max(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Largest element over `axis`; at a tie the first one takes the gradient."""
-        from chainrule.eager.functions import reduce_axis
+        return functions.reduce_axis("amax", self, axis, keepdims)
 
-        return reduce_axis("amax", self, axis, keepdims)
+    def min(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
+        """Smallest element over `axis`; at a tie the first one takes the gradient."""
+        return functions.smallest(self, axis, keepdims)
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Position of the first of the largest elements over `axis`."""
-        from chainrule.eager.functions import reduce_axis
-
-        return reduce_axis("argmax", self, axis, keepdims)
+        return functions.reduce_axis("argmax", self, axis, keepdims)
 
     def reshape(self, *shape: int | Sequence[int]) -> Tensor:
         """The same elements under another shape; one size may be -1."""
-        from chainrule.eager.functions import reshape
+        return functions.reshape(self, *shape)
 
-        return reshape(self, *shape)
-
-    def transpose(self, *axes: int) -> Tensor:
+    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
         """Permute the axes; reverse them by default."""
-        order = tuple(axis % self.ndim for axis in axes) or tuple(reversed(range(self.ndim)))
-        return apply("transpose", self, axes=order)
+        return functions.transpose(self, *axes)
 
     @property
     def T(self) -> Tensor:
         """The transpose."""
-        return self.transpose()
+        return functions.transpose(self)
 
     def astype(self, dtype: object) -> Tensor:
         """The same numbers in another dtype."""
-        target = DType.of(dtype)
+        target = dtype_of(dtype)
         return self if target is self.type.dtype else apply("cast", self, dtype=target)
 
     def __getitem__(self, index: Any) -> Tensor:
-        from chainrule.eager.indexing import index_tensor
-
-        return index_tensor(self, index)
+        return indexing.index_tensor(self, index)
 
     def softmax(self, axis: int = -1) -> Tensor:
         """Softmax over `axis`."""
-        return apply("softmax", self, axis=axis % self.ndim)
+        return apply("softmax", self, axis=functions.axis_of(axis, self.ndim, "softmax"))
 
     def log_softmax(self, axis: int = -1) -> Tensor:
         """Logarithm of the softmax over `axis`, without its underflow."""
-        return apply("log_softmax", self, axis=axis % self.ndim)
+        return apply("log_softmax", self, axis=functions.axis_of(axis, self.ndim, "log_softmax"))
 
     # --- derivatives -------------------------------------------------------------------------
 
@@ -353,9 +313,7 @@ class Tensor:
         NotDifferentiableError
             If it is no float scalar.
         """
-        from chainrule.eager.backward import backward
-
-        backward(self)
+        backward.backward(self)
 
 
 def tensor(value: Any, dtype: object = None) -> Tensor:
@@ -375,6 +333,34 @@ def as_tensor(value: Any) -> Tensor:
     return value if isinstance(value, Tensor) else Tensor(value)
 
 
+def _new_array(value: Any, dtype: object) -> Array:
+    """Copy the numbers of `value` into an array of a supported dtype."""
+    if isinstance(value, Tensor):
+        value = value.numpy()
+    elif isinstance(value, list | tuple) and any(isinstance(part, Tensor) for part in value):
+        raise DTypeError(
+            "A Tensor is made of numbers; this list holds Tensors, whose history would be lost",
+            where=here(),
+            advice="Join Tensors with cr.stack or cr.concatenate",
+        )
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ShapeError(
+            "An array has rows of equal length; these rows are ragged", where=here()
+        ) from None
+    if array.dtype.kind not in "biuf":
+        what = type(value).__name__ if array.dtype == object else f"dtype {array.dtype}"
+        raise DTypeError(f"A Tensor is made of real numbers; got {what}", where=here())
+    target = dtype_of(array.dtype if dtype is None else dtype).numpy
+    # From the original: Python knows that 2**40 does not fit into int32, an array would wrap it.
+    with np.errstate(over="ignore"):
+        return np.array(value, dtype=target)
+
+
+# --- applying ops -----------------------------------------------------------------------------
+
+
 def apply(op: str, *inputs: Tensor, **attributes: AttributeValue) -> Tensor:
     """Apply an op of the table to Tensors: at once, or in the graph being traced.
 
@@ -387,27 +373,34 @@ def apply(op: str, *inputs: Tensor, **attributes: AttributeValue) -> Tensor:
     try:
         if trace is None:
             return _compute(op, inputs, Attributes(attributes))
-        trace.builder.scope = current_scope()
-        return trace.wrap(trace.builder.apply(op, *map(trace.lift, inputs), **attributes))
+        operands = [trace.lift(tensor) for tensor in inputs]
+        return trace.wrap(trace.builder.apply(op, *operands, **attributes))
     except ChainruleError as error:
         raise located(error) from None
 
 
 def _compute(op: str, inputs: tuple[Tensor, ...], attributes: Attributes) -> Tensor:
-    types = tuple(tensor.type for tensor in inputs)
+    arrays = tuple(tensor.numpy() for tensor in inputs)
+    graph = _graph_of_one(op, attributes, tuple(tensor.type for tensor in inputs))
+    (value,) = get_backend("numpy").run(graph, arrays)
+    made = Made(op, inputs, arrays, attributes, current_scope(), user_source())
+    return Tensor.computed(value, made)
+
+
+@lru_cache(maxsize=4096)
+def _graph_of_one(op: str, attributes: Attributes, types: tuple[TensorType, ...]) -> Graph:
+    operands = tuple(Node("input", (), kind.shape, kind.dtype) for kind in types)
     kind = infer_type(Node(op, (), (), DType.BOOL, attributes), types)
-    nodes = [Node("input", (), t.shape, t.dtype) for t in types]
-    position = len(nodes)
-    nodes.append(Node(op, tuple(range(position)), kind.shape, kind.dtype, attributes))
-    graph = Graph(op, tuple(nodes), (Output("y", position),))
-    (value,) = get_backend("numpy").run(graph, [t.numpy() for t in inputs])
-    result = Tensor(value)
-    result._made = Made(op, inputs, attributes, current_scope(), user_source())
-    return result
+    node = Node(op, tuple(range(len(operands))), kind.shape, kind.dtype, attributes)
+    return Graph(op, (*operands, node), (Output("y", len(operands)),))
 
 
 def elementwise(op: str, *operands: Any, **attributes: AttributeValue) -> Tensor:
-    """Apply an elementwise op with NumPy's promotion: a Python number takes the others' dtype."""
+    """Apply an elementwise op with NumPy's promotion: a Python number takes the others' dtype.
+
+    An op that is defined on floats takes integers as float64. (So an integer power is a float,
+    where NumPy's is an integer.)
+    """
     declaration = OPS.get(op)
     if not isinstance(declaration, Elementwise):
         raise DTypeError(f"{op} is no elementwise op")
@@ -419,26 +412,49 @@ def elementwise(op: str, *operands: Any, **attributes: AttributeValue) -> Tensor
     return apply(op, *converted, **attributes)
 
 
+def is_weak(value: object) -> bool:
+    """Whether `value` is a Python number, which takes the dtype of what it meets."""
+    # np.float64 is a float, too, but has a dtype of its own.
+    return isinstance(value, int | float) and not isinstance(value, np.generic)
+
+
 def promote(operands: Sequence[Any], needs_float: bool) -> DType:
     """The dtype in which operands meet, by NumPy's rule."""
-    weak = (bool, int, float)
-    strong = [o.dtype if isinstance(o, Tensor) else o for o in operands]
-    types = [
-        o if type(o) in weak else np.asarray(o).dtype if not isinstance(o, np.dtype) else o
-        for o in strong
-    ]
-    dtype = np.result_type(*types)
-    if needs_float and dtype.kind != "f":
+    dtype = np.result_type(*map(_dtype_or_number, operands))
+    if needs_float and dtype.kind in "biu":
         dtype = np.dtype(np.float64)
-    return DType.of(dtype)
+    return dtype_of(dtype)
+
+
+def _dtype_or_number(operand: Any) -> Any:
+    if isinstance(operand, Tensor):
+        return operand.dtype
+    if not is_weak(operand):
+        return np.asarray(operand).dtype
+    # NumPy would not take a subclass, such as a named axis, for a Python number.
+    kind = next(kind for kind in (bool, int, float) if isinstance(operand, kind))
+    return kind(operand)
 
 
 def _as_dtype(operand: Any, dtype: DType) -> Tensor:
     if isinstance(operand, Tensor):
-        return operand if operand.type.dtype is dtype else operand.astype(dtype)
+        return operand.astype(dtype)
+    array = _new_array(operand, dtype)
+    if not (is_weak(operand) or isinstance(operand, np.generic)):
+        return Tensor.computed(array)
+    # A number that stands in the code stands in the graph; arrays are inputs.
+    return constant(array.item(), dtype)
+
+
+def constant(value: float, dtype: DType) -> Tensor:
+    """A scalar that is written in the code, in `dtype`."""
     trace = current_trace()
-    if type(operand) in (bool, int, float):
-        if trace is not None:
-            return trace.wrap(trace.builder.constant(dtype.numpy.type(operand).item(), dtype))
-        return Tensor(operand, dtype)
-    return Tensor(np.asarray(operand), dtype)
+    if trace is not None:
+        return trace.constant(value, dtype)
+    attributes = Attributes({"value": value, "dtype": dtype})
+    made = Made("constant", (), (), attributes, current_scope(), None)
+    return Tensor.computed(np.array(value, dtype.numpy), made)
+
+
+# These need Tensor, and its methods need them.
+from chainrule.eager import backward, functions, indexing  # noqa: E402

@@ -3,173 +3,19 @@
 from __future__ import annotations
 
 import functools
-import inspect
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.autodiff import gradients, pullback, pushforward
-from chainrule.backends import get_backend
-from chainrule.base.errors import DTypeError, NotDifferentiableError, ShapeError
+from chainrule.base.errors import NotDifferentiableError, ShapeError, listed
+from chainrule.eager.functions import stack
 from chainrule.eager.tensor import Tensor, as_tensor
-from chainrule.eager.tracing import Trace, current_trace, here
-from chainrule.eager.trees import is_array, is_number, leaves, modules, rebuild
+from chainrule.eager.traced import Traced, execute, keep_outputs, trace_function
+from chainrule.eager.tracing import here
+from chainrule.eager.trees import is_array, is_number, leaves, rebuild
 from chainrule.graph import Graph, format_shape
-from chainrule.rewrite import eliminate_dead_nodes
-
-
-@dataclass(frozen=True)
-class Traced:
-    """A function as a graph, with the Tensors that are its inputs.
-
-    Parameters
-    ----------
-    graph : Graph
-        Outputs: ``y``, ``y1``, ... for the leaves of the result, then ``write0``, ... for the
-        state that was assigned.
-    inputs : tuple of Tensor
-        The arguments' arrays, the modules' parameters, then what was captured.
-    paths : tuple of str
-        The graph's name for each input.
-    result : object
-        The function's result; its leaves stand for the outputs.
-    writes : tuple of Tensor
-        The variables that the ``write`` outputs are assigned to.
-    """
-
-    graph: Graph
-    inputs: tuple[Tensor, ...]
-    paths: tuple[str, ...]
-    result: Any
-    writes: tuple[Tensor, ...]
-
-    def input_name(self, tensor: Tensor) -> str:
-        """The graph's name for an input."""
-        return self.paths[next(i for i, t in enumerate(self.inputs) if t is tensor)]
-
-    def run(self, graph: Graph, extra: Sequence[Tensor] = ()) -> dict[str, Tensor]:
-        """Run a graph derived from this one on the same inputs, then `extra`; assign the state."""
-        outputs = execute(graph, [*self.inputs, *extra])
-        for i, variable in enumerate(self.writes):
-            if f"write{i}" in outputs:
-                assign(variable, outputs[f"write{i}"])
-        return outputs
-
-
-def execute(graph: Graph, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
-    """Run `graph`, or write it into the graph being traced; outputs by label."""
-    trace = current_trace()
-    if trace is None:
-        arrays = get_backend("numpy").run(graph, [tensor.numpy() for tensor in inputs])
-        return {o.label: Tensor(a) for o, a in zip(graph.outputs, arrays, strict=True)}
-    values = trace.builder.inline(graph, [trace.lift(tensor) for tensor in inputs])
-    return {output.label: trace.wrap(values[output.node]) for output in graph.outputs}
-
-
-def assign(variable: Tensor, value: Tensor) -> None:
-    """Give a variable its new value: now, or as an output of the graph being traced."""
-    trace = current_trace()
-    if trace is None:
-        variable._set(np.array(value.numpy(), variable.dtype))
-    else:
-        trace.writes[id(variable)] = (variable, value)
-        trace.bind(variable, value)
-
-
-def trace_function(
-    f: Callable[..., Any],
-    args: Sequence[Any],
-    kwargs: dict[str, Any],
-    wrt: Sequence[int] = (),
-) -> tuple[Traced, list[list[Tensor]]]:
-    """Run `f` on symbols.
-
-    Parameters
-    ----------
-    f : callable
-    args, kwargs
-        What it is called with: arrays and Tensors become symbols, the rest is passed on.
-    wrt : sequence of int
-        Positions of arguments whose plain numbers become symbols too.
-
-    Returns
-    -------
-    Traced
-    list of list of Tensor
-        For each of `wrt`, the inputs that are its leaves.
-    """
-    inputs: list[Tensor] = []
-    paths: list[str] = []
-    targets: list[list[Tensor]] = [[] for _ in wrt]
-    with Trace() as trace:
-
-        def symbol(path: str, leaf: Any) -> tuple[Tensor, Tensor]:
-            outside = as_tensor(leaf)
-            inside = trace.input(outside.type, _valid_name(path))
-            inputs.append(outside)
-            paths.append(trace.builder.nodes[inside.traced_value.position].name or "")
-            return outside, inside
-
-        def enter(position: int | str, argument: Any, name: str) -> Any:
-            chosen = position in wrt
-            replaced = []
-            for path, leaf in leaves(argument, name, open_modules=False):
-                if is_array(leaf) or (chosen and is_number(leaf)):
-                    outside, inside = symbol(path, leaf)
-                    replaced.append(inside)
-                    if chosen:
-                        targets[list(wrt).index(position)].append(outside)  # type: ignore[arg-type]
-                elif chosen:
-                    raise DTypeError(
-                        f"Gradients are taken of numbers and arrays; {path} is "
-                        f"{type(leaf).__name__}",
-                        where=here(),
-                    )
-                else:
-                    replaced.append(leaf)
-            for module in modules(argument) if chosen else ():
-                for path, parameter in module.trainable_parameters().items():
-                    _, inside = symbol(path, parameter)
-                    inputs[-1] = parameter
-                    trace.bind(parameter, inside)
-                    targets[list(wrt).index(position)].append(parameter)  # type: ignore[arg-type]
-            return rebuild(argument, iter(replaced), open_modules=False)
-
-        names = _parameter_names(f, len(args))
-        entered = [enter(i, a, n) for i, (a, n) in enumerate(zip(args, names, strict=True))]
-        named = {key: enter(key, value, key) for key, value in kwargs.items()}
-        result = f(*entered, **named)
-        results = [as_tensor(leaf) for _, leaf in leaves(result, open_modules=False)]
-        outputs = {f"y{i}" if i else "y": t for i, t in enumerate(results)}
-        outputs |= {f"write{i}": value for i, (_, value) in enumerate(trace.writes.values())}
-        graph = trace.build(getattr(f, "__name__", "f").strip("<>"), outputs)
-    captured = tuple(trace.captures)
-    traced = Traced(
-        graph,
-        (*inputs, *captured),
-        graph.input_names,
-        result,
-        tuple(variable for variable, _ in trace.writes.values()),
-    )
-    return traced, targets
-
-
-def trace(f: Callable[..., Any], *args: Any, **kwargs: Any) -> Graph:
-    """Return the graph that `f` computes on arguments of these shapes and dtypes.
-
-    Examples
-    --------
-    >>> print(trace(lambda x: (x * 2).sum(), np.zeros(3)))
-    graph lambda(x: f64[3]) -> f64[]
-      %1: f64[] = constant()  dtype=f64 value=2.0
-      %2: f64[3] = mul(x, %1)
-      %3: f64[] = sum(%2)  axes=[0]
-      return y=%3
-    """
-    traced, _ = trace_function(f, args, kwargs)
-    return eliminate_dead_nodes(traced.graph).graph
 
 
 def value_and_grad(
@@ -196,7 +42,8 @@ def value_and_grad(
     Raises
     ------
     NotDifferentiableError
-        If the value is no float scalar, or an op on the way has no derivative.
+        If the value is no float scalar, an argument no float, or an op on the way has no
+        derivative.
 
     Examples
     --------
@@ -204,40 +51,63 @@ def value_and_grad(
     >>> value.item(), gradient.numpy().tolist()
     (5.0, [2.0, 4.0])
     """
-    single = isinstance(argnums, int)
-    wrt = (argnums,) if isinstance(argnums, int) else argnums
+    wrt = (argnums,) if isinstance(argnums, int) else tuple(argnums)
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        _check_argnums(wrt, args)
-        traced, targets = trace_function(f, args, kwargs, wrt)
-        value = traced.result[0] if has_aux else traced.result
-        if not isinstance(value, Tensor | float) or isinstance(value, float):
-            value = as_tensor(value)
-        if value.shape != () or not value.type.dtype.is_float:
-            raise NotDifferentiableError(
-                f"The gradient of a float scalar is asked for; the function gave {value.type}",
-                where=here(),
-                advice="Reduce it with .sum() or .mean(), or use cr.jacobian",
-            )
-        names = [[traced.input_name(t) for t in group] for group in targets]
-        flat = [name for group in names for name in group]
-        outputs = traced.run(gradients(traced.graph, of="y", wrt=flat))
-        found = [
-            rebuild(args[i], (outputs[f"d_{n}"] for n in group), open_modules=True)
-            for i, group in zip(wrt, names, strict=True)
-        ]
-        gradient = found[0] if single else tuple(found)
-        results = _results(traced, outputs)
-        return (results, gradient)
+        traced = trace_function(f, args, kwargs, wrt)
+        _check_scalar(traced, has_aux)
+        names = dict.fromkeys(name for i in wrt for name in traced.targets[i])
+        outputs = traced.run(gradients(traced.graph, of="y", wrt=list(names)))
+        found = [_like_argument(args[i], traced, i, outputs) for i in wrt]
+        return traced.restore(outputs), found[0] if isinstance(argnums, int) else tuple(found)
 
     return wrapped
+
+
+def _check_scalar(traced: Traced, has_aux: bool) -> None:
+    value = traced.result
+    if has_aux:
+        if not isinstance(value, tuple) or len(value) != 2:
+            raise NotDifferentiableError(
+                f"With has_aux=True the function gives (value, aux); it gave {_described(value)}",
+                where=here(),
+            )
+        value = value[0]
+    is_leaf = is_array(value) or is_number(value)
+    kind = traced.graph.nodes[traced.graph.labels["y"]].type if is_leaf else None
+    if kind is None or kind.shape or not kind.dtype.is_float:
+        advice = "Reduce it with .sum() or .mean(), or use cr.jacobian"
+        if isinstance(value, tuple):
+            advice = "For a value and something beside it pass has_aux=True"
+        elif value is None:
+            advice = "Let the function return its loss"
+        raise NotDifferentiableError(
+            f"The gradient of a float scalar is asked for; the function gave "
+            f"{_described(value) if kind is None else kind}",
+            where=here(),
+            advice=advice,
+        )
+
+
+def _described(value: Any) -> str:
+    if value is None:
+        return "None"
+    size = f" of {len(value)}" if isinstance(value, tuple | list | dict) else ""
+    return f"a {type(value).__name__}{size}"
 
 
 def grad(
     f: Callable[..., Any], argnums: int | tuple[int, ...] = 0, *, has_aux: bool = False
 ) -> Callable[..., Any]:
     """Return a function that gives the gradient of `f`; see `value_and_grad`.
+
+    Parameters
+    ----------
+    f : callable
+    argnums : int or tuple of int
+    has_aux : bool
+        Return ``(gradient, aux)``.
 
     Examples
     --------
@@ -260,7 +130,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     Parameters
     ----------
     f : callable
-    *primals : arrays, or trees of them
+    *primals : float arrays, or trees of them
 
     Examples
     --------
@@ -268,22 +138,14 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     >>> pull(np.array([1.0, 10.0]))[0].numpy().tolist()
     [2.0, 40.0]
     """
-    wrt = tuple(range(len(primals)))
-    traced, targets = trace_function(f, primals, {}, wrt)
-    results = _results(traced, traced.run(traced.graph))
-    rule = pullback(_without_writes(traced.graph))
+    traced = trace_function(f, primals, {}, range(len(primals)))
+    results = traced.restore(traced.run(traced.graph))
+    rule = _pullback(traced, traced.results, range(len(primals)))
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
-        given = _like(cotangent, traced.result, "cotangent")
+        given = _matching(cotangent, traced.result, "cotangent")
         outputs = execute(rule, [*traced.inputs, *given])
-        return tuple(
-            rebuild(
-                primal,
-                (outputs[f"d_{traced.input_name(t)}"] for t in group),
-                open_modules=True,
-            )
-            for primal, group in zip(primals, targets, strict=True)
-        )
+        return tuple(_like_argument(primal, traced, i, outputs) for i, primal in enumerate(primals))
 
     return results, pull
 
@@ -294,7 +156,7 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     Parameters
     ----------
     f : callable
-    primals, tangents : sequences of arrays, or trees of them, of equal structure
+    primals, tangents : sequences of float arrays, or trees of them, of equal structure
 
     Examples
     --------
@@ -302,23 +164,22 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     >>> t.numpy().tolist()
     [2.0, 2.0]
     """
-    wrt = tuple(range(len(primals)))
-    traced, targets = trace_function(f, primals, {}, wrt)
+    traced = trace_function(f, primals, {}, range(len(primals)))
     outputs = traced.run(traced.graph)
-    given: dict[int, Tensor] = {}
-    for group, primal, tangent in zip(targets, primals, tangents, strict=True):
-        for target, t in zip(group, _like(tangent, primal, "tangent"), strict=True):
-            given[id(target)] = t
-    forward = pushforward(_without_writes(traced.graph))
-    floats = [t for t in traced.inputs if t.type.dtype.is_float]
-    pushed = execute(forward, [*traced.inputs, *(given.get(id(t), _zeros(t)) for t in floats)])
-    tangents_out = (
-        pushed[f"t_{label}"] if f"t_{label}" in pushed else _zeros(outputs[label])
-        for label in traced.graph.labels
-        if not label.startswith("write")
-    )
-    result = rebuild(traced.result, tangents_out, open_modules=False)
-    return _results(traced, outputs), result
+    flat = _matching(tuple(tangents), tuple(primals), "tangent")
+    names = (name for i in range(len(primals)) for name in traced.targets[i])
+    directions = dict(zip(names, flat, strict=True))
+    # What was captured, and what is no float, does not move.
+    given = [
+        directions[name] if name in directions else _zeros(tensor)
+        for name, tensor in zip(traced.graph.input_names, traced.inputs, strict=True)
+        if tensor.type.dtype.is_float
+    ]
+    forward = pushforward(traced.graph_of(traced.results))
+    pushed = execute(forward, [*traced.inputs, *given])
+    moved = {label: _zeros(output) for label, output in outputs.items()}
+    moved |= dict(zip(traced.float_results, pushed.values(), strict=True))
+    return traced.restore(outputs), traced.restore(moved)
 
 
 def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
@@ -327,14 +188,15 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     Parameters
     ----------
     f : callable
-        Gives one float array.
+        Gives a float array, or a tree of them.
     argnums : int
         The argument: an array or a tree of arrays.
 
     Returns
     -------
     callable
-        To Tensors of shape ``(*output.shape, *input.shape)``, in the structure of the argument.
+        To a Tensor of shape ``(*output.shape, *input.shape)``; of trees, to the structure of the
+        result, with that of the argument inside.
 
     Examples
     --------
@@ -344,22 +206,37 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        _check_argnums((argnums,), args)
-        traced, (targets,) = trace_function(f, args, kwargs, (argnums,))
-        if not isinstance(traced.result, Tensor):
-            raise DTypeError("jacobian takes a function to one array", where=here())
-        y = traced.result
-        rule = pullback(_without_writes(traced.graph))
-        labels = [f"d_{traced.input_name(t)}" for t in targets]
-        # One row for each output element: a unit cotangent through the same pullback.
-        units = np.eye(y.size, dtype=y.dtype).reshape(y.size, *y.shape)
-        rows = [execute(rule, [*traced.inputs, Tensor(unit)]) for unit in units]
-        stacked = (
-            _stack([row[n] for row in rows], y, t) for n, t in zip(labels, targets, strict=True)
-        )
-        return rebuild(args[argnums], stacked, open_modules=True)
+        traced = trace_function(f, args, kwargs, (argnums,))
+        if traced.results != traced.float_results:
+            raise NotDifferentiableError(
+                "jacobian takes a function to float arrays; one of its results is not",
+                where=here(),
+            )
+        blocks = {
+            label: _like_argument(args[argnums], traced, argnums, _rows(traced, argnums, label))
+            for label in traced.results
+        }
+        return traced.restore(blocks)
 
     return wrapped
+
+
+def _rows(traced: Traced, argument: int, label: str) -> dict[str, Tensor]:
+    """The derivatives of one result: a row of each for each of its elements."""
+    y = traced.graph.nodes[traced.graph.labels[label]].type
+    rule = _pullback(traced, [label], [argument])
+    # A unit cotangent through the same pullback for each row.
+    units = np.eye(y.size, dtype=y.dtype.numpy).reshape(y.size, *y.shape)
+    rows = [execute(rule, [*traced.inputs, Tensor(unit)]) for unit in units]
+    blocks = {}
+    for output in rule.outputs:
+        x = rule.nodes[output.node].type
+        shape = tuple(map(int, (*y.shape, *x.shape)))
+        found = [row[output.label] for row in rows]
+        blocks[output.label] = (
+            stack(found).reshape(shape) if found else Tensor(np.zeros(shape, x.dtype.numpy))
+        )
+    return blocks
 
 
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
@@ -369,12 +246,13 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     ----------
     f : callable
     argnums : int
-        The argument: one array.
+        The argument: an array or a tree of arrays.
 
     Returns
     -------
     callable
-        To a Tensor of shape ``(*input.shape, *input.shape)``.
+        To a Tensor of shape ``(*input.shape, *input.shape)``; of a tree, to its structure, with
+        the same structure inside.
 
     Examples
     --------
@@ -384,58 +262,40 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     return jacobian(grad(f, argnums), argnums)
 
 
-def _stack(rows: list[Tensor], y: Tensor, x: Tensor) -> Tensor:
-    from chainrule.eager.functions import concatenate
-
-    flat = [row.reshape(1, *x.shape) for row in rows]
-    if not flat:
-        return Tensor(np.zeros((*y.shape, *x.shape), x.dtype))
-    return concatenate(flat).reshape(*y.shape, *x.shape)
+def _pullback(traced: Traced, results: Sequence[str], arguments: Sequence[int]) -> Graph:
+    """The map from the results' cotangents to those of the arguments, and of nothing else."""
+    rule = pullback(traced.graph_of(results))
+    return keep_outputs(rule, [f"d_{name}" for i in arguments for name in traced.targets[i]])
 
 
-def _results(traced: Traced, outputs: dict[str, Tensor]) -> Any:
-    found = (outputs[label] for label in traced.graph.labels if not label.startswith("write"))
-    return rebuild(traced.result, found, open_modules=False)
+def _like_argument(
+    argument: Any, traced: Traced, position: int, outputs: Mapping[str, Tensor]
+) -> Any:
+    """The gradients of an argument's leaves, in its structure."""
+    found = (outputs[f"d_{name}"] for name in traced.targets[position])
+    return rebuild(argument, found, open_modules=True)
 
 
-def _without_writes(graph: Graph) -> Graph:
-    kept = tuple(o for o in graph.outputs if not o.label.startswith("write"))
-    return eliminate_dead_nodes(Graph(graph.name, graph.nodes, kept, graph.aliases)).graph
-
-
-def _like(tree: Any, pattern: Any, what: str) -> list[Tensor]:
-    """The leaves of `tree` that stand for the float leaves of `pattern`, in its dtypes."""
-    given = [as_tensor(leaf) for _, leaf in leaves(tree, open_modules=True)]
-    wanted = [as_tensor(leaf) for _, leaf in leaves(pattern, open_modules=True)]
-    wanted = [tensor for tensor in wanted if tensor.type.dtype.is_float]
-    if [t.shape for t in given] != [t.shape for t in wanted]:
-        shown = ", ".join(format_shape(t.shape) for t in wanted)
-        got = ", ".join(format_shape(t.shape) for t in given)
-        raise ShapeError(f"A {what} has the shape of its value, {shown}; got {got}", where=here())
-    return [t.astype(w.type.dtype) for t, w in zip(given, wanted, strict=True)]
+def _matching(tree: Any, pattern: Any, what: str) -> list[Tensor]:
+    """The leaves of `tree` that stand, path by path, for the float leaves of `pattern`."""
+    given = dict(leaves(tree, open_modules=True))
+    wanted = {path: as_tensor(leaf).type for path, leaf in leaves(pattern, open_modules=True)}
+    wanted = {path: kind for path, kind in wanted.items() if kind.dtype.is_float}
+    if given.keys() != wanted.keys():
+        raise ShapeError(
+            f"A {what} has the structure of its value, {listed([*wanted])}; got {listed([*given])}",
+            where=here(),
+        )
+    tensors = {path: as_tensor(leaf) for path, leaf in given.items()}
+    for path, kind in wanted.items():
+        if tensors[path].shape != kind.shape:
+            raise ShapeError(
+                f"A {what} has the shape of its value, {format_shape(kind.shape)}; "
+                f"got {format_shape(tensors[path].shape)}",
+                where=here(),
+            )
+    return [tensors[path].astype(kind.dtype) for path, kind in wanted.items()]
 
 
 def _zeros(like: Tensor) -> Tensor:
     return Tensor(np.zeros(tuple(map(int, like.shape)), like.dtype))
-
-
-def _check_argnums(wrt: Sequence[int], args: Sequence[Any]) -> None:
-    for position in wrt:
-        if not 0 <= position < len(args):
-            raise DTypeError(
-                f"argnums={position} names a positional argument; {len(args)} were given",
-                where=here(),
-            )
-
-
-def _parameter_names(f: Callable[..., Any], count: int) -> list[str]:
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    names = [p.name for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-    return (names + [f"arg{i}" for i in range(len(names), count)])[:count]
-
-
-def _valid_name(path: str) -> str:
-    return "".join("_" if c in ' ,()=:%"{}\n\t' else c for c in path) or "x"

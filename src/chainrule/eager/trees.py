@@ -1,4 +1,8 @@
-"""Nested arguments: the arrays in tuples, lists, dicts and modules, each with its path."""
+"""Nested arguments: the arrays in tuples, lists, dicts and modules, each with its path.
+
+None is a tree without leaves; so is a module, unless it is opened: then it stands for its
+trainable parameters.
+"""
 
 from __future__ import annotations
 
@@ -38,27 +42,23 @@ def leaves(tree: Any, name: str = "", *, open_modules: bool) -> Iterator[tuple[s
     name : str
         The path of `tree` itself.
     open_modules : bool
-        A module stands for its trainable parameters, under their own paths; otherwise it is
-        no tree and has no leaves.
+        A module stands for its trainable parameters; otherwise it has no leaves.
     """
-    if isinstance(tree, ParameterHolder):
-        if open_modules:
-            yield from tree.trainable_parameters().items()
+    if is_array(tree) or is_number(tree):  # by far the most
+        yield name, tree
     elif isinstance(tree, dict | tuple | list):
-        branches = tree.items() if isinstance(tree, dict) else enumerate(tree)
-        for key, branch in branches:
-            path = f"{name}.{key}" if name else str(key)
-            yield from leaves(branch, path, open_modules=open_modules)
-    else:
+        for key, branch in tree.items() if isinstance(tree, dict) else enumerate(tree):
+            yield from leaves(branch, _join(name, key), open_modules=open_modules)
+    elif isinstance(tree, ParameterHolder):
+        if open_modules:
+            for path, parameter in tree.trainable_parameters().items():
+                yield _join(name, path), parameter
+    elif tree is not None:
         yield name, tree
 
 
 def rebuild(tree: Any, replacements: Iterator[Any], *, open_modules: bool) -> Any:
     """Put `replacements` in the place of the leaves, in order; an opened module becomes a dict."""
-    if isinstance(tree, ParameterHolder):
-        if not open_modules:
-            return tree
-        return {path: next(replacements) for path in tree.trainable_parameters()}
     if isinstance(tree, dict):
         return {
             key: rebuild(branch, replacements, open_modules=open_modules)
@@ -67,13 +67,23 @@ def rebuild(tree: Any, replacements: Iterator[Any], *, open_modules: bool) -> An
     if isinstance(tree, tuple | list):
         branches = [rebuild(branch, replacements, open_modules=open_modules) for branch in tree]
         return type(tree)(*branches) if hasattr(tree, "_fields") else type(tree)(branches)
-    return next(replacements)
+    if is_array(tree) or is_number(tree):
+        return next(replacements)
+    if isinstance(tree, ParameterHolder):
+        if not open_modules:
+            return tree
+        return {path: next(replacements) for path in tree.trainable_parameters()}
+    return None if tree is None else next(replacements)
 
 
 def modules(tree: Any) -> Iterator[ParameterHolder]:
     """Every module in `tree`."""
-    if isinstance(tree, ParameterHolder):
-        yield tree
-    elif isinstance(tree, dict | tuple | list):
+    if isinstance(tree, dict | tuple | list):
         for branch in tree.values() if isinstance(tree, dict) else tree:
             yield from modules(branch)
+    elif not is_array(tree) and isinstance(tree, ParameterHolder):
+        yield tree
+
+
+def _join(path: str, key: object) -> str:
+    return f"{path}.{key}" if path else str(key)
