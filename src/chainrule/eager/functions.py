@@ -12,7 +12,7 @@ from chainrule.base.errors import DataError, ShapeError
 from chainrule.eager.tensor import Tensor, apply, as_tensor, elementwise, promote
 from chainrule.eager.tracing import at_the_users_line, here
 from chainrule.graph import DType, Shape, format_shape
-from chainrule.ops.elementwise import broadcast_shapes
+from chainrule.ops.broadcasting import broadcast_shapes
 from chainrule.ops.table import normalize_axis
 
 _broadcast_shapes = at_the_users_line(broadcast_shapes)

@@ -49,6 +49,7 @@ class CompositeOp(Op):
 
     @property
     def name(self) -> str:  # type: ignore[override]
+        """The name in the op table."""
         return self.declaration.name
 
     @property

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar
 
-from chainrule.base.errors import DTypeError, GraphError, NotDifferentiableError, ShapeError
-from chainrule.graph import Attributes, AttributeValue, DType, Shape, TensorType, format_shape
+from chainrule.base.errors import DTypeError, GraphError, NotDifferentiableError
+from chainrule.graph import Attributes, AttributeValue, DType, TensorType
+from chainrule.ops.broadcasting import broadcast_index, broadcast_shapes, sum_to_shape
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.expression import (
     Element,
@@ -24,6 +25,7 @@ from chainrule.ops.expression import (
     as_expression,
     read,
 )
+from chainrule.ops.formula import NodeReader, substitute
 from chainrule.ops.samples import BadSample, Sample, SampleInput
 from chainrule.ops.table import OPS, Call, Declaration, Op, Operands
 
@@ -117,6 +119,12 @@ class Elementwise(Declaration):
         The result's dtype where it is not the operands'.
     condition : bool
         Whether the first operand is a bool that chooses between the others.
+    notation, precedence
+        How a formula shows it.
+    kinks, domain, samples, source
+        Where its derivative jumps, where it is defined, what proves it, who published it.
+    defaults : mapping
+        The attributes and their default values.
     """
 
     name: str
@@ -136,6 +144,7 @@ class Elementwise(Declaration):
 
     @property
     def arity(self) -> int:  # type: ignore[override]
+        """The number of operands."""
         return len(self.operands)
 
     @property
@@ -182,6 +191,7 @@ class ElementwiseOp(Op):
 
     @property
     def name(self) -> str:  # type: ignore[override]
+        """The name in the op table."""
         return self.declaration.name
 
     @property
@@ -327,6 +337,12 @@ def elementwise(
     precedence : int
         How tightly the notation binds: 10 comparison, 20 sum, 30 product, 40 sign, 50 power,
         100 function.
+    accepts : str
+        The operands' dtypes: ``"float"``, ``"number"``, ``"integer"``, ``"bool"`` or ``"any"``.
+    returns : DType, optional
+        The result's dtype where it is not the operands'.
+    condition : bool
+        Whether the first operand is a bool that chooses between the others.
     kinks : sequence of Kink
     domain : Interval
     source : str
@@ -397,105 +413,3 @@ def _samples(
         tall = SampleInput(TensorType((len(rows), 1), first.type.dtype), first.values)
         samples.append(Sample((tall, *others)))
     return samples
-
-
-def broadcast_shapes(op: str, shapes: Sequence[Shape]) -> Shape:
-    """Broadcast shapes by NumPy's rule; a named axis keeps its name.
-
-    Raises
-    ------
-    ShapeError
-        If two sizes on one axis differ and neither is 1.
-    """
-    rank = max(map(len, shapes), default=0)
-    result: list[int] = []
-    for axis in range(1, rank + 1):
-        size: int = 1
-        for shape in shapes:
-            if axis > len(shape):
-                continue
-            other = shape[-axis]
-            if size != other and size != 1 and other != 1:
-                shown = " and ".join(map(format_shape, shapes))
-                raise ShapeError(
-                    f"{op} got shapes {shown}, which do not broadcast: "
-                    f"axis {axis - 1} from the back is {int(size)} and {int(other)}"
-                )
-            if size == 1 or (size == other and type(other) is not int):
-                size = other
-        result.append(size)
-    return tuple(reversed(result))
-
-
-def broadcast_index(index: tuple[int, ...], shape: Shape) -> tuple[int, ...]:
-    """The element of an operand of `shape` that a broadcast result takes at `index`."""
-    tail = index[len(index) - len(shape) :]
-    return tuple(0 if size == 1 else i for i, size in zip(tail, shape, strict=True))
-
-
-def sum_to_shape(b: Builder, value: Value, shape: Shape) -> Value:
-    """Sum the axes along which an operand of `shape` was broadcast: broadcast's transpose."""
-    extra = len(value.shape) - len(shape)
-    stretched = tuple(
-        axis
-        for axis, size in enumerate(value.shape)
-        if axis < extra or (shape[axis - extra] == 1 and size != 1)
-    )
-    if stretched:
-        value = b.sum(value, axes=stretched)
-    return value if value.shape == shape else b.reshape(value, shape=shape)
-
-
-def substitute(expression: Expression, values: Mapping[str, Expression]) -> Expression:
-    """Replace the symbols of `expression`."""
-    return read(expression, _Substitution(values))
-
-
-@dataclass(frozen=True)
-class _Substitution:
-    values: Mapping[str, Expression]
-
-    def leaf(self, leaf: Expression) -> Expression:
-        return self.values[leaf.name] if isinstance(leaf, Symbol) else leaf
-
-    def apply(self, op: str, arguments: Sequence[Expression], dtype: DType | None) -> Expression:
-        return apply(op, *arguments, dtype=dtype)
-
-    def fold(self, op: str, items: Sequence[Expression], order: str) -> Expression:
-        raise GraphError("an elementwise formula has no sums")
-
-
-@dataclass(frozen=True)
-class NodeReader:
-    """Reads a formula as graph nodes; a literal takes the dtype of what it meets."""
-
-    builder: Builder
-    values: Mapping[str, Value]
-    dtype: DType
-
-    def leaf(self, leaf: Expression) -> Value | float:
-        match leaf:
-            case Symbol(name):
-                return self.values[name]
-            case Literal(number):
-                return number
-        raise GraphError(f"an elementwise formula has no {type(leaf).__name__}")
-
-    def apply(
-        self, op: str, arguments: Sequence[Value | float], dtype: DType | None
-    ) -> Value | float:
-        dtypes = [a.dtype for a in arguments if isinstance(a, Value)]
-        kind = next((d for d in dtypes if d is not DType.BOOL), self.dtype)
-        return self.builder.apply(op, *(self.value(a, kind) for a in arguments))
-
-    def fold(self, op: str, items: Sequence[Value | float], order: str) -> Value | float:
-        raise GraphError("an elementwise formula has no sums")
-
-    def value(self, value: Value | float, dtype: DType | None = None) -> Value:
-        """Return a number as a constant node."""
-        if isinstance(value, Value):
-            return value
-        if isinstance(value, bool):
-            return self.builder.constant(value, DType.BOOL)
-        kind = dtype or self.dtype
-        return self.builder.constant(float(value) if kind.is_float else value, kind)

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from chainrule.base.errors import DTypeError, GraphError, ShapeError
 from chainrule.graph import Shape, TensorType, format_shape
+from chainrule.ops.broadcasting import broadcast_index, broadcast_shapes, sum_to_shape
 from chainrule.ops.builder import Builder, Value
-from chainrule.ops.elementwise import broadcast_index, broadcast_shapes, sum_to_shape
 from chainrule.ops.expression import Element, Expression, Literal
 from chainrule.ops.samples import bad_sample, sample
 from chainrule.ops.table import Call, Op, Operands, declare
