@@ -1,0 +1,16 @@
+"""Optimisers and schedules: how parameters follow their gradients, and how fast.
+
+May import `eager` and everything below. An optimiser is added as one registered class in a file of
+its own, as `sgd.py` is: its options are the fields, its method is a rule for one parameter,
+written in ops, so that it is traced into the training step, compiled and explained. A schedule is
+added as one registered class in `schedules.py`. The command line, run folders and the
+documentation read the registries.
+"""
+
+from chainrule.optim.plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from chainrule.optim.schedule import SCHEDULES as SCHEDULES
+from chainrule.optim.schedule import Schedule as Schedule
+from chainrule.optim.schedules import CosineAnnealingLR as CosineAnnealingLR
+from chainrule.optim.schedules import ExponentialLR as ExponentialLR
+from chainrule.optim.schedules import LinearLR as LinearLR
+from chainrule.optim.schedules import StepLR as StepLR

@@ -1,0 +1,172 @@
+"""Schedules beside torch's, value by value."""
+
+import inspect
+import json
+import re
+
+import hypothesis
+import numpy as np
+import pytest
+from hypothesis import strategies as st
+
+from chainrule import optim
+from chainrule.base.errors import ConfigurationError, TrainingError
+
+LR = 0.3
+COUNTS = 30
+# torch multiplies from count to count, we use the closed form: a rounding or two for each of 30.
+ROUNDED = 30 * 2 * 2.0**-52
+
+CASES = [
+    ("StepLR", {"step_size": 4}),
+    ("StepLR", {"step_size": 1, "gamma": 0.7}),
+    ("ExponentialLR", {"gamma": 0.9}),
+    ("ExponentialLR", {"gamma": 1.1}),
+    ("LinearLR", {}),
+    ("LinearLR", {"start_factor": 0.01, "end_factor": 0.5, "total_iters": 17}),
+    ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 40}),
+    ("CosineAnnealingLR", {"T_max": 40}),
+    ("CosineAnnealingLR", {"T_max": 30, "eta_min": 0.01}),
+    ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.1}),
+    ("CosineAnnealingLR", {"T_max": 1}),
+]
+
+
+def torch_optimizer(torch):
+    return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_values_are_torchs(torch, name, options):
+    optimizer = torch_optimizer(torch)
+    reference = getattr(torch.optim.lr_scheduler, name)(optimizer, **options)
+    schedule = optim.SCHEDULES[name](**options)
+    for count in range(COUNTS):
+        ours, theirs = LR * schedule.factor(count, LR), optimizer.param_groups[0]["lr"]
+        # Near the foot of the cosine torch's products keep what rounding left of the top.
+        assert ours == pytest.approx(theirs, rel=ROUNDED, abs=LR * ROUNDED), count
+        optimizer.step()  # else torch warns that schedule and optimiser have changed places
+        reference.step()
+
+
+PLATEAUS = [
+    {},
+    {"patience": 2},
+    {"patience": 0, "factor": 0.5, "cooldown": 3},
+    {"mode": "max", "patience": 1},
+    {"mode": "max", "patience": 1, "threshold": 0.2, "threshold_mode": "abs"},
+    {"patience": 1, "threshold": 0.05, "threshold_mode": "abs"},
+    {"patience": 1, "threshold": 0.3},
+    {"patience": 0, "min_lr": 0.02, "factor": 0.3},
+    {"patience": 0, "eps": 1e-3},
+    {"patience": 0, "factor": 0.0},
+]
+
+
+def plateau_pair(torch, options):
+    optimizer = torch_optimizer(torch)
+    reference = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, **options)
+    return optim.ReduceLROnPlateau(**options), reference, optimizer
+
+
+def assert_plateaus_agree(torch, options, metrics):
+    plateau, reference, optimizer = plateau_pair(torch, options)
+    for count, metric in enumerate(metrics):
+        reference.step(metric)
+        ours = LR * plateau.observe(metric, LR)
+        theirs = optimizer.param_groups[0]["lr"]
+        assert ours == pytest.approx(theirs, rel=2 * len(metrics) * 2.0**-52, abs=0), count
+        assert plateau.num_bad_epochs == reference.num_bad_epochs
+        assert plateau.cooldown_counter == reference.cooldown_counter
+
+
+@pytest.mark.parametrize("options", PLATEAUS, ids=str)
+def test_plateau_is_torchs(torch, options):
+    rng = np.random.default_rng(0)
+    falling = np.exp(-np.arange(40) / 5) + 0.05 * rng.normal(size=40)
+    assert_plateaus_agree(torch, options, [*falling, float("nan"), *(1 - falling), float("inf")])
+
+
+@hypothesis.given(
+    options=st.sampled_from(PLATEAUS),
+    metrics=st.lists(st.sampled_from([-2.0, -0.5, 0.0, 0.1, 0.5, 1.0, 3.0]), max_size=30),
+)
+def test_plateau_is_torchs_for_any_metrics(torch, options, metrics):
+    assert_plateaus_agree(torch, options, metrics)
+
+
+@pytest.mark.parametrize("options", PLATEAUS, ids=str)
+def test_resumed_plateau_goes_on(options):
+    metrics = np.random.default_rng(1).uniform(size=30)
+    whole, first = optim.ReduceLROnPlateau(**options), optim.ReduceLROnPlateau(**options)
+    for metric in metrics[:11]:
+        whole.observe(metric, LR)
+        first.observe(metric, LR)
+    second = optim.ReduceLROnPlateau(**options)
+    second.load_state_dict(json.loads(json.dumps(first.state_dict())))
+    assert [second.observe(m, LR) for m in metrics[11:]] == [
+        whole.observe(m, LR) for m in metrics[11:]
+    ]
+
+
+def test_plateau_before_its_first_metric_is_saved_as_json():
+    state = json.loads(json.dumps(optim.ReduceLROnPlateau().state_dict(), allow_nan=False))
+    plateau = optim.ReduceLROnPlateau(mode="max")
+    plateau.load_state_dict(state)
+    assert plateau.observe(-5.0, LR) == 1.0
+    assert plateau.best == -5.0
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "message"),
+    [
+        ({"best": None, "scale": 1.0}, TrainingError, "state has no num_bad_epochs."),
+        (
+            {"scale": 2.0, "best": None, "num_bad_epochs": 0, "cooldown_counter": 0},
+            ConfigurationError,
+            "state takes scale as a number in [0, 1]; got 2.0.",
+        ),
+        (
+            {"scale": 1.0, "best": "low", "num_bad_epochs": 0, "cooldown_counter": 0},
+            ConfigurationError,
+            "state takes best as a number, or None; got 'low'.",
+        ),
+        (
+            {"scale": 1.0, "best": 0.5, "num_bad_epochs": -1, "cooldown_counter": 0},
+            ConfigurationError,
+            "state takes num_bad_epochs as a whole number ≥ 0; got -1.",
+        ),
+    ],
+)
+def test_plateau_state_that_does_not_fit(change, kind, message):
+    plateau = optim.ReduceLROnPlateau()
+    message = f"ReduceLROnPlateau's {message}"
+    with pytest.raises(kind, match=f"^{re.escape(message)}$"):
+        plateau.load_state_dict(change)
+    assert plateau.state_dict() == optim.ReduceLROnPlateau().state_dict()
+
+
+@pytest.mark.parametrize("lr", [None, 0.0])
+def test_cosine_to_a_rate_needs_the_rate(lr):
+    message = f"CosineAnnealingLR(eta_min=0.1) takes an optimizer's learning rate > 0; got {lr!r}."
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
+        optim.CosineAnnealingLR(5, eta_min=0.1).factor(2, lr)
+
+
+def test_units():
+    units = {name: cls.unit for name, cls in optim.SCHEDULES.items() if hasattr(cls, "unit")}
+    assert units == {
+        "StepLR": "epoch",
+        "ExponentialLR": "epoch",
+        "LinearLR": "step",
+        "CosineAnnealingLR": "epoch",
+    }
+    assert optim.StepLR(100, unit="step").unit == "step"
+
+
+@pytest.mark.parametrize("name", list(optim.SCHEDULES))
+def test_arguments_are_torchs(torch, name):
+    ours = inspect.signature(optim.SCHEDULES[name]).parameters
+    theirs = inspect.signature(getattr(torch.optim.lr_scheduler, name)).parameters
+    wanted = [(n, p.default) for n, p in theirs.items() if n not in ("optimizer", "last_epoch")]
+    assert [(n, p.default) for n, p in ours.items() if n != "unit"] == wanted
