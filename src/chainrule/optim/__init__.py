@@ -7,6 +7,10 @@ added as one registered class in `schedules.py`. The command line, run folders a
 documentation read the registries.
 """
 
+from chainrule.optim.adam import Adam as Adam
+from chainrule.optim.adamw import AdamW as AdamW
+from chainrule.optim.optimizer import OPTIMIZERS as OPTIMIZERS
+from chainrule.optim.optimizer import Optimizer as Optimizer
 from chainrule.optim.plateau import ReduceLROnPlateau as ReduceLROnPlateau
 from chainrule.optim.schedule import SCHEDULES as SCHEDULES
 from chainrule.optim.schedule import Schedule as Schedule
@@ -14,3 +18,4 @@ from chainrule.optim.schedules import CosineAnnealingLR as CosineAnnealingLR
 from chainrule.optim.schedules import ExponentialLR as ExponentialLR
 from chainrule.optim.schedules import LinearLR as LinearLR
 from chainrule.optim.schedules import StepLR as StepLR
+from chainrule.optim.sgd import SGD as SGD

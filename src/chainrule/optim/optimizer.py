@@ -1,0 +1,333 @@
+"""Optimizer: what all optimisers share, so that each of them is a rule for one parameter."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Annotated, Any, ClassVar
+
+import numpy as np
+
+from chainrule.backends import get_backend
+from chainrule.base.errors import ConfigurationError, DTypeError, TracingError
+from chainrule.base.registry import Registry
+from chainrule.eager import Tensor, as_tensor, current_trace, here
+from chainrule.eager.tensor import Array
+from chainrule.eager.trees import ParameterHolder
+from chainrule.graph import Graph, TensorType
+from chainrule.optim.agreement import check_gradients, check_state, read_state_dict
+from chainrule.optim.clipping import clip_by_norm, clip_by_value
+from chainrule.optim.groups import Groups, read_groups, variant_for, variants_by_path
+from chainrule.optim.options import Configured, Maybe, NonNegative, Number, build, kinds
+from chainrule.optim.update_graph import Typed, trace_update, types_of
+
+OPTIMIZERS: Registry[type[Optimizer]] = Registry("optimizer")
+
+Rule = Callable[[Tensor, Tensor, Mapping[str, Tensor]], tuple[Tensor, dict[str, Tensor]]]
+"""(w, d_w, slots) to (the new w, the new slots), for one parameter."""
+
+_Types = tuple[tuple[str, TensorType], ...]
+
+Limit = Annotated[float | None, Maybe(Number(low=0, open_low=True))]
+
+
+@dataclass(eq=False, repr=False)
+class Optimizer(Configured, ABC):
+    """How parameters follow their gradients.
+
+    An optimiser is one class: its options are the fields, `initial_slots` says what is kept for
+    each parameter, and `rule` is the method itself, written in ops. So one definition is run
+    eagerly, traced into the training step, compiled, and explained.
+
+    Parameters
+    ----------
+    lr : float
+        Learning rate, ≥ 0.
+    groups : mapping of str to mapping, optional
+        Other options for the parameters whose paths match a pattern, such as
+        ``{"*.bias": {"weight_decay": 0}}``; later patterns win. A group's lr keeps its ratio to
+        the optimiser's when a schedule changes that.
+    clip_norm : float, optional
+        The largest norm of all gradients together, > 0: longer ones are scaled down.
+    clip_value : float, optional
+        The largest size of a gradient's element, > 0. Values are clipped before the norm.
+
+    Attributes
+    ----------
+    state : dict of str to array
+        What is kept from update to update, by ``<parameter path>:<slot>``.
+    t : int
+        The number of updates done.
+    """
+
+    lr: NonNegative = 1e-3
+    _: KW_ONLY
+    groups: Groups | None = None
+    clip_norm: Limit = None
+    clip_value: Limit = None
+    state: dict[str, Array] = field(init=False, default_factory=dict)
+    t: int = field(init=False, default=0)
+    _graphs: dict[_Types, Graph] = field(init=False, default_factory=dict)
+
+    when_fixed: ClassVar[str] = (
+        "Vary the learning rate by a schedule or by update(lr=...); for the rest make a new one "
+        "and load this one's state_dict()"
+    )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.groups is None:
+            return
+        self.__dict__["groups"] = groups = read_groups(self, self.groups)
+        for pattern, options in groups.items():
+            if not self.lr and options.get("lr"):
+                raise ConfigurationError(
+                    f"{type(self).__name__} takes a group's lr as a multiple of its own, which is "
+                    f"0; got {options['lr']!r}",
+                    where=f'Group "{pattern}"',
+                    advice="Give it an lr > 0, and lr=0 to the groups that stand still",
+                )
+
+    # --- what an optimiser is ------------------------------------------------------------------
+
+    @abstractmethod
+    def initial_slots(self) -> dict[str, float]:
+        """What is kept for each parameter, in arrays of its shape: names and initial values."""
+
+    @abstractmethod
+    def rule(self, t: Tensor, lr: Tensor) -> Rule:
+        """Return the update of one parameter; it is called once for each.
+
+        Parameters
+        ----------
+        t : Tensor
+            int64[]: the number of updates done before this one.
+        lr : Tensor
+            float64[]: the learning rate.
+
+        Notes
+        -----
+        What depends on `t` and `lr` alone is computed here, in float64, and cast to the
+        parameter's dtype where they meet: 1 - βᵗ in float32 has lost its digits when training
+        begins. Nothing may branch on a value; to choose, use `where`.
+        """
+
+    # --- one update, in ops --------------------------------------------------------------------
+
+    def slots(self, name: str) -> tuple[str, ...]:
+        """The names of what is kept for one parameter.
+
+        Parameters
+        ----------
+        name : str
+            The parameter's path.
+        """
+        return tuple(variant_for(self, self.groups or {}, name).initial_slots())
+
+    def initial_state(self, parameters: Mapping[str, Typed]) -> dict[str, Array]:
+        """The state before the first update.
+
+        Parameters
+        ----------
+        parameters : mapping of str to Tensor, array or TensorType
+            By path.
+
+        Raises
+        ------
+        NameNotFoundError
+            If a pattern of a group matches none of them.
+        """
+        variants = variants_by_path(self, self.groups or {}, parameters)
+        types = types_of(parameters)
+        return {
+            f"{name}:{slot}": np.full(tuple(map(int, kind.shape)), value, kind.dtype.numpy)
+            for name, kind in types.items()
+            for slot, value in variants[name].initial_slots().items()
+        }
+
+    def apply(
+        self,
+        parameters: Mapping[str, Tensor],
+        gradients: Mapping[str, Tensor],
+        state: Mapping[str, Tensor],
+        t: Tensor | int,
+        lr: Tensor | float,
+    ) -> tuple[dict[str, Tensor], dict[str, Tensor]]:
+        """Compute new parameters and a new state: eagerly, or in the graph being traced.
+
+        Parameters
+        ----------
+        parameters, gradients : mapping of str to Tensor
+            By the parameters' paths. A gradient is cast to its parameter's dtype, a state too.
+        state : mapping of str to Tensor
+            With the keys of `initial_state`.
+        t : Tensor
+            int64[]: the number of updates done before this one.
+        lr : Tensor
+            float64[]: the learning rate.
+
+        Raises
+        ------
+        TrainingError
+            If there is no parameter, or one has no gradient or no state.
+        NameNotFoundError
+            If a gradient or a state is that of no parameter, or a pattern matches none.
+        ShapeError
+            If a gradient has not the shape of its parameter.
+        """
+        owner = type(self).__name__
+        variants = variants_by_path(self, self.groups or {}, parameters)
+        check_gradients(owner, parameters, gradients)
+        check_state(owner, parameters, self._keys(parameters), state)
+        t, lr = as_tensor(t), as_tensor(lr).astype("float64")
+        d = {name: as_tensor(gradients[name]).astype(w.dtype) for name, w in parameters.items()}
+        if self.clip_value is not None:
+            d = clip_by_value(d, self.clip_value)
+        if self.clip_norm is not None:
+            d = clip_by_norm(d, self.clip_norm)
+        rules: dict[int, Rule] = {}
+        new_parameters: dict[str, Tensor] = {}
+        new_state: dict[str, Tensor] = {}
+        for name, w in parameters.items():
+            variant = variants[name]
+            if id(variant) not in rules:
+                own = lr if variant.lr == self.lr else lr * (variant.lr / self.lr)
+                rules[id(variant)] = variant.rule(t, own)
+            slots = {
+                slot: as_tensor(state[f"{name}:{slot}"]).astype(w.dtype)
+                for slot in variant.initial_slots()
+            }
+            new_parameters[name], new_slots = rules[id(variant)](w, d[name], slots)
+            new_state |= {f"{name}:{slot}": new_slots[slot] for slot in slots}
+            for new in (new_parameters[name], *new_slots.values()):
+                _check_type(f"{owner}.rule", name, w, new)
+        return new_parameters, new_state
+
+    def graph(self, parameters: Mapping[str, Typed]) -> Graph:
+        """The update of parameters of these types, as a graph.
+
+        Parameters
+        ----------
+        parameters : mapping of str to Tensor, array or TensorType
+            By path.
+
+        Returns
+        -------
+        Graph
+            From the parameters, their gradients ``d_<path>``, the state, ``t`` and ``lr`` to
+            ``next_<path>`` and the next state.
+        """
+        types = types_of(parameters)
+        key = tuple(types.items())
+        if key not in self._graphs:
+            keys = self._keys(types)
+            self._graphs[key] = trace_update(type(self).__name__, self.apply, types, keys)
+        return self._graphs[key]
+
+    def _keys(self, parameters: Iterable[str]) -> dict[str, str]:
+        """The keys of the state, and the parameters they belong to."""
+        return {f"{name}:{slot}": name for name in parameters for slot in self.slots(name)}
+
+    # --- a training loop of one's own ----------------------------------------------------------
+
+    def update(
+        self, net: ParameterHolder, gradients: Mapping[str, Any], lr: float | None = None
+    ) -> None:
+        """Change a network's parameters, and `state` and `t` with them.
+
+        Parameters
+        ----------
+        net : Module
+        gradients : mapping of str to Tensor or array
+            By parameter path, as ``cr.value_and_grad(f)(net)`` gives them.
+        lr : float, optional
+            The learning rate of this update; by default the optimiser's.
+
+        Raises
+        ------
+        TrainingError, NameNotFoundError, ShapeError
+            As `apply`; nothing is changed then.
+        TracingError
+            If a function is being traced.
+        """
+        owner = type(self).__name__
+        if current_trace() is not None:
+            raise TracingError(
+                f"{owner}.update changes parameters, and while a function is traced there are only "
+                "symbols",
+                where=here(),
+                advice="Call it outside the traced function",
+            )
+        rate = self.lr if lr is None else kinds(type(self))["lr"].check(owner, "lr", lr)
+        parameters = net.trainable_parameters()
+        check_gradients(owner, parameters, gradients)
+        if not self.state and not self.t:
+            self.state = self.initial_state(parameters)
+        keys = self._keys(parameters)
+        # A parameter that is frozen by now leaves its state behind, for when it trains again. One
+        # that has another dtype by now takes its state along.
+        kept = {key: value for key, value in self.state.items() if key in keys}
+        check_state(owner, parameters, keys, kept)
+        results = get_backend("numpy").run(
+            self.graph(parameters),
+            [
+                *(w.numpy() for w in parameters.values()),
+                *(np.asarray(gradients[name], w.dtype) for name, w in parameters.items()),
+                *(np.asarray(kept[key], parameters[name].dtype) for key, name in keys.items()),
+                np.asarray(self.t, np.int64),
+                np.asarray(rate, np.float64),
+            ],
+        )
+        for w, new in zip(parameters.values(), results[: len(parameters)], strict=True):
+            w._set(new)
+        self.state = self.state | dict(zip(keys, results[len(parameters) :], strict=True))
+        self.t += 1
+
+    # --- saving --------------------------------------------------------------------------------
+
+    def state_dict(self) -> dict[str, Array]:
+        """Copies of the state's arrays, and ``t`` as one more."""
+        return {"t": np.asarray(self.t, np.int64)} | {k: v.copy() for k, v in self.state.items()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go on from where `state_dict` was called; nothing changes if it does not fit.
+
+        Parameters
+        ----------
+        state : mapping of str to array_like
+
+        Raises
+        ------
+        NameNotFoundError
+            If a key names no slot of this optimiser.
+        TrainingError
+            If ``t`` or a slot is missing.
+        """
+        self.t, self.state = read_state_dict(type(self).__name__, state, self.slots)
+
+    @staticmethod
+    def from_configuration(name: str, configuration: Mapping[str, Any]) -> Optimizer:
+        """Make the optimiser registered under `name` from what `configuration` gave.
+
+        Parameters
+        ----------
+        name : str
+            Its class's name, such as ``"Adam"``.
+        configuration : mapping of str to object
+            Options that are left out have their defaults.
+
+        Raises
+        ------
+        NameNotFoundError, ConfigurationError
+            If the name or an option is unknown, or a value is not what it can be.
+        """
+        return build(OPTIMIZERS, name, configuration)
+
+
+def _check_type(rule: str, name: str, w: Tensor, new: Tensor) -> None:
+    if new.type != w.type:
+        raise DTypeError(
+            f"{rule} gives values of the parameter's type; {name} is {w.type}, it gave {new.type}",
+            advice="Cast what is computed from t and lr: .astype(w.dtype)",
+        )
