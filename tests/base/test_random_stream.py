@@ -265,3 +265,9 @@ def test_an_odd_number_of_words_makes_no_doubles() -> None:
         "Numbers of kind uniform float64 take a multiple of 2 draws on the last axis, "
         "not shape (3,)."
     )
+
+
+@given(SEEDS, WORDS, WORDS)
+def test_a_key_derived_alone_is_the_block_of_whole_arrays(seed, a, b):
+    key = seed_words(seed)
+    assert derive(key, a, b).tolist() == [int(w) for w in threefry2x32((key[0], key[1]), (a, b))]

@@ -240,6 +240,8 @@ def permutation(n: int, seed: int, epoch: int, stream: str = "shuffle") -> NDArr
     stream
         The stream's name.
     """
+    if n < 2:
+        return np.arange(n)
     words = random_bits(seed_words(seed), epoch, stream, 0, 2 * n).astype(np.uint64)
     keys = words[0::2] | words[1::2] << np.uint64(32)
     return np.argsort(keys, kind="stable").astype(np.int64)
@@ -257,7 +259,26 @@ def _key(key: ArrayLike) -> Words:
 
 def _key_of_block(key: ArrayLike, counter: tuple[int, int] | Words) -> Words:
     words = _key(key)
-    return np.array(threefry2x32((words[0], words[1]), (counter[0], counter[1])), np.uint32)
+    block = _one_block(int(words[0]), int(words[1]), int(counter[0]), int(counter[1]))
+    return np.array(block, np.uint32)
+
+
+def _one_block(k0: int, k1: int, x0: int, x1: int) -> tuple[int, int]:
+    """Return one block, as `threefry2x32` does, in Python's integers."""
+    # A key is derived at every epoch and by every dropout layer at every step, and a hundred
+    # ufunc calls on single words take ten times as long as this.
+    schedule = (k0, k1, k0 ^ k1 ^ _KEY_PARITY)
+    mask = _WORD - 1
+    x0, x1 = (x0 + k0) & mask, (x1 + k1) & mask
+    for done in range(_ROUNDS):
+        rotation = _ROTATIONS[done % 8]
+        x0 = (x0 + x1) & mask
+        x1 = ((x1 << rotation | x1 >> (32 - rotation)) & mask) ^ x0
+        if done % 4 == 3:
+            injection = done // 4 + 1
+            x0 = (x0 + schedule[injection % 3]) & mask
+            x1 = (x1 + schedule[(injection + 1) % 3] + injection) & mask
+    return x0, x1
 
 
 def _two_words(number: int, what: str) -> Words:
