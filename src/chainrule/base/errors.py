@@ -103,6 +103,14 @@ class NotDifferentiableError(ChainruleError, TypeError):
     """A derivative was asked of something that has none."""
 
 
+class GradientError(ChainruleError, AssertionError):
+    """A gradient is not what finite differences say."""
+
+
+class ConformanceError(ChainruleError, AssertionError):
+    """An op or a backend does not do what the op's declaration says."""
+
+
 class MissingKernelError(ChainruleError, NotImplementedError):
     """A backend has no kernel for an op. Nothing falls back in silence."""
 

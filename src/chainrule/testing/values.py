@@ -1,0 +1,62 @@
+"""Compare what a backend computes for one op with the op's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.backends import Backend
+from chainrule.graph import DType, TensorType
+from chainrule.ops import Op, bind
+from chainrule.ops.table import Operands
+from chainrule.testing.cases import Case
+from chainrule.testing.enclosure import Enclosure, enclose
+
+Array = NDArray[Any]
+
+
+def bound_op(case: Case) -> tuple[Op, Operands]:
+    """The op of a case with its attributes, and its operands' types."""
+    node = case.graph.nodes[-1]
+    operands = tuple(case.graph.nodes[i].type for i in node.inputs)
+    return bind(node.op, node.attributes), operands
+
+
+def indices(kind: TensorType) -> Iterator[tuple[int, ...]]:
+    """The index of every element of a value of this type."""
+    return np.ndindex(*map(int, kind.shape))
+
+
+def value_faults(case: Case, backend: Backend) -> Iterator[str]:
+    """What is wrong with the result of `backend`: its type, or elements out of their bounds."""
+    (result,) = backend.run(case.graph, list(case.arrays))
+    kind = case.result
+    if result.shape != kind.shape or result.dtype != kind.dtype.numpy:
+        yield f"{case.label}: the result should be {kind}; got {result.dtype}{list(result.shape)}"
+        return
+    op, operands = bound_op(case)
+    for index in indices(kind):
+        expected = enclose(op.terms(operands, index), case.arrays, kind.dtype)
+        got = result[index].item()
+        if not _agrees(expected, got, kind.dtype):
+            yield f"{case.label}: y{list(index)} should be {expected}; got {got!r}"
+
+
+def _agrees(expected: Any, got: float, dtype: DType) -> bool:
+    if expected is None:
+        return True  # hangs on rounding
+    if isinstance(expected, Enclosure):
+        return expected.holds(got)
+    return bool(_wrapped(expected, dtype) == got)
+
+
+def _wrapped(number: int, dtype: DType) -> int:
+    """Integers are computed modulo 2 to their number of bits."""
+    if dtype is DType.BOOL:
+        return number
+    bits = 8 * int(dtype.numpy.itemsize)
+    low = 0 if dtype is DType.U32 else -(2 ** (bits - 1))
+    return int((number - low) % 2**bits + low)
