@@ -29,7 +29,8 @@ def index_tensor(x: Tensor, index: Any) -> Tensor:
     DataError
         If an element of an index array is out of range.
     """
-    parts = _expand_ellipsis(index if isinstance(index, tuple) else (index,), x)
+    given = index if isinstance(index, tuple) else (index,)
+    parts = _expand_ellipsis(tuple(map(_list_to_array, given)), x)
     _check_array_place(parts, x)
     ranges: list[tuple[int, int, int]] = []
     shape: list[int] = []
@@ -65,6 +66,12 @@ def index_tensor(x: Tensor, index: Any) -> Tensor:
     if y.shape != tuple(shape):
         y = reshape(y, shape)
     return y if array is None else take(y, array[0], axis=array[1])
+
+
+def _list_to_array(part: Any) -> Any:
+    if not isinstance(part, list):
+        return part
+    return np.asarray(part) if part else np.zeros(0, np.int64)
 
 
 def _expand_ellipsis(parts: tuple[Any, ...], x: Tensor) -> list[Any]:
@@ -103,14 +110,10 @@ def _is_position(part: Any) -> bool:
 def _is_integer_array(part: Any) -> bool:
     if isinstance(part, Tensor):
         return part.type.dtype.is_integer
-    if not isinstance(part, list | np.ndarray):
-        return False
-    return np.asarray(part).dtype.kind in "iu"
+    return isinstance(part, np.ndarray) and part.dtype.kind in "iu"
 
 
 def _describe(part: Any) -> str:
-    if isinstance(part, list):
-        part = np.asarray(part)
     if isinstance(part, Tensor | np.ndarray) and part.dtype == bool:
         return "a mask of bools"
     if isinstance(part, Tensor | np.ndarray):
