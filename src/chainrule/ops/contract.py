@@ -104,25 +104,25 @@ class Contract(Op):
         y_right = tuple(range(batch + len(left_free), len(d_y.shape)))
         y_batch = tuple(range(batch))
         if call.wanted[0]:
-            product = b.contract(
-                d_y, right, over=_pairs(y_right, right_free), batch=_pairs(y_batch, self.b_batch)
+            product = _product(
+                b, d_y, right, _pairs(y_right, right_free), _pairs(y_batch, self.b_batch)
             )
             contracted = tuple(i for _, i in sorted(zip(self.b_over, self.a_over, strict=True)))
             d_left = _arrange(b, product, self.a_batch + left_free + contracted)
         if call.wanted[1]:
+            contracted = tuple(j for _, j in sorted(zip(self.a_over, self.b_over, strict=True)))
             # d_y before left, or left before d_y: whichever leaves the axes in right's order.
             if self.b_batch + right_free + self.b_over == tuple(range(len(right.shape))):
-                product = b.contract(
-                    d_y, left, over=_pairs(y_left, left_free), batch=_pairs(y_batch, self.a_batch)
+                product = _product(
+                    b, d_y, left, _pairs(y_left, left_free), _pairs(y_batch, self.a_batch)
                 )
-                contracted = tuple(i for _, i in sorted(zip(self.a_over, self.b_over, strict=True)))
-                d_right = _arrange(b, product, self.b_batch + right_free + contracted)
+                axes = self.b_batch + right_free + contracted
             else:
-                product = b.contract(
-                    left, d_y, over=_pairs(left_free, y_left), batch=_pairs(self.a_batch, y_batch)
+                product = _product(
+                    b, left, d_y, _pairs(left_free, y_left), _pairs(self.a_batch, y_batch)
                 )
-                contracted = tuple(i for _, i in sorted(zip(self.a_over, self.b_over, strict=True)))
-                d_right = _arrange(b, product, self.b_batch + contracted + right_free)
+                axes = self.b_batch + contracted + right_free
+            d_right = _arrange(b, product, axes)
         return [d_left, d_right]
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
@@ -160,6 +160,12 @@ def _pairs(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
 
 def _index(at: dict[int, int]) -> tuple[int, ...]:
     return tuple(at[axis] for axis in range(len(at)))
+
+
+def _product(
+    b: Builder, a: Value, c: Value, over: tuple[int, ...], batch: tuple[int, ...]
+) -> Value:
+    return b.contract(a, c, over=over, batch=batch) if batch else b.contract(a, c, over=over)
 
 
 def _arrange(b: Builder, value: Value, axes: tuple[int, ...]) -> Value:
