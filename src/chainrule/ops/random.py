@@ -69,6 +69,8 @@ class RandomBits(Op):
 def _uniform(
     b: Builder, seed: Value, step: Value, rows: Value, *, shape: Shape, stream: str, dtype: DType
 ) -> Value:
+    if not dtype.is_float:
+        raise DTypeError(f"uniform numbers are floats; got {dtype.value}")
     if dtype is DType.F32:
         bits = b.random_bits(seed, step, rows, shape=shape, stream=stream)
         high = b.shift_right(bits, b.constant(8, DType.U32))
@@ -102,6 +104,7 @@ def _last_axis(b: Builder, pairs: Value) -> list[Value]:
     ]
 
 
+_BAD_SEED = ("u32[3]", "i64[]", "i64[4]")
 _KEYS = (
     operand("u32[2]", (7, 0)),
     operand("i64[]", (3,)),
@@ -114,9 +117,7 @@ declare(
     bad_samples=(
         bad_sample(
             "random_bits takes a seed u32[2]; got u32[3].",
-            "u32[3]",
-            "i64[]",
-            "i64[4]",
+            *_BAD_SEED,
             shape=(2,),
             stream="dropout",
         ),
@@ -132,6 +133,24 @@ UNIFORM = composite(
         sample(*_KEYS, shape=(2,), stream="dropout", dtype=DType.F32),
         sample(*_KEYS, shape=(2,), stream="dropout", dtype=DType.F64),
     ),
+    bad_samples=(
+        bad_sample(
+            "random_bits takes a seed u32[2]; got u32[3].",
+            *_BAD_SEED,
+            shape=(2,),
+            stream="dropout",
+            dtype=DType.F32,
+        ),
+        bad_sample(
+            "uniform numbers are floats; got i64.",
+            "u32[2]",
+            "i64[]",
+            "i64[4]",
+            shape=(2,),
+            stream="dropout",
+            dtype=DType.I64,
+        ),
+    ),
 )
 NORMAL = composite(
     "normal",
@@ -141,6 +160,15 @@ NORMAL = composite(
     samples=(
         sample(*_KEYS, shape=(2,), stream="noise", dtype=DType.F32),
         sample(*_KEYS, shape=(2,), stream="noise", dtype=DType.F64),
+    ),
+    bad_samples=(
+        bad_sample(
+            "random_bits takes a seed u32[2]; got u32[3].",
+            *_BAD_SEED,
+            shape=(2,),
+            stream="noise",
+            dtype=DType.F32,
+        ),
     ),
     source="Box and Muller 1958",
 )
