@@ -121,7 +121,7 @@ def test_in_place_operators_give_a_new_tensor():
     assert (t.item(), u.item()) == (1.0, 2.0)
 
 
-# --- Python's protocols -------------------------------------------------------------------------
+# --- Python's protocols ---------------------------------------------------------------------------
 
 
 def test_a_scalar_converts_to_python_numbers():
@@ -217,7 +217,7 @@ def test_an_operand_of_another_kind_is_left_to_python(other):
         for operands in ((t, other), (other, t)):
             # Text has words of its own: it wants more text, or a number of repetitions.
             with pytest.raises(
-                TypeError, match="unsupported operand|concatenate str|a position is"
+                TypeError, match=r"unsupported operand|concatenate str|a position is"
             ):
                 f(*operands)
     for f in (operator.or_, operator.and_):
