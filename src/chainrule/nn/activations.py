@@ -5,16 +5,22 @@ from __future__ import annotations
 import math
 from typing import ClassVar
 
-from chainrule.eager import Tensor, elementwise
+from chainrule.eager import Tensor, as_tensor, elementwise
+from chainrule.nn.arguments import as_number, as_position
 from chainrule.nn.module import LAYERS, Module
 
 
 class Activation(Module):
-    """A layer that applies one elementwise op."""
+    """A layer without parameters that keeps the shape."""
 
-    op: ClassVar[str]
     range: ClassVar[tuple[float, float]] = (-math.inf, math.inf)
     """The closed interval in which the outputs lie: a target outside it cannot be reached."""
+
+
+class ElementwiseActivation(Activation):
+    """An activation that is one elementwise op without attributes."""
+
+    op: ClassVar[str]
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the op to each element."""
@@ -22,7 +28,7 @@ class Activation(Module):
 
 
 @LAYERS.register("Sigmoid")
-class Sigmoid(Activation):
+class Sigmoid(ElementwiseActivation):
     """σ(x) = 1/(1 + e⁻ˣ)."""
 
     op = "sigmoid"
@@ -30,7 +36,7 @@ class Sigmoid(Activation):
 
 
 @LAYERS.register("Tanh")
-class Tanh(Activation):
+class Tanh(ElementwiseActivation):
     """tanh x."""
 
     op = "tanh"
@@ -38,7 +44,7 @@ class Tanh(Activation):
 
 
 @LAYERS.register("ReLU")
-class ReLU(Activation):
+class ReLU(ElementwiseActivation):
     """max(x, 0), with derivative 0 at 0."""
 
     op = "relu"
@@ -46,19 +52,24 @@ class ReLU(Activation):
 
 
 @LAYERS.register("LeakyReLU")
-class LeakyReLU(Module):
-    """x where it is positive, `negative_slope`·x elsewhere."""
+class LeakyReLU(Activation):
+    """x where it is positive, `negative_slope`·x elsewhere.
+
+    Parameters
+    ----------
+    negative_slope : float
+    """
 
     def __init__(self, negative_slope: float = 0.01) -> None:
-        self.negative_slope = negative_slope
+        self.negative_slope = as_number("LeakyReLU", "negative_slope", negative_slope)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply the op to each element."""
-        return elementwise("leaky_relu", x, slope=float(self.negative_slope))
+        return elementwise("leaky_relu", x, slope=self.negative_slope)
 
 
 @LAYERS.register("Softplus")
-class Softplus(Activation):
+class Softplus(ElementwiseActivation):
     """log(1 + eˣ)."""
 
     op = "softplus"
@@ -66,14 +77,19 @@ class Softplus(Activation):
 
 
 @LAYERS.register("Softmax")
-class Softmax(Module):
-    """eˣⁱ / Σ eˣʲ along `dim`."""
+class Softmax(Activation):
+    """eˣⁱ / Σ eˣʲ along `dim`.
 
-    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+    Parameters
+    ----------
+    dim : int
+    """
+
+    range = (0.0, 1.0)
 
     def __init__(self, dim: int = -1) -> None:
-        self.dim = dim
+        self.dim = as_position("Softmax", "dim", dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Apply softmax along the axis."""
-        return x.softmax(self.dim)
+        return as_tensor(x).softmax(self.dim)

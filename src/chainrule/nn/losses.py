@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-import math
-from abc import abstractmethod
+import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 
-from chainrule.base.errors import ShapeError, TargetError
+from chainrule.base.errors import ConfigurationError, ShapeError, TargetError
 from chainrule.base.registry import Registry
-from chainrule.eager import Tensor, apply, elementwise, here
+from chainrule.eager import Tensor, apply, as_tensor, elementwise, here
 from chainrule.eager.tensor import Array
+from chainrule.eager.trees import leaves
 from chainrule.graph import format_shape
-from chainrule.nn.module import Module
+from chainrule.nn.calling import as_tensors
+from chainrule.nn.configured import Configured
 
 LOSSES: Registry[type[Loss]] = Registry("loss")
 
 
-class Loss(Module):
+class Loss(Configured, ABC):
     """A function of (output, target) to one cost per example, of shape [B].
 
     Notes
@@ -32,10 +34,20 @@ class Loss(Module):
     """What the outputs are: ``values`` beside the target, ``logits`` of classes, or ``binary
     logits``; accuracy reads them accordingly."""
 
-    def __call__(self, *inputs: Any) -> Any:
-        """Return the cost of each example."""
-        tensors = [x if isinstance(x, Tensor) else Tensor(x) for x in inputs]
-        return self.forward(*tensors)
+    measures_distance: ClassVar[bool] = False
+    """Whether the cost is least where output and target are equal: then a target that the last
+    layer cannot give is a mistake."""
+
+    def __call__(self, output: Any, target: Any) -> Tensor:
+        """Return the cost of each example, once the target, where its numbers are known, fits."""
+        outputs = _as_tensors(output)
+        if isinstance(outputs, Tensor):
+            if isinstance(target, np.ndarray | list):
+                target = self.prepare_target(np.asarray(target), outputs.dtype)
+            target = as_tensor(target)
+            if target.trace is None:
+                self.check_target(target.numpy(), width_of(outputs))
+        return self.forward(outputs, _as_tensors(target))
 
     @abstractmethod
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
@@ -56,62 +68,52 @@ class Loss(Module):
         """
 
 
-def weighted_mean(costs: Tensor, weights: Tensor | None = None) -> Tensor:
+def weighted_mean(costs: Tensor, weights: Any = None) -> Tensor:
     """Σ wᵢ·lᵢ / Σ wᵢ: the batch's loss.
 
     Parameters
     ----------
     costs : Tensor of shape (B,)
-    weights : Tensor of shape (B,), optional
+    weights : array_like of shape (B,), optional
         Sample weight times class weight; 1 by default.
+
+    Raises
+    ------
+    ShapeError
+        If there is not one weight for each cost.
     """
     if weights is None:
         return costs.mean()
-    return (weights * costs).sum() / weights.sum()
-
-
-def _same_shape(name: str, output: Tensor, target: Tensor) -> None:
-    if output.shape == target.shape:
-        return
-    advice = None
-    if output.shape == (*target.shape, 1):
-        advice = "Reshape the target with y.reshape(-1, 1)"
-    elif target.ndim == output.ndim - 1 and target.dtype.kind in "iu":
-        advice = (
-            "The target looks like class labels: use CrossEntropyLoss, or one-hot rows "
-            "(np.eye(classes)[y])"
+    given = as_tensor(weights).astype(costs.dtype)
+    if given.shape != costs.shape:
+        raise ShapeError(
+            f"There is one weight for each cost; got weights {format_shape(given.shape)} and "
+            f"costs {format_shape(costs.shape)}",
+            where=here(),
         )
-    raise ShapeError(
-        f"{name} compares element by element; got outputs {format_shape(output.shape)} and "
-        f"targets {format_shape(target.shape)}",
-        where=here(),
-        advice=advice,
-    )
-
-
-def _per_example(values: Tensor, reduce: Callable[..., Tensor]) -> Tensor:
-    axes = tuple(range(1, values.ndim))
-    return reduce(values, axis=axes) if axes else values
+    return (given * costs).sum() / given.sum()
 
 
 @LOSSES.register("MSELoss")
 class MSELoss(Loss):
     """lᵢ = mean over outputs of (output - target)²."""
 
+    measures_distance = True
+
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Costs [B]."""
-        _same_shape("MSELoss", output, target)
-        return _per_example((output - target).square(), Tensor.mean)
+        return _per_example(_error(self, output, target).square(), Tensor.mean)
 
 
 @LOSSES.register("QuadraticLoss")
 class QuadraticLoss(Loss):
     """lᵢ = ½·Σ over outputs of (output - target)²: the textbooks' quadratic cost."""
 
+    measures_distance = True
+
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Costs [B]."""
-        _same_shape("QuadraticLoss", output, target)
-        return _per_example((output - target).square(), Tensor.sum) * 0.5
+        return _per_example(_error(self, output, target).square(), Tensor.sum) * 0.5
 
 
 @LOSSES.register("CrossEntropyLoss")
@@ -142,29 +144,43 @@ class CrossEntropyLoss(Loss):
         return array.astype(np.int64 if array.dtype.kind in "iub" else dtype)
 
     def check_target(self, target: Array, width: int | None) -> None:
+        shown = f"{target.dtype} of shape {format_shape(target.shape)}"
+        if target.ndim == 2 and target.shape[1] == 1 and width != 1:
+            raise TargetError(
+                f"CrossEntropyLoss takes classes of shape [N]; got {shown}",
+                advice="Pass y.reshape(-1)",
+            )
         if target.dtype.kind not in "iu":
             if target.ndim != 2:
                 raise TargetError(
                     f"CrossEntropyLoss takes integer classes [N], or distributions [N, classes]; "
-                    f"got {target.dtype}{format_shape(target.shape)}",
+                    f"got {shown}",
                     advice="Number the classes from 0",
                 )
-            return
-        if target.ndim != 1:
+        elif target.ndim != 1:
             raise TargetError(
-                f"CrossEntropyLoss takes one integer class per example; got integers of shape "
-                f"{format_shape(target.shape)}, which look one-hot",
+                f"CrossEntropyLoss takes one integer class per example; got {shown}, which "
+                "looks one-hot",
                 advice="Pass y.argmax(axis=1), or floats if the rows are distributions",
             )
-        low, high = int(target.min(initial=0)), int(target.max(initial=0))
-        if low < 0 or (width is not None and high >= width):
-            row = int(np.flatnonzero((target < 0) | (target >= (width or math.inf)))[0])
-            raise TargetError(
-                f"CrossEntropyLoss with {width} outputs takes classes from 0 to "
-                f"{(width or 1) - 1}; got {int(target[row])}",
-                where=f"Row {row} of the targets",
-                advice="Number the classes from 0, or give the last layer more outputs",
-            )
+        elif target.size:
+            self._check_classes(target, width)
+
+    def _check_classes(self, classes: Array, width: int | None) -> None:
+        outside = classes < 0 if width is None else (classes < 0) | (classes >= width)
+        if not outside.any():
+            return
+        row = int(np.flatnonzero(outside)[0])
+        takes = "classes from 0" if width is None else f"classes from 0 to {width - 1}"
+        from_one = classes.min() == 1 and classes.max() == width
+        raise TargetError(
+            f"CrossEntropyLoss{f' with {width} outputs' if width else ''} takes {takes}; got "
+            f"{int(classes[row])}",
+            where=f"Row {row} of the targets",
+            advice="These count from 1: pass y - 1"
+            if from_one
+            else "Number the classes from 0, or give the last layer more outputs",
+        )
 
 
 @LOSSES.register("BCEWithLogitsLoss")
@@ -175,11 +191,14 @@ class BCEWithLogitsLoss(Loss):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Costs [B]."""
-        _same_shape("BCEWithLogitsLoss", output, target)
-        return _per_example(elementwise("bce_with_logits", output, target), Tensor.mean)
+        check_same_shape("BCEWithLogitsLoss", output, target)
+        costs = elementwise("bce_with_logits", output, target.astype(output.dtype))
+        return _per_example(costs, Tensor.mean)
 
     def check_target(self, target: Array, width: int | None) -> None:
-        low, high = float(target.min(initial=0)), float(target.max(initial=0))
+        if not target.size:
+            return
+        low, high = float(target.min()), float(target.max())
         if low < 0 or high > 1:
             advice = "Map the labels with (y + 1) / 2" if low == -1 and high == 1 else None
             raise TargetError(
@@ -189,28 +208,93 @@ class BCEWithLogitsLoss(Loss):
 
 
 class FunctionLoss(Loss):
-    """A loss made of any function of (output, target) to [B]."""
+    """A loss made of any function of (output, target) to [B].
 
-    def __init__(self, function: Callable[[Tensor, Tensor], Tensor]) -> None:
+    Parameters
+    ----------
+    function : callable
+        Given what the network returns, and the target in the network's dtype.
+    """
+
+    def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         self.function = function
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Costs [B]."""
         costs = self.function(output, target)
-        if not isinstance(costs, Tensor) or costs.ndim != 1:
-            got = format_shape(costs.shape) if isinstance(costs, Tensor) else type(costs).__name__
-            raise ShapeError(
-                f"A loss returns one cost per example, of shape [B]; the function returned {got}",
-                where=here(),
-                advice="Leave the mean over the batch to chainrule",
-            )
-        return costs
+        first = next((leaf for _, leaf in leaves(output, open_modules=False)), None)
+        batch = first.shape[:1] if isinstance(first, Tensor) else ()
+        if isinstance(costs, Tensor) and costs.ndim == 1 and costs.shape == (batch or costs.shape):
+            return costs
+        got = format_shape(costs.shape) if isinstance(costs, Tensor) else type(costs).__name__
+        raise ShapeError(
+            f"A loss returns one cost per example, of shape {format_shape(batch or (1,))}; "
+            f"{getattr(self.function, '__name__', 'the function')} returned {got}",
+            where=here(),
+            advice="Leave the mean over the batch to chainrule",
+        )
 
 
 def as_loss(loss: Any) -> Loss:
-    """Return a Loss: itself, one by its registered name, or one made of a function."""
+    """Return a Loss: itself, one by its registered name, or one made of a function.
+
+    Raises
+    ------
+    NameNotFoundError
+        If no loss has this name.
+    ConfigurationError
+        If it is none of these.
+    """
     if isinstance(loss, str):
         return LOSSES.get(loss)()
-    if isinstance(loss, type) and issubclass(loss, Loss):
+    if inspect.isclass(loss) and issubclass(loss, Loss):
         return loss()
-    return loss if isinstance(loss, Loss) else FunctionLoss(loss)
+    if isinstance(loss, Loss):
+        return loss
+    if not callable(loss) or inspect.isclass(loss):
+        shown = loss.__name__ if inspect.isclass(loss) else type(loss).__name__
+        raise ConfigurationError(
+            "A loss is a Loss, the name of one, or a function of (output, target); got " + shown
+        )
+    return FunctionLoss(loss)
+
+
+def check_same_shape(name: str, output: Tensor, target: Tensor) -> None:
+    """Raise ShapeError unless outputs and targets can be compared element by element."""
+    if output.shape == target.shape:
+        return
+    advice = None
+    if output.shape == (*target.shape, 1):
+        advice = "Reshape the target with y.reshape(-1, 1)"
+    elif target.shape == (*output.shape, 1):
+        advice = "Reshape the target with y.reshape(-1)"
+    elif output.shape[:-1] == target.shape:
+        advice = (
+            "If the targets are classes, use CrossEntropyLoss, or one-hot rows np.eye(classes)[y]"
+        )
+    raise ShapeError(
+        f"{name} compares element by element; got outputs {format_shape(output.shape)} and "
+        f"targets {format_shape(target.shape)}",
+        where=here(),
+        advice=advice,
+    )
+
+
+def width_of(output: Any) -> int | None:
+    """The last axis of an output that has more than the batch axis."""
+    return int(output.shape[-1]) if isinstance(output, Tensor) and output.ndim > 1 else None
+
+
+def _as_tensors(tree: Any) -> Any:
+    tensors = as_tensors(tree)
+    return tensors if isinstance(tensors, tuple | list | dict) else as_tensor(tensors)
+
+
+def _error(loss: Loss, output: Tensor, target: Tensor) -> Tensor:
+    check_same_shape(type(loss).__name__, output, target)
+    return output - target.astype(output.dtype)
+
+
+def _per_example(values: Tensor, reduce: Callable[..., Tensor]) -> Tensor:
+    axes = tuple(range(1, values.ndim))
+    return reduce(values, axis=axes) if axes else values

@@ -2,131 +2,105 @@
 
 from __future__ import annotations
 
-import inspect
+import re
 from collections.abc import Iterator, Mapping
-from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from reprlib import recursive_repr
+from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-
-from chainrule.base.errors import NameNotFoundError, ShapeError, TracingError
+from chainrule.base.errors import ConfigurationError
 from chainrule.base.registry import Registry
-from chainrule.eager import Tensor, as_tensor, current_trace, in_scope
-from chainrule.eager.tensor import Array
-from chainrule.eager.trees import leaves
-from chainrule.graph import format_shape
+from chainrule.eager import Tensor
+from chainrule.eager.tensor import Array, dtype_of
+from chainrule.nn.calling import call, join
+from chainrule.nn.configured import Configured
 from chainrule.nn.parameter import Buffer, Parameter, Variable
+from chainrule.nn.state import match_state
 
 if TYPE_CHECKING:
     from chainrule.nn.losses import Loss
 
 LAYERS: Registry[type[Module]] = Registry("layer")
 
-V = TypeVar("V", bound=Variable)
 
-_PATHS: ContextVar[Mapping[int, str] | None] = ContextVar("paths of modules", default=None)
-
-
-class Module:
+class Module(Configured):
     """A function with parameters.
 
     Subclass it, assign sub-modules, `Parameter` and `Buffer` objects as attributes in
-    ``__init__``, and write ``forward``, which may take and return several Tensors. What is
-    assigned twice is shared: it is one parameter, under the first path it is found at.
+    ``__init__``, and write ``forward``, which may take and return several Tensors. They may stand
+    in lists, tuples and dicts, too. What is assigned twice is shared: it is one module or
+    parameter, under the first path it is found at.
+
+    Notes
+    -----
+    A network computes in its own dtype: floats that it is called with are converted to it.
+    Parameters are drawn at first use, from the seed 0, or before by `initialize`.
 
     Examples
     --------
     >>> from chainrule import nn
     >>> class Residual(nn.Module):
     ...     def __init__(self, width):
-    ...         self.linear = nn.Linear(width, width)
+    ...         self.layers = [nn.Linear(width, width), nn.Tanh()]
     ...
     ...     def forward(self, x):
-    ...         return x + self.linear(x).tanh()
-    >>> sorted(Residual(3).state_dict())
-    ['linear.bias', 'linear.weight']
+    ...         y = x
+    ...         for layer in self.layers:
+    ...             y = layer(y)
+    ...         return x + y
+    >>> list(Residual(3).state_dict())
+    ['layers.0.weight', 'layers.0.bias']
     """
 
-    _arguments: inspect.BoundArguments
     trained_with: tuple[Loss, tuple[str, ...]] | None = None
     """The loss and metrics of the last `fit`: what `evaluate` uses by default."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Module:
-        module = super().__new__(cls)
-        # What it was made with is what `save` writes and `repr` shows.
-        signature = inspect.signature(cls.__init__)
-        try:
-            module._arguments = signature.bind(module, *args, **kwargs)
-        except TypeError as error:
-            raise TypeError(f"{cls.__name__}: {error}") from None
-        return module
-
     def forward(self, *inputs: Any) -> Any:
         """Compute the outputs; a subclass writes it."""
-        raise TracingError(f"{type(self).__name__} has no forward method")
+        raise ConfigurationError(
+            f"{type(self).__name__} has no forward method", advice="Write def forward(self, x): ..."
+        )
 
-    def __call__(self, *inputs: Any) -> Any:
-        """Call `forward` on Tensors; arrays become Tensors."""
-        paths = _PATHS.get()
-        if paths is not None and id(self) in paths:
-            return self._call(inputs, paths[id(self)])
-        token = _PATHS.set({id(module): path for path, module in self.named_modules()})
-        try:
-            self.initialize()
-            return self._call(inputs, "")
-        finally:
-            _PATHS.reset(token)
+    def __call__(self, *inputs: Any, **options: Any) -> Any:
+        """Call `forward` on Tensors; arrays and lists of numbers become Tensors."""
+        return call(self, inputs, options)
 
-    def _call(self, inputs: tuple[Any, ...], path: str) -> Any:
-        tensors = [as_tensor(x) if isinstance(x, np.ndarray | list) else x for x in inputs]
-        with in_scope(path):
-            result = self.forward(*tensors)
-        trace = current_trace()
-        if trace is not None:
-            outputs = [leaf for _, leaf in leaves(result, open_modules=False)]
-            for i, output in enumerate(outputs):
-                if isinstance(output, Tensor) and output.trace is trace:
-                    label = f"{path}.out" if path else "out"
-                    trace.builder.name(output.traced_value, f"{label}.{i}" if i else label)
-        return result
+    def __setattr__(self, name: str, value: Any) -> None:
+        old = vars(self).get(name)
+        if isinstance(old, Variable) and not (value is None or isinstance(value, Variable)):
+            kind = type(old).__name__.lower()
+            keep = "replace(numbers)" if isinstance(old, Parameter) else "assign(value)"
+            raise ConfigurationError(
+                f"{type(self).__name__}.{name} is a {kind}; got {type(value).__name__}",
+                advice=f"To change its numbers call {name}.{keep}; to be rid of it assign None",
+            )
+        super().__setattr__(name, value)
 
     # --- what it is made of ------------------------------------------------------------------
 
     def named_children(self) -> Iterator[tuple[str, Module]]:
-        """Sub-modules by attribute name."""
-        for name, value in vars(self).items():
-            if isinstance(value, Module):
-                yield name, value
+        """Sub-modules by attribute name; those in lists and dicts as ``layers.0``."""
+        return ((name, part) for name, part in self._parts() if isinstance(part, Module))
 
     def named_modules(self) -> Iterator[tuple[str, Module]]:
         """Itself and all modules inside, by path; each once, under its first path."""
-        seen: set[int] = set()
-        stack: list[tuple[str, Module]] = [("", self)]
-        while stack:
-            path, module = stack.pop()
-            if id(module) in seen:
-                continue
-            seen.add(id(module))
-            yield path, module
-            children = list(module.named_children())
-            stack += [(f"{path}.{n}" if path else n, child) for n, child in reversed(children)]
+        return self._modules(every_path=False)
+
+    def named_variables(self) -> Iterator[tuple[str, Variable]]:
+        """Parameters and buffers by path; a shared one once."""
+        found: set[Variable] = set()
+        for path, module in self.named_modules():
+            for name, variable in module._own_variables():
+                if variable not in found:
+                    found.add(variable)
+                    yield join(path, name), variable
 
     def named_parameters(self) -> Iterator[tuple[str, Parameter]]:
         """Parameters by path; a shared one once."""
-        return self._variables(Parameter)
+        return ((path, v) for path, v in self.named_variables() if isinstance(v, Parameter))
 
     def named_buffers(self) -> Iterator[tuple[str, Buffer]]:
-        """Buffers by path."""
-        return self._variables(Buffer)
-
-    def _variables(self, kind: type[V]) -> Iterator[tuple[str, V]]:
-        seen: set[int] = set()
-        for path, module in self.named_modules():
-            for name, value in vars(module).items():
-                if isinstance(value, kind) and id(value) not in seen:
-                    seen.add(id(value))
-                    value.name = f"{path}.{name}" if path else name
-                    yield value.name, value
+        """Buffers by path; a shared one once."""
+        return ((path, v) for path, v in self.named_variables() if isinstance(v, Buffer))
 
     def parameters(self) -> Iterator[Parameter]:
         """Parameters, a shared one once."""
@@ -135,35 +109,75 @@ class Module:
     def trainable_parameters(self) -> dict[str, Tensor]:
         """Parameters that are not frozen, by path."""
         self.initialize()
-        return {n: p for n, p in self.named_parameters() if p.requires_grad}
+        return {path: p for path, p in self.named_parameters() if p.requires_grad}
+
+    def modules_by_every_path(self) -> Iterator[tuple[str, Module]]:
+        """Itself and all modules inside; a shared one under each path that leads to it."""
+        return self._modules(every_path=True)
+
+    def variables_by_every_path(self) -> Iterator[tuple[str, Variable]]:
+        """Parameters and buffers; a shared one under each path that leads to it."""
+        for path, module in self.modules_by_every_path():
+            yield from ((join(path, name), v) for name, v in module._own_variables())
+
+    def _parts(self) -> Iterator[tuple[str, Module | Variable]]:
+        for name, value in vars(self).items():
+            yield from _parts_of(value, name)
+
+    def _own_variables(self) -> Iterator[tuple[str, Variable]]:
+        return ((name, part) for name, part in self._parts() if isinstance(part, Variable))
+
+    def _modules(self, *, every_path: bool) -> Iterator[tuple[str, Module]]:
+        """Itself and the modules inside, under their first paths or under every path.
+
+        A module that stands inside itself (a child that knows its parent) is not opened again.
+        """
+        found: set[int] = set()
+        stack: list[tuple[str, Module, frozenset[int]]] = [("", self, frozenset())]
+        while stack:
+            path, module, above = stack.pop()
+            if id(module) in (above if every_path else found):
+                continue
+            found.add(id(module))
+            yield path, module
+            inside = above | {id(module)} if every_path else above
+            children = [
+                (join(path, name), child, inside) for name, child in module.named_children()
+            ]
+            stack += reversed(children)
 
     # --- numbers -----------------------------------------------------------------------------
 
-    def initialize(self, seed: int = 0) -> Module:
-        """Draw the parameters that have no numbers yet, each from (seed, path)."""
-        for path, parameter in self.named_parameters():
-            if not parameter.is_drawn:
-                parameter.draw(seed, path)
-        for _ in self.named_buffers():
-            pass  # gives them their names
+    def initialize(self, seed: int = 0, *, reset: bool = False) -> Self:
+        """Draw what has no numbers yet, each parameter from (seed, path); return the module.
+
+        Parameters
+        ----------
+        seed : int
+        reset : bool
+            Draw again what was drawn or loaded before, running statistics too. What was made of
+            numbers, and not of an initializer, keeps those it has.
+        """
+        for path, variable in self.named_variables():
+            if reset and variable.initializer is not None:
+                variable.draw(seed, path)
+            variable.settle(seed, path)
         return self
 
-    def astype(self, dtype: object) -> Module:
-        """Convert the float parameters and buffers to another float dtype."""
-        for _, variable in [*self.named_parameters(), *self.named_buffers()]:
+    def astype(self, dtype: object) -> Self:
+        """Convert the float parameters and buffers to float32 or float64; return the module."""
+        target = dtype_of(dtype)
+        if not target.is_float:
+            raise ConfigurationError(f"A network computes in float32 or float64; got {dtype!r}")
+        for _, variable in self.named_variables():
             if variable.type.dtype.is_float:
-                variable.convert(dtype)
+                variable.convert(target)
         return self
 
     def state_dict(self) -> dict[str, Array]:
         """Parameters and buffers by path, in torch's names and shapes; shared ones under each."""
         self.initialize()
-        found = {}
-        for path, module in self._all_paths():
-            for name, value in vars(module).items():
-                if isinstance(value, Variable):
-                    found[f"{path}.{name}" if path else name] = value.numpy().copy()
-        return found
+        return {path: v.numpy().copy() for path, v in self.variables_by_every_path()}
 
     def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> None:
         """Take parameters and buffers from arrays by path; nothing changes if one does not fit.
@@ -171,61 +185,22 @@ class Module:
         Parameters
         ----------
         state : mapping of str to array_like
-            NumPy arrays, or torch tensors.
+            NumPy arrays, or torch tensors. They are converted to the network's dtypes. A shared
+            variable may stand under one of its paths, or under several with the same numbers.
         strict : bool
             Whether a name that is missing or left over is an error.
 
         Raises
         ------
-        NameNotFoundError, ShapeError
+        NameNotFoundError, ShapeError, DTypeError, DataError
         """
-        own = self._variables_by_every_path()
-        if strict:
-            self._check_names(state, own)
-        arrays = {}
-        for path in own.keys() & state.keys():
-            arrays[path] = np.asarray(state[path])
-            if arrays[path].shape != own[path].shape:
-                raise ShapeError(
-                    f"{path} has shape {format_shape(own[path].shape)}; the state gives "
-                    f"{format_shape(arrays[path].shape)}"
-                )
-        self.initialize()
-        for path, array in arrays.items():
-            own[path].replace(array)
-
-    def _check_names(self, state: Mapping[str, Any], own: Mapping[str, Variable]) -> None:
-        for path in state:
-            if path not in own:
-                raise NameNotFoundError.among("parameter", path, own)
-        missing = [path for path in own if path not in state]
-        if missing:
-            raise NameNotFoundError(
-                f"The state has no {missing[0]}"
-                + (f", nor {len(missing) - 1} others" if len(missing) > 1 else ""),
-                advice="Pass strict=False to keep what the network has",
-            )
-
-    def _variables_by_every_path(self) -> dict[str, Variable]:
-        found = {}
-        for path, module in self._all_paths():
-            for name, value in vars(module).items():
-                if isinstance(value, Variable):
-                    found[f"{path}.{name}" if path else name] = value
-        return found
-
-    def _all_paths(self) -> Iterator[tuple[str, Module]]:
-        """Every module under every path that leads to it."""
-        stack: list[tuple[str, Module]] = [("", self)]
-        while stack:
-            path, module = stack.pop()
-            yield path, module
-            children = list(module.named_children())
-            stack += [(f"{path}.{n}" if path else n, child) for n, child in reversed(children)]
+        new = match_state(self.variables_by_every_path(), state, strict=strict)
+        for variable, array in new.items():
+            variable.replace(array)
 
     # --- use ---------------------------------------------------------------------------------
 
-    def predict(self, x: Any, batch_size: int = 256) -> Array:
+    def predict(self, x: Any, batch_size: int = 256) -> Any:
         """The outputs for examples `x`, computed in batches; see `nn.predict`."""
         from chainrule.nn.evaluation import predict
 
@@ -236,30 +211,44 @@ class Module:
         x: Any,
         y: Any,
         *,
-        loss: Loss | None = None,
+        loss: Any = None,
         metrics: tuple[str, ...] | list[str] | None = None,
+        weights: Any = None,
         batch_size: int = 256,
     ) -> dict[str, float]:
         """Loss and metrics on examples; by default those it was trained with."""
         from chainrule.nn.evaluation import evaluate
 
-        return evaluate(self, x, y, loss=loss, metrics=metrics, batch_size=batch_size)
+        return evaluate(
+            self, x, y, loss=loss, metrics=metrics, weights=weights, batch_size=batch_size
+        )
 
-    def configuration(self) -> dict[str, Any]:
-        """The arguments it was made with, by name."""
-        arguments = dict(self._arguments.arguments)
-        first = next(iter(arguments))  # self
-        del arguments[first]
-        return arguments
-
+    @recursive_repr()
     def __repr__(self) -> str:
         children = list(self.named_children())
         if not children:
-            shown = ", ".join(
-                f"{key}={value!r}"
-                for key, value in self.configuration().items()
-                if not isinstance(value, Module | Parameter)
-            )
-            return f"{type(self).__name__}({shown})"
+            return super().__repr__()
         lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in children]
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
+
+
+_KEY = re.compile(r"[\w-]+")
+
+
+def _parts_of(tree: Any, path: str) -> Iterator[tuple[str, Module | Variable]]:
+    """The modules and variables in an attribute: itself, or what its lists and dicts hold."""
+    if isinstance(tree, Module | Variable):
+        yield path, tree
+    elif isinstance(tree, list | tuple | dict):
+        branches = tree.items() if isinstance(tree, dict) else enumerate(tree)
+        for key, branch in branches:
+            # Most containers hold data, some of them much: paths are made for parts alone.
+            if not isinstance(branch, Module | Variable | list | tuple | dict):
+                continue
+            for inner, part in _parts_of(branch, ""):
+                if not _KEY.fullmatch(str(key)):
+                    raise ConfigurationError(
+                        f"{path} holds a {type(part).__name__} under the key {key!r}; a key is "
+                        "part of its name, and names are made of letters, digits, _ and -"
+                    )
+                yield join(join(path, str(key)), inner), part

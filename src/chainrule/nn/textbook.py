@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from chainrule.nn.activations import Activation, LeakyReLU, Softmax
+from chainrule.nn.activations import Activation
 from chainrule.nn.layers import Linear, Sequential
 from chainrule.nn.module import Module
 
 
 def textbook_aliases(net: Module) -> dict[str, str]:
     """Aliases for a `Sequential` of `Linear` layers and activations; empty for anything else.
+
+    Parameters
+    ----------
+    net : Module
 
     Returns
     -------
@@ -34,7 +38,7 @@ def textbook_aliases(net: Module) -> dict[str, str]:
                 aliases[f"b{layer}"] = f"{i}.bias"
             aliases[f"z{layer}"] = f"{i}.out"
             aliases[f"δ{layer}"] = f"d_{i}.out"
-        elif isinstance(module, Activation | LeakyReLU | Softmax) and layer:
+        elif isinstance(module, Activation) and layer and f"a{layer}" not in aliases:
             aliases[f"a{layer}"] = f"{i}.out"
         else:
             return {}

@@ -1,0 +1,49 @@
+"""What modules and losses have in common: they know what they were made with."""
+
+from __future__ import annotations
+
+import inspect
+from reprlib import recursive_repr
+from typing import Any, Self
+
+
+class Configured:
+    """Something that remembers the arguments it was made with, for `repr` and for files."""
+
+    # Beside the instance's dictionary, which holds what the user assigned and nothing else.
+    __slots__ = ("__dict__", "__weakref__", "_arguments")
+
+    _arguments: dict[str, Any]
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Self:
+        made = super().__new__(cls)
+        try:
+            bound = inspect.signature(cls.__init__).bind(made, *args, **kwargs)
+        except TypeError:
+            # copy.deepcopy makes an empty object before it fills it. Wrong arguments are Python's
+            # to refuse, at the user's line, when it calls __init__.
+            made._arguments = {}
+            if cls.__init__ is Configured.__init__ and (args or kwargs):
+                raise TypeError(f"{cls.__name__}() takes no arguments") from None
+        else:
+            made._arguments = dict(list(bound.arguments.items())[1:])  # without self
+        return made
+
+    def __init__(self) -> None:
+        """Take no arguments; a subclass that does need not call this."""
+
+    def configuration(self) -> dict[str, Any]:
+        """The arguments it was made with, by name; those that are attributes, as they are now."""
+        return {
+            name: now if _is_plain(now := vars(self).get(name, given)) else given
+            for name, given in self._arguments.items()
+        }
+
+    @recursive_repr()
+    def __repr__(self) -> str:
+        shown = ", ".join(f"{name}={value!r}" for name, value in self.configuration().items())
+        return f"{type(self).__name__}({shown})"
+
+
+def _is_plain(value: Any) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)

@@ -1,0 +1,76 @@
+"""Whether a network can give its targets at all."""
+
+from __future__ import annotations
+
+import math
+
+from chainrule.base.errors import TargetError
+from chainrule.eager.tensor import Array
+from chainrule.nn.activations import Activation
+from chainrule.nn.dropout import Dropout
+from chainrule.nn.layers import Flatten, Sequential
+from chainrule.nn.losses import Loss
+from chainrule.nn.module import LAYERS, Module
+
+
+def check_reachable(net: Module, loss: Loss, target: Array) -> None:
+    """Raise TargetError if targets lie outside of what the last layer can give.
+
+    Parameters
+    ----------
+    net : Module
+        A `Sequential` or an activation; of other networks the last layer is not known.
+    loss : Loss
+        Only one that is least where output and target are equal asks for this.
+    target : array of shape (N, ...)
+
+    Notes
+    -----
+    The labels -1 and +1 under a sigmoid are the usual case: the cost has a floor that no weights
+    reach, so training seems to stall.
+    """
+    last = last_activation(net)
+    if last is None or not loss.measures_distance or not target.size:
+        return
+    low, high = last.range
+    least, largest = float(target.min()), float(target.max())
+    if low <= least and largest <= high:
+        return
+    name = type(last).__name__
+    raise TargetError(
+        f"The targets go from {least:g} to {largest:g}, but the last layer is {name}, whose "
+        f"outputs lie in {_interval(low, high)}",
+        advice=_advice(last, least, largest),
+    )
+
+
+def last_activation(net: Module) -> Activation | None:
+    """The activation that gives the network's outputs, if that can be said."""
+    while isinstance(net, Sequential):
+        modules = [m for m in net if not isinstance(m, Flatten | Dropout)]
+        if not modules:
+            return None
+        net = modules[-1]
+    return net if isinstance(net, Activation) else None
+
+
+def _advice(last: Activation, least: float, largest: float) -> str:
+    low, high = last.range
+    if (low, high, least, largest) == (0, 1, -1, 1):
+        return "Map the labels with (y + 1) / 2, or use Tanh"
+    fitting = [
+        name
+        for name, layer in LAYERS.items()
+        if issubclass(layer, Activation)
+        and math.isfinite(layer.range[0] + layer.range[1])
+        and layer.range[0] <= least
+        and largest <= layer.range[1]
+    ]
+    instead = f"{' or '.join(fitting)} as the last layer" if fitting else "no last activation"
+    return f"Scale the targets into {_interval(low, high)}, or use {instead}"
+
+
+def _interval(low: float, high: float) -> str:
+    left = "(-∞" if math.isinf(low) else f"[{low:g}"
+    right = "∞)" if math.isinf(high) else f"{high:g}]"
+    return f"{left}, {right}"
