@@ -2,84 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from chainrule.backends import get_backend
-from chainrule.base.errors import ConfigurationError, ShapeError
-from chainrule.eager import Tensor, Trace
+from chainrule.base.errors import ConfigurationError, DataError, ShapeError
+from chainrule.eager import Tensor, here
 from chainrule.eager.tensor import Array
 from chainrule.eager.trees import leaves, rebuild
-from chainrule.graph import Axis, DType, TensorType, format_shape
-from chainrule.nn.losses import Loss, as_loss
+from chainrule.graph import format_shape
+from chainrule.nn.batches import as_columns as as_columns
+from chainrule.nn.batches import batch_type as batch_type
+from chainrule.nn.batches import check_lengths as check_lengths
+from chainrule.nn.batches import map_batches
+from chainrule.nn.calling import float_type
+from chainrule.nn.losses import Loss, as_loss, width_of
 from chainrule.nn.metrics import Metric, make_metric
-from chainrule.nn.mode import evaluation
-from chainrule.rewrite import eliminate_dead_nodes
-
-if TYPE_CHECKING:
-    from chainrule.nn.module import Module
+from chainrule.nn.module import Module
 
 
-def as_columns(x: Any, dtype: np.dtype[Any]) -> tuple[Array, ...]:
-    """The arrays of an input, in `dtype`: one, or several for a network with several inputs.
-
-    Raises
-    ------
-    ShapeError
-        If they do not have the same examples along their first axis.
-    """
-    columns = x if isinstance(x, tuple) else (x,)
-    arrays = tuple(
-        (column.numpy() if isinstance(column, Tensor) else np.asarray(column)).astype(dtype)
-        for column in columns
-    )
-    sizes = {len(array) if array.ndim else -1 for array in arrays}
-    if len(sizes) != 1 or -1 in sizes:
-        shown = ", ".join(format_shape(array.shape) for array in arrays)
-        raise ShapeError(f"Inputs have the examples along their first axis; got shapes {shown}")
-    return arrays
-
-
-def float_dtype(net: Module) -> np.dtype[Any]:
-    """The dtype a network computes in: that of its first float parameter, or float32."""
-    for parameter in net.parameters():
-        if parameter.type.dtype.is_float:
-            return parameter.dtype
-    return np.dtype(np.float32)
-
-
-def batch_type(array: Array, size: int) -> TensorType:
-    """The type of a batch of `size` rows of `array`: its first axis is the batch axis, B."""
-    return TensorType((Axis("B", size), *array.shape[1:]), DType.of(array.dtype))
-
-
-def predict(net: Module, x: Any, batch_size: int = 256) -> Array:
+def predict(net: Module, x: Any, batch_size: int = 256) -> Any:
     """Return the outputs of `net` for examples `x`, in evaluation mode.
 
     Parameters
     ----------
     net : Module
     x : array of shape (N, ...), or tuple of arrays for a network with several inputs
+        Converted to the network's dtype.
     batch_size : int
         How many examples are computed at once.
 
     Returns
     -------
     array of shape (N, ...)
-        In the network's dtype; a tuple of arrays for a network with several outputs.
+        For a network with several outputs, what it returns with arrays in their places: a tuple,
+        a dict.
+
+    Raises
+    ------
+    ShapeError
+        If x does not fit the network, or an output does not have the examples in front.
     """
     net.initialize()
+
+    def output_of(*inputs: Tensor) -> Any:
+        output = net(*inputs)
+        _check_examples_in_front(output, int(inputs[0].shape[0]))
+        return output
+
     columns = as_columns(x, float_dtype(net))
-    batches = [
-        _run_batch(net, [c[start:stop] for c in columns], lambda output: output)
-        for start, stop in _ranges(len(columns[0]), batch_size)
-    ]
+    batches = [result for _, result in map_batches(output_of, columns, batch_size)]
     flat = [[leaf for _, leaf in leaves(batch, open_modules=False)] for batch in batches]
     joined = (np.concatenate(parts) for parts in zip(*flat, strict=True))
-    result: Array = rebuild(batches[0], joined, open_modules=False)
-    return result
+    return rebuild(batches[0], joined, open_modules=False)
 
 
 def evaluate(
@@ -88,8 +64,8 @@ def evaluate(
     y: Any,
     *,
     loss: Any = None,
-    metrics: Sequence[str] | None = None,
-    weights: Array | None = None,
+    metrics: Sequence[str] | str | None = None,
+    weights: Any = None,
     batch_size: int = 256,
 ) -> dict[str, float]:
     """Return the loss and metrics of `net` on examples, in evaluation mode.
@@ -123,7 +99,7 @@ def evaluate(
     if loss is None and known is None:
         raise ConfigurationError(
             "evaluate needs a loss: this network was not trained by fit",
-            advice="Pass loss=...",
+            advice='Pass a loss, for example loss="CrossEntropyLoss"',
         )
     criterion = as_loss(loss) if loss is not None or known is None else known[0]
     names = metrics if metrics is not None else (known[1] if known else ())
@@ -132,18 +108,9 @@ def evaluate(
     columns = as_columns(x, dtype)
     target = criterion.prepare_target(np.asarray(y), dtype)
     check_lengths(columns, target)
-    made = {name: make_metric(name, criterion, target) for name in names}
+    chosen = (names,) if isinstance(names, str) else names
+    made = {name: make_metric(name, criterion, target) for name in chosen}
     return Evaluator(net, criterion, made)(columns, target, weights, batch_size)
-
-
-def check_lengths(columns: Sequence[Array], target: Array) -> None:
-    """Raise ShapeError unless there is one target for each example, and at least one example."""
-    count = len(columns[0])
-    if target.ndim == 0 or len(target) != count:
-        rows = len(target) if target.ndim else 0
-        raise ShapeError(f"There is one target for each example; got {count} examples and {rows}")
-    if not count:
-        raise ShapeError("There are no examples: x has shape " + format_shape(columns[0].shape))
 
 
 class Evaluator:
@@ -153,10 +120,10 @@ class Evaluator:
     ----------
     net : Module
     loss : Loss
-    metrics : dict of str to Metric
+    metrics : mapping of str to Metric
     """
 
-    def __init__(self, net: Module, loss: Loss, metrics: dict[str, Metric]) -> None:
+    def __init__(self, net: Module, loss: Loss, metrics: Mapping[str, Metric]) -> None:
         self.net = net
         self.loss = loss
         self.metrics = metrics
@@ -165,46 +132,65 @@ class Evaluator:
         self,
         columns: Sequence[Array],
         target: Array,
-        weights: Array | None = None,
+        weights: Any = None,
         batch_size: int = 256,
     ) -> dict[str, float]:
-        """Evaluate on all rows."""
+        """Evaluate on all rows, of one weight each unless `weights` says otherwise."""
+
+        def scores(*batch: Tensor) -> list[Tensor]:
+            output = self.net(*batch[:-1])
+            self.loss.check_target(target, width_of(output))
+            measures: list[Metric] = [self.loss, *self.metrics.values()]
+            return [measure(output, batch[-1]) for measure in measures]
+
+        w = as_weights(weights, len(target))
         names = ["loss", *self.metrics]
         totals = dict.fromkeys(names, 0.0)
-        weight = 0.0
-        for start, stop in _ranges(len(target), batch_size):
-            batch = [column[start:stop] for column in (*columns, target)]
-            rows = _run_batch(self.net, batch, self._score, inputs=len(columns))
-            w = np.ones(stop - start) if weights is None else weights[start:stop]
-            weight += float(np.sum(w, dtype=np.float64))
-            for name, values in zip(names, rows, strict=True):
-                totals[name] += float(np.sum(w * values.astype(np.float64)))
-        return {name: total / weight for name, total in totals.items()}
-
-    def _score(self, output: Any, target: Tensor) -> list[Tensor]:
-        return [self.loss(output, target), *(m(output, target) for m in self.metrics.values())]
+        for rows, values in map_batches(scores, [*columns, target], batch_size):
+            for name, per_example in zip(names, values, strict=True):
+                totals[name] += float(np.sum(w[rows] * per_example.astype(np.float64)))
+        return {name: total / float(w.sum()) for name, total in totals.items()}
 
 
-def _run_batch(
-    net: Module,
-    batch: Sequence[Array],
-    finish: Callable[..., Any],
-    inputs: int | None = None,
-) -> Any:
-    """Trace ``finish(net(*inputs), *rest)`` for a batch of this size, and run it.
+def as_weights(weights: Any, count: int) -> Array:
+    """Sample weights as float64 [N]; ones where none are given.
 
-    The backend keeps what it prepared for a graph, so only the tracing is repeated.
+    Raises
+    ------
+    ShapeError
+        If there is not one for each of `count` examples.
+    DataError
+        If one is negative or not finite, or all are zero.
     """
-    with Trace() as trace, evaluation():
-        symbols = [trace.input(batch_type(array, len(array))) for array in batch]
-        count = len(symbols) if inputs is None else inputs
-        result = finish(net(*symbols[:count]), *symbols[count:])
-        tensors = [leaf for _, leaf in leaves(result, open_modules=False)]
-        graph = trace.build("evaluate", {f"y{i}": tensor for i, tensor in enumerate(tensors)})
-    lean = eliminate_dead_nodes(graph).graph
-    arrays = get_backend("auto").run(lean, [*batch, *(c.numpy() for c in trace.captures)])
-    return rebuild(result, iter(arrays), open_modules=False)
+    if weights is None:
+        return np.ones(count)
+    given = np.asarray(weights, np.float64)
+    if given.shape != (count,):
+        raise ShapeError(
+            f"There is one weight for each of {count} examples; got shape "
+            f"{format_shape(given.shape)}"
+        )
+    if not (np.isfinite(given).all() and (given >= 0).all() and given.any()):
+        raise DataError("Weights are finite, not negative, and not all of them zero")
+    return given
 
 
-def _ranges(count: int, size: int) -> Iterator[tuple[int, int]]:
-    return ((start, min(start + size, count)) for start in range(0, max(count, 1), size))
+def float_dtype(net: Module) -> np.dtype[Any]:
+    """The dtype a network computes in: that of its first float parameter, or float32."""
+    kind = float_type(net)
+    return np.dtype(np.float32) if kind is None else kind.numpy
+
+
+def _check_examples_in_front(output: Any, count: int) -> None:
+    for _, leaf in leaves(output, open_modules=False):
+        if not isinstance(leaf, Tensor):
+            raise ShapeError(
+                f"predict joins outputs that are Tensors; the network gave {type(leaf).__name__}",
+                where=here(),
+            )
+        if leaf.shape[:1] != (count,):
+            raise ShapeError(
+                f"predict joins outputs along their first axis, the examples; for {count} "
+                f"examples the network gave shape {format_shape(leaf.shape)}",
+                where=here(),
+            )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from chainrule.base.errors import TargetError
+from chainrule.base.errors import ShapeError, TargetError
 from chainrule.base.registry import Registry
-from chainrule.eager import Tensor
+from chainrule.eager import Tensor, here
 from chainrule.eager.tensor import Array
-from chainrule.nn.losses import Loss
+from chainrule.nn.losses import Loss, check_same_shape
 
-Metric = Callable[[Tensor, Tensor], Tensor]
+Metric = Callable[[Any, Tensor], Tensor]
 """(output, target) to one number per example, [B]."""
 
 METRICS: Registry[Callable[[Loss, Array], Metric]] = Registry("metric")
@@ -21,7 +22,17 @@ METRICS: Registry[Callable[[Loss, Array], Metric]] = Registry("metric")
 
 def make_metric(name: str, loss: Loss, target: Array) -> Metric:
     """Return the metric of this name for outputs of this loss beside targets like these."""
-    return METRICS.get(name)(loss, target)
+    metric = METRICS.get(name)(loss, target)
+
+    def measure(output: Any, target: Tensor) -> Tensor:
+        if not isinstance(output, Tensor):
+            raise ShapeError(
+                f"The metric {name} reads one output; the network returns {type(output).__name__}",
+                where=here(),
+            )
+        return metric(output, target)
+
+    return measure
 
 
 @METRICS.register("accuracy")
@@ -30,7 +41,7 @@ def accuracy(loss: Loss, target: Array) -> Metric:
 
     Logits: the largest is the class. Binary logits: positive means 1. Values beside one-hot
     targets: the largest of both; beside 0 and 1: above one half means 1; beside -1 and 1: the
-    sign.
+    sign; several values beside one class: the largest.
 
     Raises
     ------
@@ -38,20 +49,19 @@ def accuracy(loss: Loss, target: Array) -> Metric:
         If the targets are no classes.
     """
     if loss.outputs == "logits":
-        if target.ndim == 1:
-            return lambda output, labels: output.argmax(axis=1) == labels
-        return lambda output, target: output.argmax(axis=1) == target.argmax(axis=1)
-    several = target.ndim == 2 and target.shape[1] > 1
-    values = set(np.unique(target).tolist())
+        return _same_class
     if loss.outputs == "binary logits":
-        return lambda output, target: _all_right((output > 0), (target > 0.5))
-    if several and values <= {0.0, 1.0} and (target.sum(axis=1) == 1).all():
-        return lambda output, target: output.argmax(axis=1) == target.argmax(axis=1)
-    if values <= {0.0, 1.0}:
-        return lambda output, target: _all_right((output > 0.5), (target > 0.5))
-    if values <= {-1.0, 1.0}:
-        return lambda output, target: _all_right((output > 0), (target > 0))
-    shown = ", ".join(f"{value:g}" for value in sorted(values)[:4])
+        return lambda output, target: _same_sides(output, target, 0, 0.5)
+    values = np.unique(target)
+    if target.ndim == 2 and target.shape[1] > 1 and _is_one_hot(target):
+        return _same_class
+    if np.isin(values, (0, 1)).all():
+        return lambda output, target: _same_sides(output, target, 0.5, 0.5)
+    if np.isin(values, (-1, 1)).all():
+        return lambda output, target: _same_sides(output, target, 0, 0)
+    if target.ndim == 1 and np.array_equal(values, np.rint(values)):
+        return _same_class
+    shown = ", ".join(f"{value:g}" for value in values[:4])
     raise TargetError(
         f"Accuracy counts classes, and these targets are no classes: they take {len(values)} "
         f"values, {shown}{', ...' if len(values) > 4 else ''}",
@@ -62,23 +72,51 @@ def accuracy(loss: Loss, target: Array) -> Metric:
 @METRICS.register("mse")
 def mse(loss: Loss, target: Array) -> Metric:
     """Mean squared error over the outputs."""
-    return lambda output, target: _mean_of_outputs((output - target).square())
+    return lambda output, target: _mean_of_outputs(_errors("mse", output, target).square())
 
 
 @METRICS.register("mae")
 def mae(loss: Loss, target: Array) -> Metric:
     """Mean absolute error over the outputs."""
-    return lambda output, target: _mean_of_outputs(abs(output - target))
+    return lambda output, target: _mean_of_outputs(abs(_errors("mae", output, target)))
 
 
-def _mean_of_outputs(values: Tensor) -> Tensor:
-    return values.mean(axis=tuple(range(1, values.ndim))) if values.ndim > 1 else values
+def _is_one_hot(target: Array) -> bool:
+    return bool(np.isin(target, (0, 1)).all() and (target.sum(axis=1) == 1).all())
 
 
-def _all_right(predicted: Tensor, wanted: Tensor) -> Tensor:
-    """Whether every output of an example is right."""
-    right = predicted == wanted
+def _same_class(output: Tensor, target: Tensor) -> Tensor:
+    """Whether the largest output is the target's class, or the place of the target's largest."""
+    if output.ndim == 2 and output.shape[1] > 1 and target.shape == output.shape[:1]:
+        return output.argmax(axis=1) == target.astype("int64")
+    check_same_shape("accuracy", output, target)
+    if output.ndim < 2:
+        raise TargetError(
+            "Accuracy counts classes; beside one output a class is 0 or 1, or -1 or 1",
+            where=here(),
+            advice='Use metrics=["mse"] or ["mae"] for a regression',
+        )
+    return output.argmax(axis=1) == target.argmax(axis=1)
+
+
+def _same_sides(
+    output: Tensor, target: Tensor, output_border: float, target_border: float
+) -> Tensor:
+    """Whether every output of an example is on its target's side of the border."""
+    if output.ndim == 2 and output.shape[1] > 1 and target.ndim == 1:
+        return _same_class(output, target)
+    check_same_shape("accuracy", output, target)
+    right = (output > output_border) == (target > target_border)
     if right.ndim == 1:
         return right
     wrong = (~right).astype("int64").sum(axis=tuple(range(1, right.ndim)))
     return wrong == 0
+
+
+def _errors(name: str, output: Tensor, target: Tensor) -> Tensor:
+    check_same_shape(f"The metric {name}", output, target)
+    return output - target.astype(output.dtype)
+
+
+def _mean_of_outputs(values: Tensor) -> Tensor:
+    return values.mean(axis=tuple(range(1, values.ndim))) if values.ndim > 1 else values

@@ -1,0 +1,133 @@
+"""Arrays of examples, batch by batch through a function of Tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.backends import get_backend
+from chainrule.base.errors import ConfigurationError, DataError, ShapeError
+from chainrule.eager import Tensor, Trace, as_tensor
+from chainrule.eager.tensor import Array
+from chainrule.eager.trees import leaves, rebuild
+from chainrule.graph import Axis, DType, Graph, TensorType, format_shape
+from chainrule.nn.mode import evaluation
+from chainrule.rewrite import eliminate_dead_nodes
+
+
+def as_columns(x: Any, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+    """The arrays of an input, in `dtype`: one, or several for a network with several inputs.
+
+    Raises
+    ------
+    DataError
+        If they are no numbers.
+    ShapeError
+        If they do not have the same examples along their first axis.
+    """
+    columns = tuple(_as_numbers(column) for column in (x if isinstance(x, tuple) else (x,)))
+    sizes = {len(array) if array.ndim else -1 for array in columns}
+    if len(sizes) != 1 or -1 in sizes:
+        shown = ", ".join(format_shape(array.shape) for array in columns)
+        raise ShapeError(f"Inputs have the examples along their first axis; got shapes {shown}")
+    return tuple(array.astype(dtype) for array in columns)
+
+
+def _as_numbers(column: Any) -> Array:
+    if isinstance(column, Tensor):
+        return column.numpy()
+    try:
+        array = np.asarray(column)
+    except ValueError:  # rows of different lengths
+        raise DataError(
+            "Inputs are arrays of numbers; got rows of different lengths",
+            advice="Bring the examples to one shape",
+        ) from None
+    if array.dtype.kind not in "biuf":
+        raise DataError(
+            f"Inputs are arrays of numbers; got {array.dtype}",
+            advice="Encode text and categories as numbers first",
+        )
+    return array
+
+
+def check_lengths(columns: Sequence[Array], target: Array) -> None:
+    """Raise ShapeError unless there is one target for each example, and at least one example."""
+    count = len(columns[0])
+    if target.ndim == 0 or len(target) != count:
+        rows = len(target) if target.ndim else 0
+        raise ShapeError(f"There is one target for each example; got {count} examples and {rows}")
+    if not count:
+        raise ShapeError("There are no examples: x has shape " + format_shape(columns[0].shape))
+
+
+def batch_type(array: Array, size: int) -> TensorType:
+    """The type of a batch of `size` rows of `array`: its first axis is the batch axis, B."""
+    return TensorType((Axis("B", size), *array.shape[1:]), DType.of(array.dtype))
+
+
+def map_batches(
+    f: Callable[..., Any], arrays: Sequence[Array], batch_size: int
+) -> Iterator[tuple[slice, Any]]:
+    """Run `f` on batches of the arrays' rows, in evaluation mode; give the rows and the results.
+
+    Parameters
+    ----------
+    f : callable
+        From one Tensor for each array to Tensors, or tuples, lists, dicts of them. It is traced
+        once for each batch size: for whole batches and for what remains.
+    arrays : sequence of array
+        With one length. Without rows there is one batch, of none.
+    batch_size : int
+
+    Raises
+    ------
+    ConfigurationError
+        If `batch_size` is no whole number above zero.
+    """
+    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+        raise ConfigurationError(f"batch_size is a whole number ≥ 1; got {batch_size!r}")
+    count = len(arrays[0])
+    traced: dict[int, _TracedBatch] = {}
+    for start in range(0, max(count, 1), batch_size):
+        rows = slice(start, min(start + batch_size, count))
+        batch = [array[rows] for array in arrays]
+        size = rows.stop - start
+        if size not in traced:
+            traced[size] = _trace(f, batch)
+        yield rows, traced[size].run(batch)
+
+
+@dataclass(frozen=True)
+class _TracedBatch:
+    """A function traced for one batch size.
+
+    Parameters
+    ----------
+    graph : Graph
+    captures : tuple of Tensor
+        What it uses besides its arguments: parameters and buffers.
+    result : object
+        What it returned, for its structure.
+    """
+
+    graph: Graph
+    captures: tuple[Tensor, ...]
+    result: Any
+
+    def run(self, batch: Sequence[Array]) -> Any:
+        captured = (tensor.numpy() for tensor in self.captures)
+        arrays = get_backend("auto").run(self.graph, [*batch, *captured])
+        return rebuild(self.result, iter(arrays), open_modules=False)
+
+
+def _trace(f: Callable[..., Any], batch: Sequence[Array]) -> _TracedBatch:
+    with Trace() as trace, evaluation():
+        result = f(*(trace.input(batch_type(array, len(array))) for array in batch))
+        tensors = [as_tensor(leaf) for _, leaf in leaves(result, open_modules=False)]
+        outputs = {f"y{i}": tensor for i, tensor in enumerate(tensors)}
+        graph = eliminate_dead_nodes(trace.build("evaluate", outputs)).graph
+    return _TracedBatch(graph, tuple(trace.captures), result)
