@@ -1,0 +1,176 @@
+"""A network as plain data: which registered layers it is made of, and how they hang together."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from chainrule.base.errors import FileFormatError
+from chainrule.nn.module import LAYERS, Module
+from chainrule.nn.parameter import Parameter, Variable
+
+DEPTH_AT_MOST = 64
+
+
+def describe(net: Module) -> dict[str, Any] | None:
+    """Describe a network in JSON's types, or return None where registered layers cannot say it.
+
+    Parameters
+    ----------
+    net : Module
+
+    Returns
+    -------
+    dict or None
+        ``network``: the layers with their arguments; ``frozen``: paths of parameters that do not
+        train; ``shared``: further paths of a shared module or variable, to its first path.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> describe(nn.Dropout(0.2))["network"]
+    {'layer': 'Dropout', 'arguments': {'p': 0.2}}
+    """
+    try:
+        network = _describe_module(net, 0)
+    except _Indescribable:
+        return None
+    frozen = [path for path, parameter in net.named_parameters() if not parameter.requires_grad]
+    description = {"network": network, "frozen": frozen, "shared": _shared(net)}
+    # A network may have been changed since its layers were made: what does not come back the same
+    # is not described.
+    try:
+        again = build(description, "The description")
+    except FileFormatError:
+        return None
+    return description if _facts(again) == _facts(net) else None
+
+
+def build(description: Any, where: str) -> Module:
+    """Make the network that `describe` described; nothing is drawn, no memory taken.
+
+    Parameters
+    ----------
+    description : object
+        Of whatever a file holds.
+    where : str
+        The file, for the error.
+
+    Raises
+    ------
+    FileFormatError
+        If the description is malformed or names a layer that is not registered.
+    """
+    try:
+        net = _build_module(description["network"], 0)
+        parameters = dict(net.named_parameters())
+        for path in description["frozen"]:
+            parameters[path].requires_grad = False
+        for path, first in description["shared"].items():
+            _share(net, path, first)
+    except Exception as error:  # whatever a layer's constructor makes of what the file holds
+        reason = f"it lacks {error}" if type(error) is KeyError else str(error).partition("\n")[0]
+        raise FileFormatError(
+            f"{where} describes a network that cannot be built: {reason}",
+            advice="Build the network and pass it: cr.load(path, into=net)",
+        ) from None
+    return net
+
+
+class _Indescribable(Exception):
+    """A module that is not registered, or was made with something that is not data."""
+
+
+def _describe_module(module: Module, depth: int) -> dict[str, Any]:
+    name = type(module).__name__
+    if name not in LAYERS or LAYERS.get(name) is not type(module) or depth > DEPTH_AT_MOST:
+        raise _Indescribable
+    initializers = [v.initializer for v in vars(module).values() if isinstance(v, Variable)]
+    arguments = {
+        key: _describe_argument(value, depth)
+        for key, value in module.configuration().items()
+        if not any(value is initializer for initializer in initializers)  # it has done its work
+    }
+    return {"layer": name, "arguments": arguments}
+
+
+def _describe_argument(value: Any, depth: int) -> Any:
+    if isinstance(value, Module):
+        return _describe_module(value, depth + 1)
+    if isinstance(value, tuple | list):
+        return [_describe_argument(part, depth) for part in value]
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    raise _Indescribable
+
+
+def _build_module(description: Any, depth: int) -> Module:
+    if depth > DEPTH_AT_MOST:
+        raise ValueError(f"layers inside layers, more than {DEPTH_AT_MOST} deep")
+    layer = LAYERS.get(description["layer"])
+    given = {k: _build_argument(v, depth) for k, v in description["arguments"].items()}
+    several: list[Any] = []
+    for parameter in inspect.signature(layer).parameters.values():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            several = given.pop(parameter.name, [])
+    return layer(*several, **given)
+
+
+def _build_argument(value: Any, depth: int) -> Any:
+    if isinstance(value, dict):
+        return _build_module(value, depth + 1)
+    if isinstance(value, list):
+        return [_build_argument(part, depth) for part in value]
+    return value
+
+
+def _shared(net: Module) -> dict[str, str]:
+    """The paths at which something stands again, to the first path of it."""
+    first: dict[int, str] = {}
+    again: dict[str, str] = {}
+    everything = [*net.modules_by_every_path(), *net.variables_by_every_path()]
+    for path, part in everything:
+        earlier = first.setdefault(id(part), path)
+        # What is inside a shared module is shared with it.
+        if earlier != path and not any(path.startswith(f"{outer}.") for outer in again):
+            again[path] = earlier
+    return again
+
+
+def _share(net: Module, path: str, first: str) -> None:
+    parts = {**dict(net.modules_by_every_path()), **dict(net.variables_by_every_path())}
+    old, new = parts[path], parts[first]
+    kinds = (Module, Parameter) if isinstance(new, Module | Parameter) else (Variable,)
+    if not all(isinstance(old, kind) == isinstance(new, kind) for kind in kinds):
+        raise ValueError(f"{path} and {first} cannot be one")
+    if f"{path}.".startswith(f"{first}.") or not first:
+        raise ValueError(f"{path} cannot be {first}, which contains it")
+    *outer, name = path.split(".")
+    place: Any = net
+    for step in outer:
+        place = _at(place, step)
+    if isinstance(place, Module):
+        setattr(place, name, new)
+    else:
+        place[int(name) if isinstance(place, list) else name] = new
+
+
+def _at(place: Any, name: str) -> Any:
+    if isinstance(place, Module):
+        return vars(place)[name]
+    return place[int(name)] if isinstance(place, list | tuple) else place[name]
+
+
+def _facts(net: Module) -> list[object]:
+    """What two networks that compute the same by the same names have in common."""
+    first: dict[int, str] = {}
+    facts: list[object] = []
+    for path, module in net.modules_by_every_path():
+        arguments = module.configuration().items()
+        plain = {k: v for k, v in arguments if isinstance(v, bool | int | float | str)}
+        facts.append((path, type(module), plain, first.setdefault(id(module), path)))
+    for path, variable in net.variables_by_every_path():
+        frozen = isinstance(variable, Parameter) and not variable.requires_grad
+        same = first.setdefault(id(variable), path)
+        facts.append((path, type(variable), variable.shape, frozen, same))
+    return facts
