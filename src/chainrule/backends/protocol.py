@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.graph import Graph
+from chainrule.base.errors import DTypeError, NameNotFoundError, ShapeError
+from chainrule.graph import Graph, TensorType, format_shape
 
 Array = NDArray[Any]
 Rows = NDArray[np.int64]
@@ -40,6 +41,33 @@ class Wiring:
     rows: str | None = None
     finite: tuple[str, ...] = ()
 
+    def fed(self, step: Graph) -> tuple[str, ...]:
+        """The inputs of `step` that are given anew for each step."""
+        wired = {*self.state, *self.data, self.rows}
+        return tuple(name for name in step.input_names if name not in wired)
+
+    def check(self, step: Graph) -> None:
+        """Raise unless everything that is wired is an input or output of `step`, of one type.
+
+        Raises
+        ------
+        NameNotFoundError
+            If there is no such input or output.
+        ShapeError, DTypeError
+            If the next value of a state has another type than the state.
+        """
+        inputs = dict(zip(step.input_names, step.inputs, strict=True))
+        rows = () if self.rows is None else (self.rows,)
+        for name in (*self.state, *self.data, *rows):
+            if name not in inputs:
+                raise NameNotFoundError.among("input of the step", name, inputs)
+        for label in (*self.state.values(), *self.finite):
+            if label not in step.labels:
+                raise NameNotFoundError.among("output of the step", label, step.labels)
+        for name, label in self.state.items():
+            kind, after = step.nodes[inputs[name]].type, step.nodes[step.labels[label]].type
+            check_type(f"the next {name}", kind, after.shape, after.dtype.numpy)
+
 
 @dataclass(frozen=True)
 class Advanced:
@@ -59,6 +87,19 @@ class Advanced:
     steps: int
     outputs: Mapping[str, Array]
     interrupted: bool = False
+
+
+def check_type(what: str, kind: TensorType, shape: tuple[int, ...], dtype: np.dtype[Any]) -> None:
+    """Raise unless an array is what a graph takes: another dtype would spread to its results.
+
+    Raises
+    ------
+    ShapeError, DTypeError
+    """
+    if dtype != kind.dtype.numpy:
+        raise DTypeError(f"{what} is {kind.dtype.numpy}; got {dtype}")
+    if shape != kind.shape:
+        raise ShapeError(f"{what} has the shape {format_shape(kind.shape)}; got {list(shape)}")
 
 
 class Session(ABC):
@@ -93,12 +134,12 @@ class Session(ABC):
         Returns
         -------
         mapping of str to array
-            With the bits that `advance` computes.
+            With the bits that `advance` computes; read-only.
         """
 
     @abstractmethod
     def state(self) -> dict[str, Array]:
-        """The state, by input name; later steps do not change these arrays."""
+        """The state, by input name: read-only arrays, which later steps do not change."""
 
 
 class Program(ABC):
@@ -106,7 +147,13 @@ class Program(ABC):
 
     @abstractmethod
     def open(self, state: Mapping[str, Array], data: Mapping[str, Array]) -> Session:
-        """Start from `state`, reading rows of `data`."""
+        """Start from `state`, reading rows of `data`.
+
+        Raises
+        ------
+        NameNotFoundError, ShapeError, DTypeError
+            If an array is missing, or is not what the step takes.
+        """
 
 
 class Backend(ABC):
@@ -116,14 +163,24 @@ class Backend(ABC):
 
     @abstractmethod
     def run(self, graph: Graph, inputs: Sequence[Array]) -> list[Array]:
-        """Compute the outputs of `graph`.
+        """Compute the outputs of `graph`, which may share memory with `inputs`.
 
         Raises
         ------
         MissingKernelError
             If an op of the graph has no kernel here.
+        ShapeError, DTypeError
+            If an input is not what the graph takes.
         """
 
     @abstractmethod
     def compile(self, step: Graph, wiring: Wiring) -> Program:
-        """Prepare a step for being run many times."""
+        """Prepare a step for being run many times.
+
+        Raises
+        ------
+        MissingKernelError
+            If an op of the step has no kernel here.
+        NameNotFoundError, ShapeError, DTypeError
+            If `wiring` does not fit `step`.
+        """

@@ -10,9 +10,18 @@ import numpy as np
 
 from chainrule.backends.numpy.formula import make_formula_kernel
 from chainrule.backends.numpy.kernels import KERNELS, Kernel
-from chainrule.backends.protocol import Advanced, Array, Backend, Program, Rows, Session, Wiring
-from chainrule.base.errors import MissingKernelError
-from chainrule.graph import Graph, Node
+from chainrule.backends.protocol import (
+    Advanced,
+    Array,
+    Backend,
+    Program,
+    Rows,
+    Session,
+    Wiring,
+    check_type,
+)
+from chainrule.base.errors import MissingKernelError, NameNotFoundError, ShapeError
+from chainrule.graph import Graph, Node, TensorType
 from chainrule.ops import ElementwiseOp, bind
 from chainrule.ops.table import Operands
 from chainrule.rewrite import eliminate_dead_nodes, expand_composites, merge_equal_nodes
@@ -112,6 +121,9 @@ class NumpyBackend(Backend):
     name = "numpy"
 
     def run(self, graph: Graph, inputs: Sequence[Array]) -> list[Array]:
+        for position, value in zip(graph.inputs, inputs, strict=True):
+            name = graph.name_of(position)
+            check_type(name, graph.nodes[position].type, np.shape(value), value.dtype)
         # Equal graphs share a routine: a loop that traces the same function pays once.
         return [np.asarray(value) for value in _routine(graph)(inputs)]
 
@@ -123,8 +135,11 @@ class NumpyProgram(Program):
     """A training step as a routine."""
 
     def __init__(self, step: Graph, wiring: Wiring) -> None:
+        wiring.check(step)
         self.step = step
         self.wiring = wiring
+        self.fed = wiring.fed(step)
+        self.types = {name: step[name].type for name in step.input_names}
         self.routine = Routine(step)
         self.labels = [output.label for output in step.outputs]
         self._recorder: Routine | None = None
@@ -147,6 +162,13 @@ class NumpySession(Session):
         self, program: NumpyProgram, state: Mapping[str, Array], data: Mapping[str, Array]
     ) -> None:
         self._program = program
+        for name in program.wiring.state:
+            array = _look_up("state", name, state)
+            check_type(name, program.types[name], array.shape, array.dtype)
+        for name in program.wiring.data:
+            array, kind = _look_up("data", name, data), program.types[name]
+            row = TensorType(kind.shape[1:], kind.dtype)
+            check_type(f"a row of {name}", row, array.shape[1:], array.dtype)
         self._state = {name: np.asarray(state[name]) for name in program.wiring.state}
         self._data = data
 
@@ -155,6 +177,7 @@ class NumpySession(Session):
         next_labels = set(wiring.state.values())
         kept: dict[str, list[Array]] = {label: [] for label in labels if label not in next_labels}
         steps, interrupted = 0, False
+        self._check_fed(rows.shape[1:], {name: feeds[name][:1] for name in feeds})
         try:
             for step, batch in enumerate(rows):
                 fed = {name: values[step] for name, values in feeds.items()}
@@ -169,23 +192,36 @@ class NumpySession(Session):
                 steps += 1
         except KeyboardInterrupt:
             interrupted = True
-        stacked = {
-            label: np.array(values[:steps], dtype=self._program.step[label].dtype.numpy)
-            for label, values in kept.items()
-        }
+        stacked = {label: self._stack(label, values[:steps]) for label, values in kept.items()}
         return Advanced(steps, stacked, interrupted)
+
+    def _stack(self, label: str, values: list[Array]) -> Array:
+        kind = self._program.step.nodes[self._program.step.labels[label]].type
+        return np.array(values, kind.dtype.numpy).reshape(len(values), *kind.shape)
 
     def record(
         self, rows: Rows, feeds: Mapping[str, Array], names: Sequence[str] | None = None
     ) -> Mapping[str, Array]:
         step, recorder = self._program.step, self._program.recorder
+        self._check_fed(rows.shape, {name: np.asarray(feeds[name])[None] for name in feeds})
         slots = recorder.run(self._inputs(rows, feeds))
         if names is None:
             names = [step.name_of(position) for position in range(len(step.nodes))]
-        return {name: np.asarray(slots[recorder.positions[step.find(name)]]) for name in names}
+        return {name: _frozen(slots[recorder.positions[step.find(name)]]) for name in names}
 
     def state(self) -> dict[str, Array]:
-        return {name: np.asarray(value) for name, value in self._state.items()}
+        return {name: _frozen(value) for name, value in self._state.items()}
+
+    def _check_fed(self, rows: tuple[int, ...], feeds: Mapping[str, Array]) -> None:
+        """Raise unless rows and feeds, the latter with a leading axis of 1, are what is taken."""
+        program, wiring = self._program, self._program.wiring
+        for name in (*wiring.data, *filter(None, (wiring.rows,))):
+            if rows != program.types[name].shape[:1]:
+                size = int(program.types[name].shape[0])
+                raise ShapeError(f"a step reads {size} rows of {name}; got {list(rows)}")
+        for name in program.fed:
+            array = _look_up("feed", name, feeds)
+            check_type(name, program.types[name], array.shape[1:], array.dtype)
 
     def _inputs(self, rows: Rows, feeds: Mapping[str, Array]) -> list[Array]:
         wiring = self._program.wiring
@@ -202,10 +238,25 @@ class NumpySession(Session):
         return values
 
 
+def _look_up(kind: str, name: str, arrays: Mapping[str, Array]) -> Array:
+    if name not in arrays:
+        raise NameNotFoundError.among(kind, name, arrays)
+    return np.asarray(arrays[name])
+
+
+def _frozen(value: Array) -> Array:
+    """The array, not to be written in: the session still reads it."""
+    view = np.asarray(value).view()
+    view.flags.writeable = False
+    return view
+
+
 def _is_finite(value: Array) -> bool:
     # One sum instead of a test of each element: NaN and inf survive it. An overflowing sum of
     # finite elements is the rare case that the second look is for.
-    return bool(np.isfinite(np.add.reduce(value, axis=None)) or np.isfinite(value).all())
+    with np.errstate(all="ignore"):
+        total = np.add.reduce(value, axis=None)
+    return bool(np.isfinite(total) or np.isfinite(value).all())
 
 
 BACKEND = NumpyBackend()

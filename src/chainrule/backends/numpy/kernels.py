@@ -150,6 +150,7 @@ def _concat(op: Concat, operands: Operands) -> Kernel:
 @KERNELS.register("constant")
 def _constant(op: Constant, operands: Operands) -> Kernel:
     value = np.asarray(op.value, op.dtype.numpy)
+    value.flags.writeable = False  # every run returns it
     return lambda: value
 
 

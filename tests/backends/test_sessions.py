@@ -1,0 +1,244 @@
+"""A compiled step: what it is fed, when it stops, what can be looked at."""
+
+import numpy as np
+import pytest
+
+from chainrule.backends import Wiring, get_backend
+from chainrule.base.errors import (
+    ChainruleError,
+    DTypeError,
+    MissingKernelError,
+    NameNotFoundError,
+    ShapeError,
+)
+from chainrule.graph import parse_graph
+
+# One step of least squares on rows of x and y: w' = w - lr·(w·x - y)·x, summed over the rows.
+STEP = parse_graph(
+    "graph step(w: f32[2], x: f32[B=2,2], y: f32[B=2], lr: f32[], rows: i64[B=2]) -> "
+    """(f32[2], f32[], i64[B=2])
+  out: f32[B=2] = contract(x, w)  over=[1,0]
+  %6: f32[B=2] = sub(out, y)
+  d_w: f32[2] = contract(%6, x)  over=[0,0]
+  %8: f32[B=2] = square(%6)
+  loss: f32[] = sum(%8)  axes=[0]
+  %10: f32[2] = mul(d_w, lr)
+  %11: f32[2] = sub(w, %10)
+  alias delta_out = out
+  return w=%11, loss, seen=rows"""
+)
+WIRING = Wiring(state={"w": "w"}, data=("x", "y"), rows="rows", finite=("loss", "w"))
+X = np.array([[1, 0], [0, 1], [1, 1], [2, -1]], np.float32)
+Y = np.array([1, 2, 3, 0], np.float32)
+ROWS = np.array([[0, 1], [2, 3], [1, 2]])
+RATES = {"lr": np.array([0.5, 0.25, 0.125], np.float32)}
+
+
+def session(w=(0, 0), data=None):
+    program = get_backend("numpy").compile(STEP, WIRING)
+    return program.open({"w": np.array(w, np.float32)}, data or {"x": X, "y": Y})
+
+
+def by_hand(w, rows, rate):
+    x, y = X[rows], Y[rows]
+    error = x @ w - y
+    return w - rate * (error @ x), np.sum(error**2)
+
+
+def test_steps_read_their_rows_and_feeds():
+    under_way = session()
+    done = under_way.advance(ROWS, RATES)
+    w, losses = np.zeros(2, np.float32), []
+    for rows, rate in zip(ROWS, RATES["lr"], strict=True):
+        w, loss = by_hand(w, rows, rate)
+        losses.append(loss)
+    assert done.steps == 3
+    assert not done.interrupted
+    # Small integers and eighths: every number here is exact in float32.
+    assert under_way.state()["w"].tolist() == w.tolist()
+    assert done.outputs["loss"].tolist() == losses
+    assert done.outputs["seen"].tolist() == ROWS.tolist()
+    assert {name: a.dtype for name, a in done.outputs.items()} == {
+        "loss": np.float32,
+        "seen": np.int64,
+    }
+
+
+def test_what_is_state_is_no_output():
+    assert set(session().advance(ROWS, RATES).outputs) == {"loss", "seen"}
+
+
+def test_one_call_and_three_give_the_same_bits():
+    once, thrice = session(), session()
+    whole = once.advance(ROWS, RATES)
+    parts = [
+        thrice.advance(ROWS[i : i + 1], {"lr": RATES["lr"][i : i + 1]}).outputs for i in range(3)
+    ]
+    assert once.state()["w"].tobytes() == thrice.state()["w"].tobytes()
+    assert whole.outputs["loss"].tobytes() == b"".join(p["loss"].tobytes() for p in parts)
+
+
+def test_no_steps_change_nothing():
+    under_way = session((1, 2))
+    done = under_way.advance(ROWS[:0], {"lr": RATES["lr"][:0]})
+    assert done.steps == 0
+    assert done.outputs["loss"].shape == (0,)
+    assert done.outputs["seen"].shape == (0, 2)
+    assert under_way.state()["w"].tolist() == [1, 2]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_it_stops_before_a_step_that_is_not_finite(bad):
+    x = X.copy()
+    x[3] = bad
+    under_way = session(data={"x": x, "y": Y})
+    rows = np.array([[0, 1], [1, 2], [2, 3], [0, 1]])
+    done = under_way.advance(rows, {"lr": np.full(4, 0.125, np.float32)})
+    before = session()
+    before.advance(rows[:2], {"lr": np.full(2, 0.125, np.float32)})
+    assert done.steps == 2
+    assert done.outputs["loss"].shape == (2,)
+    assert under_way.state()["w"].tobytes() == before.state()["w"].tobytes()
+
+
+def test_sums_that_overflow_are_finite_if_their_elements_are():
+    step = parse_graph("""\
+graph step(w: f32[2]) -> f32[2]
+  return w""")
+    program = get_backend("numpy").compile(step, Wiring(state={"w": "w"}, finite=("w",)))
+    under_way = program.open({"w": np.full(2, 3e38, np.float32)}, {})
+    assert under_way.advance(np.zeros((1, 0), np.int64), {}).steps == 1
+
+
+def test_any_node_is_recorded_with_the_bits_that_training_used():
+    under_way, twin = session((1, -1)), session((1, -1))
+    feed = {"lr": RATES["lr"][0]}
+    seen = under_way.record(ROWS[0], feed)
+    assert set(seen) == {STEP.name_of(i) for i in range(len(STEP.nodes))}
+    done = twin.advance(ROWS[:1], {"lr": RATES["lr"][:1]})
+    assert seen["loss"].tobytes() == done.outputs["loss"].tobytes()
+    assert seen["%11"].tobytes() == twin.state()["w"].tobytes()
+    assert seen["x"].tolist() == X[ROWS[0]].tolist()
+    assert seen["rows"].tolist() == [0, 1]
+    assert under_way.state()["w"].tolist() == [1, -1]  # as it was
+
+
+def test_recorded_values_are_found_by_every_name():
+    seen = session().record(ROWS[0], {"lr": RATES["lr"][0]}, ["out", "delta_out", "%5", "seen"])
+    assert seen["out"].tolist() == seen["delta_out"].tolist() == seen["%5"].tolist()
+    assert seen["seen"].tolist() == [0, 1]
+
+
+def test_an_unknown_name_is_refused_with_the_nearest():
+    with pytest.raises(NameNotFoundError, match=r'No value is named "los"\. .*Did you mean "loss"'):
+        session().record(ROWS[0], {"lr": RATES["lr"][0]}, ["los"])
+
+
+def test_equal_nodes_are_recorded_though_they_are_computed_once():
+    step = parse_graph("""\
+graph step(w: f32[]) -> f32[]
+  a: f32[] = exp(w)
+  %2: f32[] = exp(w)
+  dead: f32[] = neg(w)
+  p: f32[] = mean(w)  axes=[]
+  %5: f32[] = add(a, %2)
+  return w=%5""")
+    program = get_backend("numpy").compile(step, Wiring(state={"w": "w"}))
+    seen = program.open({"w": np.float32(0)}, {}).record(np.zeros(0, np.int64), {})
+    assert {name: float(value) for name, value in seen.items()} == {
+        "w": 0, "a": 1, "%2": 1, "dead": 0, "p": 0, "%5": 2,
+    }  # fmt: skip
+
+
+def test_state_is_read_only_and_stays_as_it_was():
+    under_way = session()
+    before = under_way.state()["w"]
+    under_way.advance(ROWS, RATES)
+    assert before.tolist() == [0, 0]
+    with pytest.raises(ValueError, match="read-only"):
+        under_way.state()["w"][0] = 7
+    with pytest.raises(ValueError, match="read-only"):
+        under_way.record(ROWS[0], {"lr": RATES["lr"][0]})["w"][0] = 7
+
+
+def test_callers_arrays_are_not_written_in():
+    w = np.zeros(2, np.float32)
+    program = get_backend("numpy").compile(STEP, WIRING)
+    program.open({"w": w}, {"x": X, "y": Y}).advance(ROWS, RATES)
+    assert w.tolist() == [0, 0]
+
+
+def test_an_output_may_have_the_name_of_an_input_of_another_dtype():
+    step = parse_graph("""\
+graph step(y: i64[], w: f32[]) -> (f32[], f32[])
+  %2: f32[] = cast(y)  dtype=f32
+  %3: f32[] = mul(%2, w)
+  return w=%3, y=%2""")
+    program = get_backend("numpy").compile(step, Wiring(state={"w": "w"}))
+    under_way = program.open({"w": np.float32(0.5)}, {})
+    done = under_way.advance(np.zeros((2, 0), np.int64), {"y": np.array([3, 5])})
+    assert done.outputs["y"].dtype == np.float32
+    assert under_way.state()["w"] == 7.5
+
+
+WRONG_WIRING = {
+    "state": (Wiring({"v": "w"}), 'No input of the step is named "v". There are: w, x, y, lr, '),
+    "label": (Wiring({"w": "v"}), 'No output of the step is named "v". There are: w, loss, seen.'),
+    "data": (Wiring({"w": "w"}, data=("z",)), 'No input of the step is named "z". There are: w'),
+    "rows": (Wiring({"w": "w"}, rows="row"), 'No input of the step is named "row". Did you'),
+    "finite": (Wiring({"w": "w"}, finite=("los",)), 'No output of the step is named "los". Did'),
+    "dtype": (Wiring({"w": "seen"}), "the next w is float32; got int64."),
+    "shape": (Wiring({"w": "loss"}), "the next w has the shape [2]; got []."),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("wiring", "message"), WRONG_WIRING.values(), ids=WRONG_WIRING)
+def test_wiring_that_does_not_fit_is_refused(wiring, message):
+    with pytest.raises(ChainruleError) as caught:
+        get_backend("numpy").compile(STEP, wiring)
+    assert str(caught.value).startswith(message)
+
+
+def test_arrays_that_do_not_fit_are_refused_when_training_opens():
+    program = get_backend("numpy").compile(STEP, WIRING)
+    w, data = {"w": np.zeros(2, np.float32)}, {"x": X, "y": Y}
+    with pytest.raises(NameNotFoundError, match=r'^No state is named "w"\. There are none yet\.$'):
+        program.open({}, data)
+    with pytest.raises(DTypeError, match=r"^w is float32; got float64\.$"):
+        program.open({"w": np.zeros(2)}, data)
+    with pytest.raises(NameNotFoundError, match=r'^No data is named "y"\. There are: x\.$'):
+        program.open(w, {"x": X})
+    with pytest.raises(ShapeError, match=r"^a row of x has the shape \[2\]; got \[3\]\.$"):
+        program.open(w, {"x": np.zeros((4, 3), np.float32), "y": Y})
+    with pytest.raises(DTypeError, match=r"^a row of x is float32; got float64\.$"):
+        program.open(w, {"x": X.astype(float), "y": Y})
+
+
+def test_feeds_that_do_not_fit_are_refused():
+    under_way = session()
+    with pytest.raises(NameNotFoundError, match=r'^No feed is named "lr"\. There are none yet\.$'):
+        under_way.advance(ROWS, {})
+    with pytest.raises(DTypeError, match=r"^lr is float32; got float64\.$"):
+        under_way.advance(ROWS, {"lr": np.ones(3)})
+    with pytest.raises(ShapeError, match=r"^lr has the shape \[\]; got \[1\]\.$"):
+        under_way.advance(ROWS, {"lr": np.ones((3, 1), np.float32)})
+    with pytest.raises(ShapeError, match=r"^a step reads 2 rows of x; got \[3\]\.$"):
+        under_way.advance(np.array([[0, 1, 2]]), {"lr": np.ones(1, np.float32)})
+    with pytest.raises(ShapeError, match=r"^a step reads 2 rows of x; got \[3\]\.$"):
+        under_way.record(np.array([0, 1, 2]), {"lr": np.float32(1)})
+
+
+def test_a_missing_kernel_is_found_when_the_step_is_compiled(monkeypatch):
+    from chainrule.backends.numpy import KERNELS
+
+    things = dict(KERNELS._things)
+    del things["transpose"]
+    monkeypatch.setattr(KERNELS, "_things", things)
+    # A shape that no other test asks for: kernels that have been made are kept.
+    step = parse_graph("""\
+graph step(w: f32[61,67]) -> f32[67,61]
+  y: f32[67,61] = transpose(w)  axes=[1,0]
+  return y""")
+    with pytest.raises(MissingKernelError) as caught:
+        get_backend("numpy").compile(step, Wiring(state={}))
+    assert str(caught.value) == "The NumPy backend has no kernel for the op transpose."
