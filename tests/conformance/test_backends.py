@@ -7,9 +7,7 @@ import numpy as np
 import pytest
 
 from chainrule.backends import BACKENDS, Backend, get_backend
-from chainrule.backends.numpy import KERNELS
 from chainrule.base.errors import ConformanceError, MissingKernelError
-from chainrule.graph import parse_graph
 from chainrule.ops import OPS, declare, elementwise
 from chainrule.ops.reduce import Sum
 from chainrule.ops.samples import sample
@@ -71,15 +69,6 @@ def test_an_op_without_a_kernel_is_listed(tables):
 
     declare(New, samples=(sample("f64[3]", axes=(0,)),))
     assert faults(get_backend("numpy")) == ["no kernel for: test_sum."]
-
-
-def test_a_missing_kernel_raises_with_the_ops_name(tables):
-    del KERNELS._things["argmax"]
-    graph = parse_graph("graph f(x: f64[3]) -> i64[]\n  y: i64[] = argmax(x)  axis=0\n  return y")
-    with pytest.raises(MissingKernelError) as caught:
-        # Shapes that nobody has asked for before: kernels that exist are kept.
-        get_backend("numpy").compile(parse_graph(str(graph).replace("[3]", "[71]")), None)
-    assert str(caught.value) == "The NumPy backend has no kernel for the op argmax."
 
 
 @pytest.mark.parametrize(

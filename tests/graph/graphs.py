@@ -7,7 +7,17 @@ from chainrule.graph import Attributes, Axis, DType, Graph, Node, Output
 # Letters that a printer could trip over: quotes, escapes, brackets, comment and scope signs.
 TEXTS = st.text(st.sampled_from('ab \\"\n\r\t[](){}=,:#@%σ→'), max_size=8) | st.text(max_size=4)
 NAMES = st.from_regex(r"[a-zW0-9_./#@δ]{1,6}", fullmatch=True) | st.sampled_from(
-    ["return", "returns.out", "alias", "graph", "0.out#2", "d_y/d_x", "f32", "true"]
+    [
+        "return",
+        "returns.out",
+        "alias",
+        "graph",
+        "0.out#2",
+        "0.weight:exp_avg",
+        "d_y/d_x",
+        "f32",
+        "true",
+    ]
 )
 SCOPES = st.sampled_from(["", "0", "encoder.1", "return"])
 SIZES = st.integers(0, 5) | st.builds(Axis, st.sampled_from(["B", "T"]), st.integers(1, 9))

@@ -126,7 +126,7 @@ def materialize(sample: Sample, seed: int = 0) -> list[Array]:
     --------
     >>> from chainrule.ops.samples import operand, sample
     >>> [x.tolist() for x in materialize(sample(operand("f32[2]", (0.5, 2)), "bool[3]"))]
-    [[0.5, 2.0], [False, False, True]]
+    [[0.5, 2.0], [True, False, True]]
     """
     return [_fill(operand, position, seed) for position, operand in enumerate(sample.inputs)]
 
