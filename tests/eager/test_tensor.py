@@ -85,7 +85,7 @@ def test_text_is_not_read_as_numbers(text):
 
 def test_a_list_of_tensors_is_refused_because_its_history_would_be_lost():
     t = cr.tensor([1.0, 2.0])
-    with pytest.raises(DTypeError, match=r"Join Tensors with cr\.stack or cr\.concatenate"):
+    with pytest.raises(DTypeError, match=r"Join Tensors with cr\.concatenate"):
         cr.tensor([t[0], t[1]])
 
 

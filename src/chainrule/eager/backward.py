@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from chainrule.autodiff import append_gradients
 from chainrule.backends import get_backend
 from chainrule.base.errors import NotDifferentiableError, TracingError
-from chainrule.eager.tensor import Array, Tensor
+from chainrule.eager.tensor import Array, Made, Tensor
 from chainrule.eager.tracing import here
 from chainrule.ops import Builder, Value
 
@@ -68,20 +68,22 @@ def collect_history(b: Builder, result: Tensor) -> History:
         If a variable had one value at one use and another at the next.
     """
     history = History()
-    stack = [(result, result.numpy(), False)]
+    computed: dict[Tensor, Made] = {}
+    stack = [(result, result.numpy())]
     while stack:
-        tensor, array, complete = stack.pop()
+        tensor, array = stack.pop()
         made = tensor.made
         if made is None:
             _append_leaf(b, history, tensor, array)
-        elif complete:
-            operands = [history.values[operand] for operand in made.inputs]
-            with b.in_scope(made.scope, made.source):
-                history.values[tensor] = b.apply(made.op, *operands, **made.attributes)
-        elif tensor not in history.values:
-            stack.append((tensor, array, True))
-            operands_then = zip(made.inputs, made.arrays, strict=True)
-            stack.extend((operand, then, False) for operand, then in reversed([*operands_then]))
+        elif tensor not in computed:
+            computed[tensor] = made
+            stack.extend(zip(made.inputs, made.arrays, strict=True))
+    # In the order in which they were made, so that contributions to a gradient are added in the
+    # same order, and round to the same bits, as in a traced function.
+    for tensor, made in sorted(computed.items(), key=lambda item: item[1].number):
+        operands = [history.values[operand] for operand in made.inputs]
+        with b.in_scope(made.scope, made.source):
+            history.values[tensor] = b.apply(made.op, *operands, **made.attributes)
     return history
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chainrule.autodiff.reverse import zeros
@@ -75,7 +76,7 @@ def _trace_body(name: str, f: Callable[..., Any], types: Sequence[TensorType]) -
                 where=here(),
                 advice="A function with several results needs a custom gradient for each",
             )
-        body = trace.build(name, {"y": y})
+        body = _anywhere(trace.build(name, {"y": y}))
     _check_closed(trace, name)
     return body
 
@@ -97,7 +98,7 @@ def _trace_rule(
             f"d_x{i}": as_tensor(d) if d is not None else trace.wrap(zeros(trace.builder, kind))
             for i, (d, kind) in enumerate(zip(cotangents, types, strict=True))
         }
-        rule = trace.build(f"d_{name}", outputs)
+        rule = _anywhere(trace.build(f"d_{name}", outputs))
     _check_closed(trace, f"The pullback of {name}")
     for i, (output, kind) in enumerate(zip(rule.outputs, types, strict=True)):
         got = rule.nodes[output.node].type
@@ -109,6 +110,11 @@ def _trace_rule(
                 where=here(),
             )
     return rule
+
+
+def _anywhere(graph: Graph) -> Graph:
+    """The graph without the module that happened to be called while it was traced."""
+    return replace(graph, nodes=tuple(replace(node, scope="") for node in graph.nodes))
 
 
 def _check_closed(trace: Trace, name: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -46,7 +47,8 @@ dtype_of = at_the_users_line(DType.of)
 class Made:
     """How an eager Tensor was computed.
 
-    `arrays` are the operands' values at the time: a variable may have another one since.
+    `arrays` are the operands' values at the time: a variable may have another one since. `number`
+    counts all that is made: what has a smaller one was made before.
     """
 
     op: str
@@ -55,6 +57,7 @@ class Made:
     attributes: Attributes
     scope: str
     source: Source | None
+    number: int = field(default_factory=itertools.count().__next__)
 
 
 class Tensor(Operators):
@@ -341,7 +344,7 @@ def _new_array(value: Any, dtype: object) -> Array:
         raise DTypeError(
             "A Tensor is made of numbers; this list holds Tensors, whose history would be lost",
             where=here(),
-            advice="Join Tensors with cr.stack or cr.concatenate",
+            advice="Join Tensors with cr.concatenate",
         )
     try:
         array = np.asarray(value)

@@ -91,7 +91,10 @@ def execute(graph: Graph, inputs: Sequence[Tensor]) -> dict[str, Tensor]:
             output.label: Tensor.computed(array)
             for output, array in zip(graph.outputs, arrays, strict=True)
         }
-    values = trace.builder.inline(graph, [trace.lift(tensor) for tensor in inputs])
+    lifted = [trace.lift(tensor) for tensor in inputs]
+    b = trace.builder
+    with b.in_scope(""):  # the nodes know their modules already
+        values = b.inline(graph, lifted)
     return {output.label: trace.wrap(values[output.node]) for output in graph.outputs}
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
+import numpy as np
+
 from chainrule.base.errors import ChainruleError, TracingError
 from chainrule.graph import DType, Graph, Source, TensorType
 from chainrule.ops import Builder, Value
@@ -24,7 +26,13 @@ R = TypeVar("R")
 
 _OPEN: ContextVar[tuple[Trace, ...]] = ContextVar("open traces", default=())
 _SCOPE: ContextVar[str] = ContextVar("scope", default="")
-_PACKAGE = str(Path(__file__).parent.parent) + os.sep
+
+# Frames that are not the user's: ours, those of NumPy calling us back, the import machinery's.
+_NOT_THE_USERS = (
+    str(Path(__file__).parent.parent) + os.sep,
+    str(Path(np.__file__).parent) + os.sep,
+    "<frozen",
+)
 
 
 class Trace:
@@ -138,11 +146,11 @@ def current_scope() -> str:
 
 
 def user_source() -> Source | None:
-    """The innermost line of the call stack that is not chainrule's own."""
+    """The innermost line of the call stack that is the user's."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if not file.startswith((_PACKAGE, "<frozen")):
+        if not file.startswith(_NOT_THE_USERS):
             return Source(_short(file, _working_folder()), frame.f_lineno)
         frame = frame.f_back
     return None
