@@ -11,9 +11,9 @@ from functools import lru_cache
 from typing import ClassVar
 
 from chainrule.base.errors import ChainruleError, GraphError
-from chainrule.graph import Attributes, AttributeValue, Graph, TensorType
+from chainrule.graph import Attributes, AttributeValue, DType, Graph, TensorType
 from chainrule.ops.builder import Builder, Value
-from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal
+from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal, read
 from chainrule.ops.samples import BadSample, Sample
 from chainrule.ops.table import OPS, Call, Declaration, Op, Operands, bind
 
@@ -106,44 +106,57 @@ class _Unfolding:
 
     def __init__(self, body: Graph) -> None:
         self.body = body
-        self.known: dict[tuple[int, tuple[int, ...]], Expression] = {}
+        self.known: dict[_Where, Expression] = {}
 
     def element(self, position: int, index: tuple[int, ...]) -> Expression:
-        key = (position, index)
-        if key not in self.known:
-            self.known[key] = self._unfold(position, index)
-        return self.known[key]
+        stack: list[_Where] = [(position, index)]
+        while stack:
+            where = stack[-1]
+            if where in self.known:
+                stack.pop()
+                continue
+            node = self.body.nodes[where[0]]
+            if node.op == "input":
+                self.known[where] = Element(*where)
+                continue
+            operands = tuple(self.body.nodes[i].type for i in node.inputs)
+            terms = bind(node.op, node.attributes).terms(operands, where[1])
+            replacement = _Replacement(node.inputs, self.known)
+            replaced = read(terms, replacement)
+            if not replacement.missing:
+                self.known[where] = replaced
+            stack.extend(replacement.missing)
+        return self.known[position, index]
 
-    def _unfold(self, position: int, index: tuple[int, ...]) -> Expression:
-        node = self.body.nodes[position]
-        if node.op == "input":
-            return Element(position, index)
-        operands = tuple(self.body.nodes[i].type for i in node.inputs)
-        terms = bind(node.op, node.attributes).terms(operands, index)
-        return self._replace(terms, node.inputs, {})
 
-    def _replace(
-        self, term: Expression, inputs: tuple[int, ...], memo: dict[int, Expression]
-    ) -> Expression:
-        if id(term) in memo:
-            return memo[id(term)]
-        replaced: Expression
-        match term:
+_Where = tuple[int, tuple[int, ...]]  # a node of the body, and an index in its value
+
+
+class _Replacement:
+    """Reads the terms of one node with what is known of its operands' elements."""
+
+    def __init__(self, inputs: tuple[int, ...], known: Mapping[_Where, Expression]) -> None:
+        self.inputs = inputs
+        self.known = known
+        self.missing: list[_Where] = []
+
+    def leaf(self, leaf: Expression) -> Expression:
+        match leaf:
             case Element(operand, index):
-                replaced = self.element(inputs[operand], index)
-            case Apply(op, arguments, dtype):
-                parts = tuple(self._replace(part, inputs, memo) for part in arguments)
-                replaced = Apply(op, parts, dtype)
-            case Fold(op, items, order):
-                # Lazy items are made anew at each look, so their ids cannot be remembered.
-                parts = tuple(self._replace(item, inputs, {}) for item in items)
-                replaced = Fold(op, parts, order)
+                where = (self.inputs[operand], index)
+                if where not in self.known:
+                    self.missing.append(where)
+                    return leaf
+                return self.known[where]
             case Literal():
-                replaced = term
-            case _:
-                raise GraphError(f"{type(term).__name__} has no place in an op's terms")
-        memo[id(term)] = replaced
-        return replaced
+                return leaf
+        raise GraphError(f"{type(leaf).__name__} has no place in an op's terms")
+
+    def apply(self, op: str, arguments: Sequence[Expression], dtype: DType | None) -> Expression:
+        return Apply(op, tuple(arguments), dtype)
+
+    def fold(self, op: str, items: Sequence[Expression], order: str) -> Expression:
+        return Fold(op, tuple(items), order)
 
 
 def composite(

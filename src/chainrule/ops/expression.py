@@ -154,22 +154,28 @@ class Reader(Protocol[V]):
 
 def read(expression: Expression, reader: Reader[V]) -> V:
     """Read `expression` with `reader`; a part that is used twice is read once."""
-    return _read(expression, reader, {})
-
-
-def _read(expression: Expression, reader: Reader[V], memo: dict[int, tuple[Expression, V]]) -> V:
+    # A stack, not recursion: a gather from 5,000 rows is 5,000 choices deep.
     # The memo holds the expression beside its value: an id is unique only among the living.
-    if id(expression) in memo:
-        return memo[id(expression)][1]
-    match expression:
-        case Apply(op, arguments, dtype):
-            value = reader.apply(op, [_read(part, reader, memo) for part in arguments], dtype)
-        case Fold(op, items, order):
-            value = reader.fold(op, [_read(part, reader, memo) for part in items], order)
-        case _:
-            value = reader.leaf(expression)
-    memo[id(expression)] = (expression, value)
-    return value
+    memo: dict[int, tuple[Expression, V]] = {}
+    stack: list[tuple[Expression, Sequence[Expression] | None]] = [(expression, None)]
+    while stack:
+        part, children = stack.pop()
+        if id(part) in memo:
+            continue
+        if not isinstance(part, Apply | Fold):
+            memo[id(part)] = (part, reader.leaf(part))
+        elif children is None:
+            # Lazy items are made anew at each look: these stay until they have been read.
+            made = part.arguments if isinstance(part, Apply) else list(part.items)
+            stack.append((part, made))
+            stack.extend((child, None) for child in reversed(made))
+        else:
+            values = [memo[id(child)][1] for child in children]
+            if isinstance(part, Apply):
+                memo[id(part)] = (part, reader.apply(part.op, values, part.dtype))
+            else:
+                memo[id(part)] = (part, reader.fold(part.op, values, part.order))
+    return memo[id(expression)][1]
 
 
 def fold_in_order(items: Sequence[V], combine: Callable[[V, V], V], order: str) -> V:
