@@ -9,6 +9,7 @@ import pytest
 import chainrule as cr
 from chainrule.base.errors import DataError, TracingError
 from chainrule.eager import Trace, assign, current_trace, in_scope
+from chainrule.graph import Axis, DType, TensorType
 
 X = np.array([1.0, 2.0, 3.0])
 
@@ -174,6 +175,16 @@ def test_nodes_carry_the_module_and_the_line_they_come_from():
     assert {node.source.file for node in graph.nodes if node.source} == {
         "tests/eager/test_tracing.py"
     }
+
+
+def test_a_derivative_keeps_the_names_of_axes():
+    f = cr.grad(lambda x: (x * x).sum())
+    shapes = []
+    for batch in (4, Axis("B", 4), Axis("N", 4)):
+        with Trace() as trace:
+            x = trace.input(TensorType((batch, 2), DType.F64), "x")
+            shapes.append(str(f(x).type))
+    assert shapes == ["f64[4,2]", "f64[B=4,2]", "f64[N=4,2]"]
 
 
 # --- symbols that outlive their trace -------------------------------------------------------------

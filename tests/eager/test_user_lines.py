@@ -166,3 +166,15 @@ def test_a_node_knows_its_line_after_differentiation():
     graph = cr.trace(cr.grad(lambda x: (x.exp() * x).sum()), A)
     sources = {(node.source.file, node.source.line) for node in graph.nodes if node.source}
     assert sources == {(HERE, line)}
+
+
+def test_one_function_on_two_lines_has_each_its_own():
+    # Equal graphs share their derivative, but not the lines it points to.
+    lines, graphs = [], []
+    lines.append(line_below())
+    graphs.append(cr.trace(cr.grad(lambda x: x.exp().sum()), A))
+    lines.append(line_below())
+    graphs.append(cr.trace(cr.grad(lambda x: x.exp().sum()), A))
+    assert graphs[0] == graphs[1]
+    for line, graph in zip(lines, graphs, strict=True):
+        assert {node.source.line for node in graph.nodes if node.source} == {line}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,11 +58,23 @@ def value_and_grad(
         traced = trace_function(f, args, kwargs, wrt)
         _check_scalar(traced, has_aux)
         names = dict.fromkeys(name for i in wrt for name in traced.targets[i])
-        outputs = traced.run(gradients(traced.graph, of="y", wrt=list(names)))
+        outputs = traced.run(_with_gradients(traced.graph, tuple(names)))
         found = [_like_argument(args[i], traced, i, outputs) for i in wrt]
         return traced.restore(outputs), found[0] if isinstance(argnums, int) else tuple(found)
 
     return wrapped
+
+
+def _with_gradients(graph: Graph, names: tuple[str, ...]) -> Graph:
+    # A training loop traces the same graph again and again. Lines and names of axes stand outside
+    # the equality of graphs, but not outside what is derived from them.
+    unequal = tuple((node.source, str(node.shape)) for node in graph.nodes)
+    return _cached_gradients(graph, unequal, names)
+
+
+@functools.lru_cache(maxsize=256)
+def _cached_gradients(graph: Graph, unequal: Hashable, names: tuple[str, ...]) -> Graph:
+    return gradients(graph, of="y", wrt=names)
 
 
 def _check_scalar(traced: Traced, has_aux: bool) -> None:
