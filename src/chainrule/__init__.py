@@ -39,8 +39,14 @@ if TYPE_CHECKING:
     from chainrule.eager import where as where
     from chainrule.nn import load as load
     from chainrule.nn import save as save
+    from chainrule.train import Callback as Callback
+    from chainrule.train import EarlyStopping as EarlyStopping
+    from chainrule.train import LambdaCallback as LambdaCallback
+    from chainrule.train import Run as Run
+    from chainrule.train import StopOnPlateau as StopOnPlateau
     from chainrule.train import fit as fit
     from chainrule.train import load_run as load_run
+    from chainrule.train import resume as resume
 
 _ROOMS = ("data", "nn", "optim", "testing")
 _NAMES = {
@@ -61,8 +67,14 @@ _NAMES = {
     "where": "eager",
     "load": "nn",
     "save": "nn",
+    "Callback": "train",
+    "EarlyStopping": "train",
+    "LambdaCallback": "train",
+    "Run": "train",
+    "StopOnPlateau": "train",
     "fit": "train",
     "load_run": "train",
+    "resume": "train",
 }
 
 __all__ = [*_NAMES, *_ROOMS]  # noqa: PLE0604 - the names above, once

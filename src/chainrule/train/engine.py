@@ -11,12 +11,24 @@ import numpy as np
 from chainrule.backends import Advanced, Backend, Program, Rows, Session
 from chainrule.base.errors import ReplayError
 from chainrule.eager.tensor import Array
+from chainrule.graph import Graph
 from chainrule.train.plan import LearningRate, Plan
 from chainrule.train.sources import Source
-from chainrule.train.step import Recipe, Step, build_accumulation, build_step, build_update
+from chainrule.train.step import (
+    BATCH_WEIGHT,
+    Recipe,
+    Step,
+    build_accumulation,
+    build_step,
+    build_update,
+)
 
 CHUNK_SECONDS = 0.1
 """How long updates run before control comes back for progress, callbacks and Ctrl-C."""
+
+State = Mapping[str, Array]
+
+_NO_ROWS: Rows = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True)
@@ -25,8 +37,6 @@ class Chunk:
 
     Parameters
     ----------
-    first : int
-        The place of the first one in its epoch.
     updates : int
     values : mapping of str to float64 array
         Loss and metrics of each update.
@@ -36,36 +46,30 @@ class Chunk:
         The state after the last one.
     """
 
-    first: int
     updates: int
     values: Mapping[str, Array]
     weights: Array
-    state: Mapping[str, Array]
+    state: State
 
 
 @dataclass(frozen=True)
 class Halt:
-    """Why updates ended early: Ctrl-C, or a step that is not finite.
+    """A step that was not taken, because something in it is not finite.
 
     Parameters
     ----------
-    interrupted : bool
     step : Step
-        The step that was not taken.
     session : Session
-        Its session, with the state before it.
+        With the state before it.
     rows : int64 array
+        The rows of the data that it read.
     feeds : mapping of str to array
-    update : int
-        Its place in the epoch.
     """
 
-    interrupted: bool
     step: Step
     session: Session
     rows: Rows
     feeds: Mapping[str, Array]
-    update: int
 
 
 class Engine:
@@ -81,48 +85,40 @@ class Engine:
     """
 
     def __init__(
-        self,
-        recipe: Recipe,
-        source: Source,
-        plan: Plan,
-        rate: LearningRate,
-        backend: Backend,
+        self, recipe: Recipe, source: Source, plan: Plan, rate: LearningRate, backend: Backend
     ) -> None:
         self.recipe = recipe
-        self.source = source
-        self.plan = plan
         self.rate = rate
         self.backend = backend
-        self.data = source.names()
-        self._number_of_first = 0
         self._compiled: dict[object, tuple[Step, Program]] = {}
         self._chunk = 1
+        self.read(source, plan)
 
-    def read(self, source: Source, plan: Plan, first_step: int) -> None:
-        """Go on with other examples, whose first update has the number `first_step`."""
+    def read(self, source: Source, plan: Plan) -> None:
+        """Go on with these examples."""
         self.source, self.plan, self.data = source, plan, source.names()
-        self._number_of_first = first_step
-
-    def number(self, epoch: int, update: int) -> int:
-        """The number in the run of an update of an epoch."""
-        if self._number_of_first:
-            return self._number_of_first + update
-        return epoch * self.plan.updates_per_epoch + update
 
     @property
-    def step(self) -> Step:
-        """The step for a whole batch."""
-        size = min(self.plan.batch_size, self.source.count)
-        return self._compile("accumulate" if self.plan.accumulate > 1 else "step", size)[0]
+    def steps(self) -> list[Step]:
+        """The steps that will come up: for a whole batch, a short one, an accumulated update."""
+        accumulates = self.plan.accumulate > 1
+        kind = "accumulate" if accumulates else "step"
+        made = [self._compile(kind, size)[0] for size in self.plan.sizes()]
+        return [*made, self._compile("update", 0)[0]] if accumulates else made
+
+    def text(self) -> str:
+        """The graphs of a run's steps, for a whole batch where there is one."""
+        accumulates = self.plan.accumulate > 1
+        chosen = [self.steps[0], self.steps[-1]] if accumulates else [self.steps[0]]
+        return "\n\n".join(str(step.graph) for step in chosen)
+
+    def graph(self, number: int) -> Graph:
+        """The step of the first batch of an update."""
+        kind, rows = self._batches(*self.plan.locate(number))[0]
+        return self._compile(kind, len(rows))[0].graph
 
     def updates(
-        self,
-        state: Mapping[str, Array],
-        epoch: int,
-        start: int,
-        stop: int,
-        *,
-        singly: bool = False,
+        self, state: State, number: int, epoch: int, start: int, stop: int, *, singly: bool = False
     ) -> Iterator[Chunk | Halt]:
         """Make the updates from `start` to `stop` of an epoch, a chunk at a time.
 
@@ -130,6 +126,8 @@ class Engine:
         ----------
         state : mapping of str to array
             The state before update `start`.
+        number : int
+            The number of update `start` in the run.
         epoch, start, stop : int
         singly : bool
             One update a chunk, for callbacks that watch each.
@@ -138,28 +136,26 @@ class Engine:
         ------
         Chunk or Halt
             After a Halt there is nothing more.
+
+        Raises
+        ------
+        KeyboardInterrupt
+            After the chunk of what was made before.
         """
         position = start
         while position < stop:
             limit = position + 1 if singly else min(stop, position + self._chunk)
-            whole = self.plan.whole_updates(epoch, position, limit)
             began = time.perf_counter()
-            if len(whole):
-                chunk, halt = self._run_whole(state, epoch, position, whole)
-            else:
-                chunk, halt = self._run_in_parts(state, epoch, position)
-            if chunk is not None:
-                self._pace(chunk.updates, time.perf_counter() - began)
-                position += chunk.updates
-                state = chunk.state
-                yield chunk
-            if halt is not None:
-                yield halt
-                return
+            for result in self._run(state, number, epoch, position, limit):
+                yield result
+                if isinstance(result, Halt):
+                    return
+                position += result.updates
+                number += result.updates
+                state = result.state
+                self._pace(result.updates, time.perf_counter() - began)
 
-    def state_before(
-        self, state: Mapping[str, Array], step: int, target: int
-    ) -> Mapping[str, Array]:
+    def state_before(self, state: State, step: int, target: int) -> State:
         """Replay from the state before update `step` to that before update `target`.
 
         Raises
@@ -170,100 +166,85 @@ class Engine:
         while step < target:
             epoch, first = self.plan.locate(step)
             stop = min(self.plan.updates_per_epoch, first + target - step)
-            for chunk in self.updates(state, epoch, first, stop):
+            for chunk in self.updates(state, step, epoch, first, stop):
                 if isinstance(chunk, Halt):
-                    if chunk.interrupted:
-                        raise KeyboardInterrupt
                     raise ReplayError(f"Replaying step {step} gave a value that is not finite")
                 state = chunk.state
                 step += chunk.updates
         return state
 
     def record(
-        self, state: Mapping[str, Array], step: int, names: Sequence[str] | None
+        self, state: State, number: int, names: Sequence[str] | None
     ) -> list[Mapping[str, Array]]:
         """Values of the nodes of one update: of each of its batches' steps."""
-        epoch, update = self.plan.locate(step)
-        kind = "accumulate" if self.plan.accumulate > 1 else "step"
+        epoch, update = self.plan.locate(number)
         recorded = []
-        for rows in self.plan.batches(epoch, update):
-            compiled, program = self._compile(kind, len(rows))
-            session = program.open(state, self.data)
-            feeds = self._feeds(compiled, step, epoch, 1)
-            single = {name: values[0] for name, values in feeds.items()}
-            recorded.append(session.record(rows, single, names))
+        for kind, rows in self._batches(epoch, update):
+            step, program = self._compile(kind, len(rows))
+            session = self._open(step, program, state)
+            feeds = self._feeds(step, number, epoch, 1)
+            recorded.append(session.record(rows, _first(feeds), names))
             if kind == "accumulate":
                 session.advance(rows[None], feeds)
-                state = {**state, **session.state()}
+                state = _after(state, session)
         return recorded
 
-    def _run_whole(
-        self, state: Mapping[str, Array], epoch: int, first: int, rows: Rows
-    ) -> tuple[Chunk | None, Halt | None]:
+    def _run(
+        self, state: State, number: int, epoch: int, position: int, limit: int
+    ) -> Iterator[Chunk | Halt]:
+        """Make some updates: several of one whole batch each, or a single one of another kind."""
+        if self.plan.accumulate > 1:
+            return self._run_accumulated(state, number, epoch, position)
+        rows = self.plan.whole_updates(epoch, position, limit)
+        if not len(rows):
+            rows = self.plan.batches(epoch, position)[0][None]
+        return self._run_simple(state, number, epoch, rows)
+
+    def _run_simple(
+        self, state: State, number: int, epoch: int, rows: Rows
+    ) -> Iterator[Chunk | Halt]:
         step, program = self._compile("step", rows.shape[1])
-        session = program.open(state, self.data)
-        number = self.number(epoch, first)
+        session = self._open(step, program, state)
         feeds = self._feeds(step, number, epoch, len(rows))
         advanced = session.advance(rows, feeds)
-        chunk = self._chunk_of(first, advanced, rows.shape[1], session, state)
-        if advanced.steps == len(rows) and not advanced.interrupted:
-            return chunk, None
-        bad = min(advanced.steps, len(rows) - 1)
-        single = {name: values[bad] for name, values in feeds.items()}
-        halt = Halt(advanced.interrupted, step, session, rows[bad], single, first + advanced.steps)
-        return (chunk if advanced.steps else None), halt
+        if advanced.steps:
+            yield _chunk(advanced, rows.shape[1], _after(state, session))
+        if advanced.interrupted:
+            raise KeyboardInterrupt
+        if advanced.steps < len(rows):
+            yield Halt(step, session, rows[advanced.steps], _first(feeds, advanced.steps))
 
-    def _run_in_parts(
-        self, state: Mapping[str, Array], epoch: int, update: int
-    ) -> tuple[Chunk | None, Halt | None]:
-        """One update that is not one whole batch: a short batch, or several accumulated."""
-        batches = self.plan.batches(epoch, update)
-        if self.plan.accumulate == 1:
-            return self._run_whole(state, epoch, update, batches[0][None])
-        number = self.number(epoch, update)
-        before = state
+    def _run_accumulated(
+        self, state: State, number: int, epoch: int, update: int
+    ) -> Iterator[Chunk | Halt]:
+        """One update of several batches: it is whole, or it is not made."""
         parts: list[Chunk] = []
-        for rows in batches:
-            step, program = self._compile("accumulate", len(rows))
-            session = program.open(state, self.data)
+        for kind, rows in [*self._batches(epoch, update), ("update", _NO_ROWS)]:
+            step, program = self._compile(kind, len(rows))
+            session = self._open(step, program, state)
             feeds = self._feeds(step, number, epoch, 1)
             advanced = session.advance(rows[None], feeds)
-            single = {name: values[0] for name, values in feeds.items()}
-            if not advanced.steps or advanced.interrupted:
-                # An update is whole or not made: back to the state before its first batch.
-                if advanced.interrupted:
-                    session = program.open(before, self.data)
-                return None, Halt(advanced.interrupted, step, session, rows, single, update)
-            parts.append(self._chunk_of(update, advanced, len(rows), session, state))
-            state = parts[-1].state
-        step, program = self._compile("update", 0)
-        session = program.open(state, self.data)
-        feeds = self._feeds(step, number, epoch, 1)
-        none = np.zeros((1, 0), np.int64)
-        advanced = session.advance(none, feeds)
-        if not advanced.steps or advanced.interrupted:
-            single = {name: values[0] for name, values in feeds.items()}
             if advanced.interrupted:
-                session = program.open(before, self.data)
-            return None, Halt(advanced.interrupted, step, session, none[0], single, update)
+                raise KeyboardInterrupt
+            if not advanced.steps:
+                yield Halt(step, session, rows, _first(feeds))
+                return
+            state = _after(state, session)
+            if kind == "accumulate":
+                parts.append(_chunk(advanced, len(rows), state))
         weights = np.array([sum(part.weights[0] for part in parts)])
         values = {
             name: np.array([sum(p.values[name][0] * p.weights[0] for p in parts)]) / weights
             for name in parts[0].values
         }
-        return Chunk(update, 1, values, weights, {**state, **session.state()}), None
+        yield Chunk(1, values, weights, state)
 
-    def _chunk_of(
-        self,
-        first: int,
-        advanced: Advanced,
-        size: int,
-        session: Session,
-        state: Mapping[str, Array],
-    ) -> Chunk:
-        values = {name: array.astype(np.float64) for name, array in advanced.outputs.items()}
-        weights = values.pop("weight", np.full(advanced.steps, float(size)))
-        return Chunk(first, advanced.steps, values, weights, {**state, **session.state()})
+    def _batches(self, epoch: int, update: int) -> list[tuple[str, Rows]]:
+        kind = "accumulate" if self.plan.accumulate > 1 else "step"
+        return [(kind, rows) for rows in self.plan.batches(epoch, update)]
+
+    def _open(self, step: Step, program: Program, state: State) -> Session:
+        return program.open({**step.captured, **state}, self.data)
 
     def _feeds(self, step: Step, number: int, epoch: int, count: int) -> dict[str, Array]:
         if "lr" not in step.graph.input_names:
@@ -283,3 +264,18 @@ class Engine:
     def _pace(self, updates: int, seconds: float) -> None:
         rate = updates / max(seconds, 1e-9)
         self._chunk = max(1, min(int(rate * CHUNK_SECONDS), 4 * self._chunk))
+
+
+def _first(feeds: Mapping[str, Array], step: int = 0) -> dict[str, Array]:
+    return {name: values[step] for name, values in feeds.items()}
+
+
+def _after(state: State, session: Session) -> State:
+    """`state` with what the session's step changed; arrays that were captured are no state."""
+    return {**state, **{name: a for name, a in session.state().items() if name in state}}
+
+
+def _chunk(advanced: Advanced, size: int, state: State) -> Chunk:
+    values = {name: array.astype(np.float64) for name, array in advanced.outputs.items()}
+    weights = values.pop(BATCH_WEIGHT, np.full(advanced.steps, float(size)))
+    return Chunk(advanced.steps, values, weights, state)

@@ -6,22 +6,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule.backends import get_backend
-from chainrule.base.errors import ConfigurationError
 from chainrule.graph import DType
-from chainrule.nn import Module, as_loss, make_metric
-from chainrule.nn.evaluation import Evaluator
-from chainrule.optim import SGD, Optimizer, ReduceLROnPlateau, Schedule
+from chainrule.nn import Module
+from chainrule.optim import Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.callbacks import Callback
-from chainrule.train.engine import Engine
-from chainrule.train.loop import Loop, StreamLoop
-from chainrule.train.plan import LearningRate, Plan
+from chainrule.train.experiment import Experiment
+from chainrule.train.folder import RunFolder
+from chainrule.train.loop import run_loop
 from chainrule.train.progress import make_progress
-from chainrule.train.reading import Reader
-from chainrule.train.refusals import check_counts, check_plan, check_trainable
 from chainrule.train.run import Run
-from chainrule.train.sources import StreamSource
-from chainrule.train.step import Recipe
+from chainrule.train.settings import Settings
+from chainrule.train.setup import check_callbacks, prepare
+from chainrule.train.snapshots import Position, Standing
+from chainrule.train.step import initial_state
 
 
 def fit(
@@ -49,6 +46,7 @@ def fit(
     shuffle: bool = True,
     progress: bool = True,
     folder: str | Path | None = None,
+    origin: Any = None,
 ) -> Run:
     """Train `net`, and return the run.
 
@@ -94,7 +92,9 @@ def fit(
     progress : bool
         Show a bar, if there is a terminal to show it on.
     folder : path
-        Keep the run there, so that it can be resumed and replayed.
+        Keep the run there, so that it can be resumed (`resume`) and replayed (`load_run`).
+    origin : object
+        Kept in the run folder, for whoever has to find the data again: anything JSON can hold.
 
     Returns
     -------
@@ -111,44 +111,39 @@ def fit(
     ShapeError, TargetError, ConfigurationError
         If something does not fit, before training starts.
     """
-    check_counts(batch_size, epochs, accumulate)
-    check_trainable(net)
-    kind = DType.of(dtype)
-    if not kind.is_float:
-        raise ConfigurationError(f"Training computes in float32 or float64; got {kind.numpy}")
-    criterion = as_loss(loss)
-    optimizer = optimizer if optimizer is not None else SGD(lr=0.01)
-    net.astype(kind)
-    net.initialize(seed)
-    reader = Reader(criterion, kind.numpy, sample_weight, class_weight)
-    examples = reader.read(x, y, epochs)
-    held_out = None if validation is None else reader.read_validation(validation)
-    if validation_split is not None:
-        examples, held_out = reader.split(examples, held_out, validation_split, seed)
-    # A stream's first batch stands for all of them until they come.
-    source = examples.first if isinstance(examples, StreamSource) else examples
-    sample = source.sample_target()
-    criterion.check_target(sample, None)
-    made = {name: make_metric(name, criterion, sample) for name in metrics}
-    streamed = isinstance(examples, StreamSource)
-    plan = Plan(source.count, batch_size, accumulate, drop_last, shuffle, seed)
-    plateau = schedule if isinstance(schedule, ReduceLROnPlateau) else None
-    rate = LearningRate(optimizer.lr, schedule if isinstance(schedule, Schedule) else None)
-    recipe = Recipe(net, criterion, optimizer, made, source.weighted)
-    engine = Engine(recipe, source, plan, rate, get_backend(backend))
-    if not streamed:
-        check_plan(plan)
-    # Traced before anything runs: what does not fit is said at the user's line.
-    output = engine.step.output
-    if output is not None and len(output.shape) > 1:
-        criterion.check_target(sample, int(output.shape[-1]))
-    evaluator = Evaluator(net, criterion, made)
-    run = Run(net, None if streamed else engine)
-    parts = (run, engine, evaluator, held_out, plateau, callbacks, make_progress(progress))
-    if isinstance(examples, StreamSource):
-        loop: Loop = StreamLoop(*parts, stream=examples)
-    else:
-        loop = Loop(*parts)
-    net.trained_with = (criterion, tuple(metrics))
-    loop.train(epochs)
-    return run
+    settings = Settings(
+        batch_size=batch_size,
+        epochs=epochs,
+        accumulate=accumulate,
+        drop_last=drop_last,
+        shuffle=shuffle,
+        seed=seed,
+        dtype=DType.of(dtype).numpy.name,
+        validation_split=validation_split,
+        metrics=metrics,
+        backend=backend,
+        threads=threads,
+    )
+    watching = check_callbacks(callbacks)
+    setup = prepare(
+        net,
+        x,
+        y,
+        settings,
+        loss=loss,
+        optimizer=optimizer,
+        schedule=schedule,
+        validation=validation,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+    )
+    state = initial_state(setup.recipe, settings.seed, accumulate=settings.accumulate > 1)
+    standing = Standing(Position(), state)
+    bar = make_progress(progress)
+    if folder is None:
+        return run_loop(setup, standing, watching, bar, None, origin)
+    kept = RunFolder.new(folder)
+    with kept.locked():
+        kept.check_unused()
+        kept.begin(Experiment.of(setup, watching, origin), setup.engine.text(), standing)
+        return run_loop(setup, standing, watching, bar, kept, origin)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 
 class History(dict[str, list[float]]):
@@ -12,6 +13,11 @@ class History(dict[str, list[float]]):
         """Add an epoch."""
         for name, value in logs.items():
             self.setdefault(name, []).append(value)
+
+    def keep(self, epochs: int) -> None:
+        """Forget all but the first `epochs` epochs."""
+        for values in self.values():
+            del values[epochs:]
 
     @property
     def epochs(self) -> int:
@@ -23,18 +29,25 @@ class History(dict[str, list[float]]):
         return {name: values[epoch] for name, values in self.items()}
 
 
+@dataclass(frozen=True)
 class Averages:
-    """Loss and metrics of an epoch so far: Σ wᵢ·vᵢ / Σ wᵢ over its updates, in float64."""
+    """Loss and metrics of an epoch so far: Σ wᵢ·vᵢ / Σ wᵢ over its updates, in float64.
 
-    def __init__(self, totals: Mapping[str, float] | None = None, weight: float = 0.0) -> None:
-        self.totals = dict(totals or {})
-        self.weight = weight
+    Parameters
+    ----------
+    totals : mapping of str to float
+        Σ wᵢ·vᵢ by name.
+    weight : float
+        Σ wᵢ.
+    """
 
-    def add(self, values: Mapping[str, float], weight: float) -> None:
-        """Count one update's values with its examples' weight."""
-        for name, value in values.items():
-            self.totals[name] = self.totals.get(name, 0.0) + value * weight
-        self.weight += weight
+    totals: Mapping[str, float] = field(default_factory=dict)
+    weight: float = 0.0
+
+    def plus(self, values: Mapping[str, float], weight: float) -> Averages:
+        """These with one update's values, which have its examples' weight."""
+        totals = {name: self.totals.get(name, 0.0) + v * weight for name, v in values.items()}
+        return Averages(totals, self.weight + weight)
 
     def means(self) -> dict[str, float]:
         """The averages."""

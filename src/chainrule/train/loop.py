@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
-import numpy as np
-
-from chainrule.eager.tensor import Array
-from chainrule.nn.evaluation import Evaluator
-from chainrule.optim import ReduceLROnPlateau
 from chainrule.train.callbacks import Callback
 from chainrule.train.diagnosis import explain_non_finite
-from chainrule.train.engine import Chunk, Engine, Halt
-from chainrule.train.history import Averages
+from chainrule.train.engine import Chunk, Halt
+from chainrule.train.folder import RunFolder
+from chainrule.train.history import Averages, History
 from chainrule.train.plan import Plan
 from chainrule.train.progress import Progress
 from chainrule.train.run import Run
-from chainrule.train.sources import ArraySource, StreamSource
-from chainrule.train.step import Recipe, initial_state
+from chainrule.train.setup import Setup
+from chainrule.train.snapshots import Standing
+from chainrule.train.step import write_state
+from chainrule.train.streams import StreamSource, join
 
 INTERRUPTED = "interrupted by Ctrl-C"
+
+SECONDS_BETWEEN_SNAPSHOTS = 30.0
+"""Within an epoch; what a kill can cost."""
+
+COST_OF_SNAPSHOTS = 0.05
+"""The largest share of the time that may go into them: of very short epochs not each has one."""
 
 
 class Loop:
@@ -29,40 +37,32 @@ class Loop:
     ----------
     run : Run
         Filled in as training goes on.
-    engine : Engine
-    evaluator : Evaluator
-    validation : ArraySource or None
-    plateau : ReduceLROnPlateau or None
-        Told the validation loss (or the loss, where there is none) after each epoch.
+    setup : Setup
     callbacks : sequence of Callback
     progress : Progress
+    folder : RunFolder, optional
+        Where snapshots go.
     """
 
     def __init__(
         self,
         run: Run,
-        engine: Engine,
-        evaluator: Evaluator,
-        validation: ArraySource | None,
-        plateau: ReduceLROnPlateau | None,
+        setup: Setup,
         callbacks: Sequence[Callback],
         progress: Progress,
+        folder: RunFolder | None = None,
     ) -> None:
         self.run = run
-        self.engine = engine
-        self.evaluator = evaluator
-        self.validation = validation
-        self.plateau = plateau
+        self.setup = setup
+        self.engine = setup.engine
         self.callbacks = list(callbacks)
         self.progress = progress
-        self.state: Mapping[str, Array] = initial_state(
-            engine.recipe, engine.plan.seed, accumulate=engine.plan.accumulate > 1
-        )
-        self.averages = Averages()
-        self.first_step = int(self.state["step"])
+        self.folder = folder
         self._singly = any(callback.watches_batches for callback in self.callbacks)
+        self._saved_at = time.monotonic()
+        self._cost = 0.0
 
-    def train(self, epochs: int, first_epoch: int = 0, first_update: int = 0) -> None:
+    def train(self, epochs: int) -> None:
         """Go on until `epochs` epochs are done, a callback stops the run, or Ctrl-C comes.
 
         Raises
@@ -70,36 +70,59 @@ class Loop:
         NonFiniteError
             At a step that is not finite; the network holds the weights from before it.
         """
-        for callback in self.callbacks:
-            callback.run = self.run
-            callback.on_train_begin()
-        self.run.snapshots.add(self.run.steps, self.state)
+        self._begin()
         try:
-            for epoch in range(first_epoch, epochs):
-                self._epoch(epoch, epochs, first_update if epoch == first_epoch else 0)
-                if self.run.stopped:
-                    break
+            self._epochs(epochs)
         except KeyboardInterrupt:
-            self.run.stop(INTERRUPTED)
+            self.run.stopped = self.now.position.stopped or INTERRUPTED
         finally:
-            # Whatever happened, the network and the optimiser hold the last whole state.
-            self.write_back()
+            self._settle()
             self.progress.close()
         for callback in self.callbacks:
             callback.on_train_end()
+        if self.folder is not None:
+            self.folder.save_model(self.run.net)
+            self._move(stopped=self.run.stopped, ended=True)
+            self._save()
 
-    def _epoch(self, epoch: int, epochs: int, start: int) -> None:
+    @property
+    def now(self) -> Standing:
+        """Where training stands. It is replaced whole: Ctrl-C never finds half of a change."""
+        return self.run.standing
+
+    def _move(self, **changes: Any) -> None:
+        self.run.standing = replace(self.now, position=replace(self.now.position, **changes))
+
+    def _begin(self) -> None:
         for callback in self.callbacks:
-            callback.on_epoch_begin(epoch)
-        self._set_rate(epoch)
-        self.progress.begin_epoch(epoch, epochs, self.updates_per_epoch)
-        for chunk in self.updates(epoch, start):
-            if isinstance(chunk, Halt):
-                if chunk.interrupted:
-                    raise KeyboardInterrupt
-                raise explain_non_finite(chunk, self.run.steps)
-            self._take(chunk)
-        self._end_epoch(epoch)
+            callback.run = self.run
+            callback.on_train_begin()
+        for key, callback in self._by_key().items():
+            if key in self.now.callbacks:
+                callback.load_state_dict(self.now.callbacks[key])
+        plateau = self.setup.plateau
+        if plateau is not None and self.now.position.plateau is not None:
+            plateau.load_state_dict(self.now.position.plateau)
+        self.run.stopped = None
+        observed = None if plateau is None else plateau.state_dict()
+        self._move(plateau=observed, stopped=None, ended=False)
+        self._remember_callbacks()
+        self.run.snapshots.add(self.run.steps, self.now.state)
+
+    def _epochs(self, epochs: int) -> None:
+        while self.now.position.epoch < epochs and self.run.stopped is None:
+            epoch = self.now.position.epoch
+            for callback in self.callbacks:
+                callback.on_epoch_begin(epoch)
+            self._set_rate(epoch)
+            done = self.now.position.update
+            self.progress.begin_epoch(epoch, epochs, self.updates_per_epoch, done)
+            for result in self.updates(epoch, done):
+                if isinstance(result, Halt):
+                    self._save_if_folder()
+                    raise explain_non_finite(result, self.run.steps)
+                self._take(result)
+            self._end_epoch(epoch)
 
     @property
     def updates_per_epoch(self) -> int | None:
@@ -109,99 +132,160 @@ class Loop:
     def updates(self, epoch: int, start: int) -> Iterator[Chunk | Halt]:
         """Make the epoch's updates."""
         stop = self.engine.plan.updates_per_epoch
-        return self.engine.updates(self.state, epoch, start, stop, singly=self._singly)
+        return self.engine.updates(
+            self.now.state, self.run.steps, epoch, start, stop, singly=self._singly
+        )
 
     def _take(self, chunk: Chunk) -> None:
-        self.state = chunk.state
-        for i in range(chunk.updates):
-            values = {name: float(array[i]) for name, array in chunk.values.items()}
-            self.averages.add(values, float(chunk.weights[i]))
-            if self._singly:
-                for callback in self.callbacks:
-                    callback.on_train_batch_end(self.run.steps + i, values)
-        self.run.steps += chunk.updates
-        self.progress.advance(chunk.updates, self.averages.means())
+        position = self.now.position
+        averages = position.averages
+        each = [
+            {name: float(array[i]) for name, array in chunk.values.items()}
+            for i in range(chunk.updates)
+        ]
+        for values, weight in zip(each, chunk.weights, strict=True):
+            averages = averages.plus(values, float(weight))
+        moved = replace(
+            position,
+            step=position.step + chunk.updates,
+            update=position.update + chunk.updates,
+            averages=averages,
+        )
+        self.run.standing = replace(self.now, position=moved, state=chunk.state)
+        self.progress.advance(chunk.updates, averages.means())
+        if self._singly:
+            self.write_back()
+            for callback in self.callbacks:
+                callback.on_train_batch_end(position.step, each[0])
+            self._remember_callbacks()
+        self._keep(SECONDS_BETWEEN_SNAPSHOTS)
 
     def _end_epoch(self, epoch: int) -> None:
         self.write_back()
-        logs = self.averages.means()
-        self.averages = Averages()
-        if self.validation is not None:
-            found = self.evaluator(
-                self.validation.columns, self.validation.target, self.validation.weights
-            )
+        position = self.now.position
+        logs = position.averages.means()
+        held_out = self.setup.held_out
+        if held_out is not None:
+            found = self.setup.evaluator(held_out.columns, held_out.target, held_out.weights)
             logs |= {f"val_{name}": value for name, value in found.items()}
-        logs["lr"] = self.engine.rate.at(max(self.run.steps - 1, 0), epoch)
+        logs["lr"] = self.engine.rate.at(max(position.step - 1, 0), epoch)
         self.run.history.append(logs)
-        if self.plateau is not None:
-            self.plateau.observe(logs.get("val_loss", logs["loss"]), self.engine.rate.base)
-        self.run.snapshots.add(self.run.steps, self.state)
+        plateau = self.setup.plateau
+        if plateau is not None:
+            plateau.observe(logs.get("val_loss", logs["loss"]), self.engine.rate.base)
         self.progress.end_epoch({name: v for name, v in logs.items() if name != "lr"})
         for callback in self.callbacks:
             callback.on_epoch_end(epoch, logs)
+        moved = replace(
+            position,
+            epoch=epoch + 1,
+            update=0,
+            averages=Averages(),
+            plateau=None if plateau is None else plateau.state_dict(),
+            stopped=self.run.stopped,
+        )
+        self.run.standing = Standing(moved, self.now.state, self._callback_states())
+        self._keep(0.0, always_in_memory=True)
 
     def _set_rate(self, epoch: int) -> None:
         """Note the factor of reduce-on-plateau for this epoch, so that a replay knows it."""
-        factor = 1.0 if self.plateau is None else self.plateau.scale
-        rate = self.engine.rate
-        rate.plateau = [*rate.plateau[:epoch], factor]
+        factor = 1.0 if self.setup.plateau is None else self.setup.plateau.scale
+        factors = (*self.now.position.factors[:epoch], factor)
+        self.engine.rate.factors = factors
+        self._move(factors=factors)
+
+    def _keep(self, seconds: float, *, always_in_memory: bool = False) -> None:
+        """Take a snapshot if the last one is long enough ago."""
+        since = time.monotonic() - self._saved_at
+        due = since >= max(seconds, self._cost / COST_OF_SNAPSHOTS)
+        if due or always_in_memory:
+            self.run.snapshots.add(self.run.steps, self.now.state)
+        if due:
+            self._save_if_folder()
+
+    def _save_if_folder(self) -> None:
+        if self.folder is not None:
+            self._save()
+        self._saved_at = time.monotonic()
+
+    def _save(self) -> None:
+        assert self.folder is not None
+        began = time.monotonic()
+        self.folder.save(self.now, self.run.history)
+        self._cost = time.monotonic() - began
+
+    def _settle(self) -> None:
+        """Let network, optimiser and history show the last whole state, whatever happened."""
+        self.write_back()
+        self.run.history.keep(self.now.position.epoch)
 
     def write_back(self) -> None:
         """Put the state into the network and the optimiser."""
-        write_state(self.engine.recipe, self.state)
+        write_state(self.engine.recipe, self.now.state)
+
+    def _by_key(self) -> dict[str, Callback]:
+        """Callbacks by name; the second of a name is ``name#2``."""
+        count: Counter[str] = Counter()
+        found = {}
+        for callback in self.callbacks:
+            name = type(callback).__name__
+            count[name] += 1
+            found[name if count[name] == 1 else f"{name}#{count[name]}"] = callback
+        return found
+
+    def _callback_states(self) -> Mapping[str, Mapping[str, Any]]:
+        states = {key: callback.state_dict() for key, callback in self._by_key().items()}
+        return {key: state for key, state in states.items() if state}
+
+    def _remember_callbacks(self) -> None:
+        self.run.standing = replace(self.now, callbacks=self._callback_states())
+
+
+def run_loop(
+    setup: Setup,
+    standing: Standing,
+    callbacks: Sequence[Callback],
+    progress: Progress,
+    folder: RunFolder | None,
+    origin: Any = None,
+    history: History | None = None,
+) -> Run:
+    """Train from `standing` to the last epoch, and return the run.
+
+    Parameters
+    ----------
+    setup : Setup
+    standing : Standing
+    callbacks : sequence of Callback
+    progress : Progress
+    folder : RunFolder or None
+    origin : object
+    history : History, optional
+        Of the epochs before.
+    """
+    streamed = isinstance(setup.examples, StreamSource)
+    run = Run(setup.net, standing, None if streamed else setup.engine, folder, origin)
+    run.history = history or run.history
+    setup.net.trained_with = (setup.recipe.loss, tuple(setup.settings.metrics))
+    loop = (StreamLoop if streamed else Loop)(run, setup, callbacks, progress, folder)
+    loop.train(setup.settings.epochs)
+    return run
 
 
 class StreamLoop(Loop):
     """A training on batches that come once, from a generator."""
-
-    def __init__(
-        self,
-        run: Run,
-        engine: Engine,
-        evaluator: Evaluator,
-        validation: ArraySource | None,
-        plateau: ReduceLROnPlateau | None,
-        callbacks: Sequence[Callback],
-        progress: Progress,
-        *,
-        stream: StreamSource,
-    ) -> None:
-        super().__init__(run, engine, evaluator, validation, plateau, callbacks, progress)
-        self.stream = stream
-        self.accumulate = engine.plan.accumulate
 
     @property
     def updates_per_epoch(self) -> int | None:
         return None
 
     def updates(self, epoch: int, start: int) -> Iterator[Chunk | Halt]:
-        for batches in self.stream.groups(self.accumulate):
+        stream, seed = self.setup.examples, self.setup.settings.seed
+        assert isinstance(stream, StreamSource)
+        for batches in stream.groups(self.setup.settings.accumulate):
             source = join(batches)
-            plan = Plan(
-                source.count, batches[0].count, len(batches), False, False, self.engine.plan.seed
-            )
-            self.engine.read(source, plan, first_step=self.run.steps)
-            yield from self.engine.updates(self.state, epoch, 0, 1)
-
-
-def write_state(recipe: Recipe, state: Mapping[str, Array]) -> None:
-    """Put a training state into the network and the optimiser it came from."""
-    net, optimizer = recipe.net, recipe.optimizer
-    for path, variable in [*net.named_parameters(), *net.named_buffers()]:
-        variable.replace(state[path])
-    types = {path: p.type for path, p in net.named_parameters() if p.requires_grad}
-    optimizer.state = {name: np.array(state[name]) for name in optimizer.initial_state(types)}
-    optimizer.t = int(state["step"])
-
-
-def join(batches: Sequence[ArraySource]) -> ArraySource:
-    """Put several batches one behind the other."""
-    columns = tuple(np.concatenate(c) for c in zip(*(b.columns for b in batches), strict=True))
-    target = np.concatenate([batch.target for batch in batches])
-    given = [batch.weights for batch in batches]
-    if all(weights is None for weights in given):
-        return ArraySource(columns, target)
-    filled = [
-        np.ones(b.count, b.columns[0].dtype) if b.weights is None else b.weights for b in batches
-    ]
-    return ArraySource(columns, target, np.concatenate(filled))
+            rows = source.rows()
+            count = source.count if rows is None else len(rows)
+            plan = Plan(count, batches[0].count, len(batches), False, False, seed, rows)
+            self.engine.read(source, plan)
+            yield from self.engine.updates(self.now.state, self.run.steps, epoch, 0, 1)

@@ -19,7 +19,7 @@ class Plan:
     Parameters
     ----------
     count : int
-        How many examples there are.
+        How many examples it orders.
     batch_size : int
     accumulate : int
         How many batches make one update.
@@ -27,6 +27,8 @@ class Plan:
         Leave out what does not fill a whole update; otherwise the short rest is used too.
     shuffle : bool
     seed : int
+    rows : int64 array of shape (count,), optional
+        Which rows of the data they are; by default the first `count`.
     """
 
     count: int
@@ -35,6 +37,7 @@ class Plan:
     drop_last: bool = False
     shuffle: bool = True
     seed: int = 0
+    rows: Rows | None = field(default=None, compare=False)
 
     @property
     def updates_per_epoch(self) -> int:
@@ -49,7 +52,15 @@ class Plan:
 
     def order(self, epoch: int) -> Rows:
         """The examples' rows in the order of an epoch."""
-        return _order(self.count, self.seed, epoch) if self.shuffle else np.arange(self.count)
+        order = _order(self.count, self.seed, epoch) if self.shuffle else np.arange(self.count)
+        return order if self.rows is None else self.rows[order]
+
+    def sizes(self) -> list[int]:
+        """The sizes of all batches that come up, the usual one first."""
+        examples = self.batch_size * self.accumulate
+        rest = 0 if self.drop_last else self.count % examples
+        usual = [self.batch_size] if self.count >= self.batch_size else []
+        return usual + ([rest % self.batch_size] if rest % self.batch_size else [])
 
     def batches(self, epoch: int, update: int) -> list[Rows]:
         """The rows of each batch of one update."""
@@ -83,13 +94,13 @@ class LearningRate:
     ----------
     base : float
     schedule : Schedule, optional
-    plateau : list of float
-        The factor of reduce-on-plateau in each epoch so far; 1 where there is none.
+    factors : tuple of float
+        That of reduce-on-plateau in each epoch so far; 1 where there is none.
     """
 
     base: float
     schedule: Schedule | None = None
-    plateau: list[float] = field(default_factory=list)
+    factors: tuple[float, ...] = ()
 
     def at(self, step: int, epoch: int) -> float:
         """The rate of an update."""
@@ -97,4 +108,4 @@ class LearningRate:
         if self.schedule is not None:
             count = epoch if self.schedule.unit == "epoch" else step
             rate *= self.schedule.factor(count, self.base)
-        return rate * (self.plateau[epoch] if epoch < len(self.plateau) else 1.0)
+        return rate * (self.factors[epoch] if epoch < len(self.factors) else 1.0)

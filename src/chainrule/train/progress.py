@@ -15,8 +15,8 @@ class Progress(ABC):
     """Told of what training does."""
 
     @abstractmethod
-    def begin_epoch(self, epoch: int, epochs: int, updates: int | None) -> None:
-        """An epoch begins; None where nobody knows how many updates it has."""
+    def begin_epoch(self, epoch: int, epochs: int, updates: int | None, done: int) -> None:
+        """An epoch begins, `done` of its updates made; None: nobody knows how many it has."""
 
     @abstractmethod
     def advance(self, updates: int, values: Mapping[str, float]) -> None:
@@ -34,7 +34,7 @@ class Progress(ABC):
 class Silent(Progress):
     """Shows nothing."""
 
-    def begin_epoch(self, epoch: int, epochs: int, updates: int | None) -> None:
+    def begin_epoch(self, epoch: int, epochs: int, updates: int | None, done: int) -> None:
         """Show nothing."""
 
     def advance(self, updates: int, values: Mapping[str, float]) -> None:
@@ -67,10 +67,10 @@ class Bar(Progress):
         self._title = ""
         self._bar.start()
 
-    def begin_epoch(self, epoch: int, epochs: int, updates: int | None) -> None:
+    def begin_epoch(self, epoch: int, epochs: int, updates: int | None, done: int) -> None:
         """Start a bar."""
         self._title = f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}"
-        self._task = self._bar.add_task(self._title, total=updates, values="")
+        self._task = self._bar.add_task(self._title, total=updates, completed=done, values="")
 
     def advance(self, updates: int, values: Mapping[str, float]) -> None:
         """Move the bar."""

@@ -11,14 +11,9 @@ import numpy as np
 from chainrule.base.errors import ConfigurationError, DataError
 from chainrule.eager import Tensor
 from chainrule.nn.losses import Loss
-from chainrule.train.sources import (
-    ArraySource,
-    ItemSource,
-    Source,
-    StreamSource,
-    make_arrays,
-    split_rows,
-)
+from chainrule.train.arrays import make_arrays
+from chainrule.train.sources import ArraySource, ItemSource, Source
+from chainrule.train.streams import StreamSource
 
 
 @dataclass(frozen=True)
@@ -53,7 +48,7 @@ class Reader:
                 "Weights go with arrays x and y",
                 advice="Let the generator yield (x, y, sample_weight)",
             )
-        if isinstance(x, np.ndarray | Tensor):
+        if isinstance(x, np.ndarray | Tensor | str | dict):
             raise DataError("fit needs targets", advice="Call fit(net, x, y, ...)")
         if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
             if not len(x):
@@ -67,24 +62,6 @@ class Reader:
             raise ConfigurationError("validation is (x, y) or (x, y, sample_weight)")
         x, y, *weights = validation
         return make_arrays(x, y, self.loss, self.dtype, *weights)
-
-    def split(
-        self,
-        examples: Source | StreamSource,
-        validation: ArraySource | None,
-        fraction: float,
-        seed: int,
-    ) -> tuple[Source, ArraySource]:
-        """Hold a share of the examples out for validation."""
-        if validation is not None:
-            raise ConfigurationError("Give validation or validation_split, not both")
-        if isinstance(examples, StreamSource):
-            raise ConfigurationError(
-                "validation_split needs to know all examples, and a generator does not",
-                advice="Pass validation=(x, y)",
-            )
-        training, held_out = split_rows(examples.count, fraction, seed)
-        return examples.subset(training), examples.subset(held_out).in_memory()
 
 
 def _remake(x: Any, epochs: int) -> Callable[[], Iterable[Any]]:

@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
+
 from chainrule.base.errors import ConfigurationError, TrainingError
 from chainrule.nn import Module
 from chainrule.train.plan import Plan
 
 
-def check_counts(batch_size: int, epochs: int, accumulate: int) -> None:
-    """Raise ConfigurationError unless each is a whole number above zero (epochs: not below)."""
-    named = (("batch_size", batch_size, 1), ("epochs", epochs, 0), ("accumulate", accumulate, 1))
-    for name, value, least in named:
-        if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            raise ConfigurationError(f"{name} is an integer ≥ {least}; got {value!r}")
+def check_instance(option: str, value: object, kind: type | tuple[type, ...], example: str) -> None:
+    """Raise ConfigurationError unless an argument of `fit` is an object of its kind.
+
+    Parameters
+    ----------
+    option : str
+        The argument's name.
+    value : object
+    kind : type, or tuple of types
+    example : str
+        What a user could write.
+    """
+    if isinstance(value, kind):
+        return
+    named = " or ".join(k.__name__ for k in (kind if isinstance(kind, tuple) else (kind,)))
+    if inspect.isclass(value) and issubclass(value, kind):
+        got = f"the class {value.__name__} itself"
+        example = f"{value.__name__}(...)"
+    else:
+        got = repr(value) if isinstance(value, str) else type(value).__name__
+    raise ConfigurationError(
+        f"fit takes {option} as {named}; got {got}", advice=f"Write {option}={example}"
+    )
 
 
 def check_plan(plan: Plan) -> None:

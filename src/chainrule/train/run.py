@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -14,9 +15,9 @@ from chainrule.eager.tensor import Array
 from chainrule.graph import Graph
 from chainrule.nn import Module
 from chainrule.train.engine import Engine
+from chainrule.train.folder import RunFolder
 from chainrule.train.history import History
-
-SNAPSHOTS_IN_MEMORY = 8
+from chainrule.train.snapshots import Snapshots, Standing
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Moment:
     @property
     def graph(self) -> Graph:
         """The step's graph."""
-        return self._engine.step.graph
+        return self._engine.graph(self.step)
 
     @property
     def parameters(self) -> dict[str, Array]:
@@ -73,27 +74,6 @@ class Moment:
         return self._engine.record(self.state, self.step, names)
 
 
-class Snapshots:
-    """States before some steps, to replay from: the first, and ever sparser ones after it."""
-
-    def __init__(self, limit: int = SNAPSHOTS_IN_MEMORY) -> None:
-        self._limit = limit
-        self._states: dict[int, Mapping[str, Array]] = {}
-
-    def add(self, step: int, state: Mapping[str, Array]) -> None:
-        """Keep the state before `step`."""
-        self._states[step] = state
-        if len(self._states) > self._limit:
-            steps = sorted(self._states)
-            for dropped in steps[1:-1:2]:
-                del self._states[dropped]
-
-    def before(self, step: int) -> tuple[int, Mapping[str, Array]]:
-        """The latest snapshot that is not after `step`."""
-        latest = max(s for s in self._states if s <= step)
-        return latest, self._states[latest]
-
-
 class Run:
     """A training that was done, or is under way.
 
@@ -102,22 +82,40 @@ class Run:
     net : Module
     history : History
         Loss, metrics and their ``val_`` values by name, one for each epoch.
-    steps : int
-        How many updates were made.
     stopped : str or None
         Why training ended before its last epoch.
-    folder : Path or None
-        Where it is kept.
+    origin : object
+        What `fit` was told to keep under this name.
+    standing : Standing
+        Where training stands, or stood at the end.
     """
 
-    def __init__(self, net: Module, engine: Engine | None, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        net: Module,
+        standing: Standing,
+        engine: Engine | None,
+        folder: RunFolder | None = None,
+        origin: Any = None,
+    ) -> None:
         self.net = net
         self.history = History()
-        self.steps = 0
-        self.stopped: str | None = None
-        self.folder = folder
+        self.standing = standing
+        self.stopped = standing.position.stopped
+        self.origin = origin
         self.snapshots = Snapshots()
         self._engine = engine
+        self._folder = folder
+
+    @property
+    def steps(self) -> int:
+        """How many updates were made."""
+        return self.standing.position.step
+
+    @property
+    def folder(self) -> Path | None:
+        """Where it is kept."""
+        return None if self._folder is None else self._folder.path
 
     def stop(self, reason: str) -> None:
         """Let training end after this epoch; callbacks call it."""
@@ -130,14 +128,19 @@ class Run:
         Raises
         ------
         ReplayError
-            If the data came from a generator.
+            If the data is not there: it came from a generator, or was not passed to `load_run`.
         """
-        if self._engine is None:
+        if self._engine is not None:
+            return self._engine
+        if self._folder is not None and self._folder.experiment().data is not None:
             raise ReplayError(
-                "This run cannot be replayed: its batches came from a generator, once",
-                advice="Train on arrays, or on an object with __len__ and __getitem__",
+                "The run's data is not there to be read again",
+                advice=f'Pass what it was trained on: cr.load_run("{self.folder}", x, y)',
             )
-        return self._engine
+        raise ReplayError(
+            "This run cannot be replayed: its batches came from a generator, once",
+            advice="Train on arrays, or on an object with __len__ and __getitem__",
+        )
 
     def at(self, step: int) -> Moment:
         """Return the update with this number, with the state before it, replayed to the bits.
@@ -156,14 +159,20 @@ class Run:
         if not 0 <= number <= self.steps:
             raise ReplayError(f"The run has steps 0 to {self.steps}; got {step}")
         engine = self.engine
-        state = engine.state_before(*self._nearest(number), number)
+        first, state = self._nearest(number)
+        state = engine.state_before(state, first, number)
         epoch, update = engine.plan.locate(number)
         rows = engine.plan.batches(epoch, update)
         return Moment(number, epoch, rows, engine.rate.at(number, epoch), state, engine)
 
-    def _nearest(self, step: int) -> tuple[Mapping[str, Array], int]:
-        first, state = self.snapshots.before(step)
-        return state, first
+    def _nearest(self, step: int) -> tuple[int, Mapping[str, Array]]:
+        kept = self.snapshots.before(step)
+        if self._folder is None:
+            assert kept is not None  # the first snapshot is never dropped
+            return kept
+        if kept is not None and not any(kept[0] < s <= step for s in self._folder.steps()):
+            return kept
+        return self._folder.before(step)
 
     def __repr__(self) -> str:
         last = {name: values[-1] for name, values in self.history.items() if values}

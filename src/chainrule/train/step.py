@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -10,12 +11,12 @@ import numpy as np
 
 from chainrule.autodiff import append_gradients
 from chainrule.backends import Wiring
-from chainrule.base.errors import TrainingError
+from chainrule.base.errors import ConfigurationError, ShapeError, TrainingError
 from chainrule.base.random import seed_words
 from chainrule.eager import Tensor, Trace
 from chainrule.eager.tensor import Array
-from chainrule.graph import DType, Graph, TensorType
-from chainrule.nn import Module, textbook_aliases, training, weighted_mean
+from chainrule.graph import DType, Graph, TensorType, format_shape
+from chainrule.nn import Module, Parameter, textbook_aliases, training, weighted_mean
 from chainrule.nn.evaluation import float_dtype
 from chainrule.nn.losses import Loss
 from chainrule.nn.metrics import Metric
@@ -24,8 +25,11 @@ from chainrule.optim import Optimizer
 from chainrule.rewrite import eliminate_dead_nodes
 
 NEXT = "next."
+BATCH_WEIGHT = "batch_weight"
 ACCUMULATED = "accumulated."
 TOTAL_WEIGHT = "accumulated_weight"
+RESERVED = re.compile(r"x\d*|target|sample_weight|rows|seed|step|lr|loss")
+"""What the step calls its own inputs and result: no parameter can have such a name."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,16 @@ class Step:
     ----------
     graph : Graph
     wiring : Wiring
-    output : TensorType or None
-        The type of the network's output, where it is one Tensor.
+    captured : mapping of str to array
+        Inputs that the network took from outside, such as a table in an attribute.
+    output : object
+        What the network returned: a Tensor of the trace, or a structure of them.
     """
 
     graph: Graph
     wiring: Wiring
-    output: TensorType | None = None
+    captured: Mapping[str, Array]
+    output: Any = None
 
 
 def initial_state(recipe: Recipe, seed: int, *, accumulate: bool) -> dict[str, Array]:
@@ -78,21 +85,48 @@ def initial_state(recipe: Recipe, seed: int, *, accumulate: bool) -> dict[str, A
         Whether gradients are summed over several batches before an update.
     """
     net, optimizer = recipe.net, recipe.optimizer
-    state = {path: p.numpy() for path, p in net.named_parameters()}
-    state |= {path: buffer.numpy() for path, buffer in net.named_buffers()}
     types = {path: p.type for path, p in _trainable(net).items()}
-    state |= optimizer.initial_state(types) | {
-        name: np.asarray(value) for name, value in optimizer.state.items()
-    }
+    slots = optimizer.initial_state(types)
+    # An optimizer that has worked before goes on from what it has, also for what is frozen now.
+    slots |= {name: _like(array, slots.get(name), name) for name, array in optimizer.state.items()}
+    state = {path: v.numpy() for path, v in [*net.named_parameters(), *net.named_buffers()]}
+    state |= slots
     if accumulate:
-        state |= {
-            ACCUMULATED + path: np.zeros(kind.shape, kind.dtype.numpy)
-            for path, kind in types.items()
-        }
+        zeros = {path: np.zeros(kind.shape, kind.dtype.numpy) for path, kind in types.items()}
+        state |= {ACCUMULATED + path: zero for path, zero in zeros.items()}
         state[TOTAL_WEIGHT] = np.zeros((), float_dtype(net))
     state["step"] = np.asarray(optimizer.t, np.int64)
     state["seed"] = seed_words(seed)
     return state
+
+
+def write_state(recipe: Recipe, state: Mapping[str, Array]) -> None:
+    """Put a training state into the network and the optimiser it came from."""
+    net, optimizer = recipe.net, recipe.optimizer
+    variables = [*net.named_parameters(), *net.named_buffers()]
+    for path, variable in variables:
+        variable.replace(state[path])
+    ours = {path for path, _ in variables} | {"step", "seed", TOTAL_WEIGHT}
+    optimizer.state = {
+        name: np.array(array)
+        for name, array in state.items()
+        if name not in ours and not name.startswith(ACCUMULATED)
+    }
+    optimizer.t = int(state["step"])
+
+
+def _like(array: Any, zeros: Array | None, name: str) -> Array:
+    """State that an optimiser has, as the step takes it."""
+    given = np.asarray(array)
+    if zeros is None:
+        return given
+    if given.shape != zeros.shape:
+        raise ShapeError(
+            f"The optimizer's state {name} has shape {format_shape(given.shape)}, from another "
+            f"network; here it takes {format_shape(zeros.shape)}",
+            advice="Make a new optimizer for each network",
+        )
+    return given.astype(zeros.dtype)
 
 
 def build_step(recipe: Recipe, batch: Sequence[TensorType], target: TensorType) -> Step:
@@ -121,6 +155,7 @@ def build_accumulation(recipe: Recipe, batch: Sequence[TensorType], target: Tens
         for path, gradient in w.gradients_of(total).items():
             sum_so_far = w.state_input(ACCUMULATED + path, gradient.type)
             w.set_next(ACCUMULATED + path, sum_so_far + gradient)
+            w.finite.append(NEXT + ACCUMULATED + path)
         weight_so_far = w.state_input(TOTAL_WEIGHT, TensorType((), loss.type.dtype))
         w.set_next(TOTAL_WEIGHT, weight_so_far + weight)
         return w.finish("accumulate")
@@ -153,12 +188,13 @@ class _Writing:
         self.rows: str | None = None
         self.finite: list[str] = []
         self.parameters: dict[str, Tensor] = {}
-        self.output: TensorType | None = None
+        self.output: Any = None
 
     def __enter__(self) -> _Writing:
         self.trace.__enter__()
         net = self.recipe.net
         for path, variable in [*net.named_parameters(), *net.named_buffers()]:
+            _check_name(path)
             symbol = self.state_input(path, variable.type)
             self.trace.bind(variable, symbol)
         self.parameters = {path: self.state[path] for path in _trainable(net)}
@@ -198,7 +234,7 @@ class _Writing:
         with training(seed, self.step, rows):
             output = self.recipe.net(*xs)
             costs = self.recipe.loss(output, targets)
-        self.output = output.type if isinstance(output, Tensor) else None
+        self.output = output
         loss = weighted_mean(costs, weights)
         self.trace.builder.name(loss.traced_value, "loss")
         b = self.trace.builder
@@ -210,7 +246,7 @@ class _Writing:
             values = metric(output, targets).astype(loss.dtype)
             self.outputs[name] = weighted_mean(values, weights)
         if weights is not None:
-            self.outputs["weight"] = self.total_weight
+            self.outputs[BATCH_WEIGHT] = self.total_weight
         for variable, value in self.trace.writes.values():
             self.set_next(variable.name or "", value)
         return loss
@@ -244,25 +280,43 @@ class _Writing:
             self.finite.append(NEXT + path)
         for name, value in state.items():
             self.set_next(name, value)
+            self.finite.append(NEXT + name)
         self.set_next("step", self.step + 1)
 
     def finish(self, name: str) -> Step:
-        """Build the graph; what the network captured from outside becomes state that stays."""
-        for i, tensor in enumerate(self.trace.captures):
-            captured = self.trace.wrap(self.trace.lift(tensor))
-            label = tensor.name or f"captured{i}"
-            self.state[label] = self.next[label] = captured
+        """Build the graph; what the network captured from outside stays as it is."""
+        captured = {}
+        for tensor in self.trace.captures:
+            if isinstance(tensor, Parameter) and tensor.requires_grad:
+                raise TrainingError(
+                    f"The network or the loss uses a parameter of type {tensor.type} that is not "
+                    "the network's: it would never train",
+                    advice="Assign it to an attribute of the network in __init__, or freeze it",
+                )
+            symbol = self.trace.wrap(self.trace.lift(tensor))
+            label = self.trace.builder.nodes[symbol.traced_value.position].name or ""
+            self.state[label] = self.next[label] = symbol
+            captured[label] = tensor.numpy()
         self.trace.builder.aliases |= self._aliases()
         outputs = self.outputs | {NEXT + key: value for key, value in self.next.items()}
         graph = eliminate_dead_nodes(self.trace.build(name, outputs)).graph
         state = {key: NEXT + key for key in self.state}
         wiring = Wiring(state, tuple(self.data), self.rows, tuple(self.finite))
-        return Step(verify(graph), wiring, self.output)
+        return Step(verify(graph), wiring, captured, self.output)
 
     def _aliases(self) -> dict[str, str]:
         names = {node.name for node in self.trace.builder.nodes}
         aliases = textbook_aliases(self.recipe.net).items()
         return {alias: path for alias, path in aliases if path in names and alias not in names}
+
+
+def _check_name(path: str) -> None:
+    if RESERVED.fullmatch(path):
+        raise ConfigurationError(
+            f"A parameter or buffer of the network is called {path}, as is an input of the "
+            "training step",
+            advice="Rename the attribute",
+        )
 
 
 def _trainable(net: Module) -> dict[str, Any]:

@@ -1,0 +1,326 @@
+"""Go on with a run from its folder, or open it: to the same bits, or not at all."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from chainrule.base.errors import FileFormatError, ReplayError
+from chainrule.base.registry import Registry
+from chainrule.eager.tensor import Array
+from chainrule.nn import LOSSES, Module, load
+from chainrule.nn.description import build
+from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, ReduceLROnPlateau, Schedule
+from chainrule.train.callbacks import CALLBACKS, Callback
+from chainrule.train.experiment import (
+    Experiment,
+    Named,
+    check_same,
+    check_same_graph,
+    check_validation,
+    present_versions,
+)
+from chainrule.train.folder import RunFolder
+from chainrule.train.loop import INTERRUPTED, run_loop
+from chainrule.train.progress import make_progress
+from chainrule.train.run import Run
+from chainrule.train.settings import Settings
+from chainrule.train.setup import Setup, check_callbacks, prepare
+from chainrule.train.snapshots import Standing
+from chainrule.train.step import initial_state
+
+
+class ReplayWarning(UserWarning):
+    """A run is replayed where its last bits may come out otherwise."""
+
+
+def resume(
+    folder: str | Path,
+    x: Any = None,
+    y: Any = None,
+    *,
+    net: Module | None = None,
+    loss: Any = None,
+    optimizer: Optimizer | None = None,
+    schedule: Schedule | ReduceLROnPlateau | None = None,
+    validation: tuple[Any, ...] | None = None,
+    sample_weight: Any = None,
+    epochs: int | None = None,
+    callbacks: Sequence[Callback] | None = None,
+    progress: bool = True,
+) -> Run:
+    """Go on with an interrupted run, or with more epochs: to the bits of one that never stopped.
+
+    Parameters
+    ----------
+    folder : path
+        The folder that `fit` was given.
+    x, y : arrays
+        The data of the run, as `fit` was given it.
+    net : Module, optional
+        Needed for a network with modules of your own, which no file can name. Its numbers are
+        replaced.
+    loss : function or Loss, optional
+        Needed where it is your own.
+    optimizer, schedule : optional
+        Needed where they are your own.
+    validation : tuple (x, y) or (x, y, sample_weight), optional
+        Needed where the run had such.
+    sample_weight : array of shape (N,), optional
+        Needed where the run had such.
+    epochs : int, optional
+        How many epochs there are to be in all; by default as many as `fit` was told.
+    callbacks : sequence of Callback, optional
+        Needed where the run had callbacks of your own; an empty one goes on without them. Each
+        gets the state that the one of its name had.
+    progress : bool
+        Show a bar, if there is a terminal to show it on.
+
+    Returns
+    -------
+    Run
+        The whole run, from its first step. A run that is over is returned as it is.
+
+    Raises
+    ------
+    ReplayError
+        If the folder holds no run, or data, network, loss, optimizer or validation data are not
+        those of the run; the message says what differs.
+    ConfigurationError
+        If another process is training in the folder.
+    """
+    kept = RunFolder.open(folder)
+    with kept.locked():
+        experiment = kept.experiment()
+        _check_data_given(experiment, x, kept)
+        parts = _Parts.of(experiment, kept, net, loss, optimizer, schedule)
+        watching = _callbacks(experiment, callbacks, kept)
+        wanted = experiment.settings
+        if epochs is not None:
+            wanted = replace(wanted, epochs=epochs)
+        setup, present = _set_up(kept, experiment, parts, wanted, x, y, sample_weight, validation)
+        check_validation(experiment, present, str(folder))
+        standing = kept.last()
+        position = standing.position
+        if position.epoch > wanted.epochs:
+            raise ReplayError(
+                f"The run has {position.epoch} epochs already; got epochs={wanted.epochs}",
+                where=f"Run {folder}",
+            )
+        history = kept.history(position.epoch)
+        _check_state(standing.state, setup, kept)
+        if wanted != experiment.settings:
+            kept.write_experiment(replace(experiment, settings=wanted))
+        by_callback = position.stopped not in (None, INTERRUPTED) and epochs is None
+        if position.ended and (by_callback or position.epoch == wanted.epochs):
+            return _open(kept, experiment, standing, setup.net, setup)
+        bar = make_progress(progress)
+        return run_loop(setup, standing, watching, bar, kept, experiment.origin, history)
+
+
+def load_run(
+    folder: str | Path,
+    x: Any = None,
+    y: Any = None,
+    *,
+    net: Module | None = None,
+    loss: Any = None,
+    optimizer: Optimizer | None = None,
+    schedule: Schedule | ReduceLROnPlateau | None = None,
+    sample_weight: Any = None,
+) -> Run:
+    """Open a run: its history and network, and, with its data, any of its steps.
+
+    Parameters
+    ----------
+    folder : path
+        The folder that `fit` was given.
+    x, y : arrays, optional
+        The data of the run; `run.at` needs it.
+    net : Module, optional
+        Needed for a network with modules of your own, which no file can name. Its numbers are
+        replaced.
+    loss, optimizer, schedule : optional
+        Needed where they are your own, and there is data.
+    sample_weight : array of shape (N,), optional
+        Needed where the run had such, and there is data.
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    ReplayError
+        If the folder holds no run, or data, network, loss or optimizer are not those of the run;
+        the message says what differs.
+    """
+    kept = RunFolder.open(folder)
+    experiment = kept.experiment()
+    standing = kept.last()
+    if x is None:
+        return _open(kept, experiment, standing, net or _build_net(experiment, kept), None)
+    _check_data_given(experiment, x, kept)
+    parts = _Parts.of(experiment, kept, net, loss, optimizer, schedule)
+    setup, _ = _set_up(kept, experiment, parts, experiment.settings, x, y, sample_weight, None)
+    _check_state(standing.state, setup, kept)
+    return _open(kept, experiment, standing, setup.net, setup)
+
+
+@dataclass(frozen=True)
+class _Parts:
+    """What a run is made of besides data: given again, or made again from its description."""
+
+    net: Module
+    loss: Any
+    optimizer: Optimizer
+    schedule: Schedule | ReduceLROnPlateau | None
+
+    @classmethod
+    def of(
+        cls,
+        experiment: Experiment,
+        kept: RunFolder,
+        net: Module | None,
+        loss: Any,
+        optimizer: Optimizer | None,
+        schedule: Schedule | ReduceLROnPlateau | None,
+    ) -> _Parts:
+        """Collect them; raise ReplayError for what is missing."""
+        described = experiment.schedule
+        if schedule is None and described is not None:
+            schedule = _make(described, SCHEDULES, "schedule", kept)
+        return cls(
+            net or _build_net(experiment, kept),
+            _make(experiment.loss, LOSSES, "loss", kept) if loss is None else loss,
+            optimizer or _make(experiment.optimizer, OPTIMIZERS, "optimizer", kept),
+            schedule,
+        )
+
+
+def _build_net(experiment: Experiment, kept: RunFolder) -> Module:
+    if experiment.net is None:
+        raise ReplayError(
+            "The run's network has modules of your own, which no file can make",
+            where=f"Run {kept.path}",
+            advice="Build it again and pass it: net=...",
+        )
+    return build(experiment.net, str(kept.path))
+
+
+def _make(described: Named, registry: Registry[Any], what: str, kept: RunFolder) -> Any:
+    if described.options is None:
+        raise ReplayError(
+            f"The run's {what} is your own, {described.name}, which no file can make",
+            where=f"Run {kept.path}",
+            advice=f"Pass it again: {what}={described.name}",
+        )
+    return registry.get(described.name, where=f"Run {kept.path}")(**described.options)
+
+
+def _callbacks(
+    experiment: Experiment, given: Sequence[Callback] | None, kept: RunFolder
+) -> list[Callback]:
+    if given is not None:
+        return check_callbacks(given)
+    for described in experiment.callbacks:
+        if described.options is None:
+            raise ReplayError(
+                f"The run had a callback of your own, {described.name}, which no file can make",
+                where=f"Run {kept.path}",
+                advice="Pass the callbacks again: callbacks=[...], or callbacks=[] to go on "
+                "without any",
+            )
+    return [_make(described, CALLBACKS, "callback", kept) for described in experiment.callbacks]
+
+
+def _check_data_given(experiment: Experiment, x: Any, kept: RunFolder) -> None:
+    if experiment.data is None:
+        raise ReplayError(
+            "The run cannot be replayed: its batches came from a generator, once",
+            where=f"Run {kept.path}",
+            advice="Train on arrays, or on an object with __len__ and __getitem__",
+        )
+    if x is None:
+        raise ReplayError(
+            f"To go on, the run needs the {experiment.data.examples} examples it was trained on",
+            where=f"Run {kept.path}",
+            advice="Pass them again: x, y",
+        )
+
+
+def _set_up(
+    kept: RunFolder,
+    experiment: Experiment,
+    parts: _Parts,
+    settings: Settings,
+    x: Any,
+    y: Any,
+    sample_weight: Any,
+    validation: Any,
+) -> tuple[Setup, Experiment]:
+    """Prepare the training once more, and see that it is the same."""
+    weights = None if experiment.class_weight is None else dict(experiment.class_weight)
+    setup = prepare(
+        parts.net,
+        x,
+        y,
+        settings,
+        loss=parts.loss,
+        optimizer=parts.optimizer,
+        schedule=parts.schedule,
+        validation=validation,
+        sample_weight=sample_weight,
+        class_weight=weights,
+    )
+    present = Experiment.of(setup, ())
+    check_same(experiment, present, str(kept.path))
+    check_same_graph(kept.graph(), setup.engine.text(), str(kept.path))
+    _compare_versions(experiment, kept)
+    return setup, present
+
+
+def _check_state(state: Mapping[str, Array], setup: Setup, kept: RunFolder) -> None:
+    settings = setup.settings
+    expected = initial_state(setup.recipe, settings.seed, accumulate=settings.accumulate > 1)
+    for name, array in expected.items():
+        found = state.get(name)
+        if found is None or (found.shape, found.dtype) != (array.shape, array.dtype):
+            raise FileFormatError(f"{kept.path}: the snapshots hold no {name} of the run's type")
+
+
+def _compare_versions(experiment: Experiment, kept: RunFolder) -> None:
+    present = present_versions()
+    for name in ("chainrule", "numpy"):
+        if experiment.versions.get(name) != present[name]:
+            warnings.warn(
+                f"Run {kept.path} was made with {name} {experiment.versions.get(name)}; with "
+                f"{present[name]} the last bits of a replay may differ",
+                ReplayWarning,
+                stacklevel=4,
+            )
+
+
+def _open(
+    kept: RunFolder, experiment: Experiment, standing: Standing, net: Module, setup: Setup | None
+) -> Run:
+    """The run as it stands on the disk."""
+    settings = experiment.settings
+    net.astype(settings.float_type)
+    if standing.position.ended and kept.model.exists():
+        load(kept.model, into=net)
+    else:
+        for path, variable in [*net.named_parameters(), *net.named_buffers()]:
+            variable.replace(standing.state[path])
+    if setup is not None:
+        setup.engine.rate.factors = standing.position.factors
+        net.trained_with = (setup.recipe.loss, tuple(settings.metrics))
+    elif experiment.loss.options is not None:
+        loss = _make(experiment.loss, LOSSES, "loss", kept)
+        net.trained_with = (loss, tuple(settings.metrics))
+    run = Run(net, standing, setup.engine if setup else None, kept, experiment.origin)
+    run.history = kept.history(standing.position.epoch)
+    return run
