@@ -10,6 +10,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn
 from chainrule.base.errors import ConfigurationError, ShapeError
+from tests.nn.lines import place
 
 X = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.25]])
 
@@ -194,10 +195,10 @@ def test_an_error_inside_names_the_layer_and_the_users_line():
     net = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.Linear(4, 1)))
     with pytest.raises(ShapeError) as caught:
         net(X)
-    line = test_an_error_inside_names_the_layer_and_the_users_line.__code__.co_firstlineno + 3
+    where = place(test_an_error_inside_names_the_layer_and_the_users_line, "net(X)")
     assert str(caught.value) == (
-        "Linear(in_features=4) got x of shape [3,3]: its last axis is 3. Line "
-        f'{line} of tests/nn/test_calling.py, layer "1.0". Did you mean in_features=3?'
+        "Linear(in_features=4) got x of shape [3,3]: its last axis is 3. "
+        f'{where}, layer "1.0". Did you mean in_features=3?'
     )
 
 

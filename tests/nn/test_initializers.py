@@ -130,8 +130,8 @@ def test_given_numbers():
             lambda: nn.Linear(2, 2, weight_init=np.zeros((2, 2))),
             ConfigurationError,
             (
-                "An initializer is a function of (shape, seed, path); got ndarray. For given numbers "
-                "use nn.init.from_array(numbers)."
+                "An initializer is a function of (shape, seed, path); got ndarray. "
+                "For given numbers use nn.init.from_array(numbers)."
             ),
         ),
         (

@@ -10,6 +10,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn
 from chainrule.base.errors import ConfigurationError, DTypeError, ShapeError, TracingError
+from tests.nn.lines import place
 
 X = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.25]], np.float32)
 
@@ -124,10 +125,10 @@ def test_a_module_the_network_does_not_contain_is_refused_if_it_would_train():
 
     with pytest.raises(ConfigurationError) as caught:
         Forgetful()(X)
-    line = Forgetful.forward.__code__.co_firstlineno + 1
+    where = place(Forgetful.forward, "nn.Linear(2, 1)(x)")
     assert str(caught.value) == (
         "Linear was called inside Forgetful, which does not contain it: its parameters would never "
-        f"train. Line {line} of tests/nn/test_modules.py. Assign it to an attribute in __init__ "
+        f"train. {where}. Assign it to an attribute in __init__ "
         "(lists and dicts of modules are fine), or freeze its parameters."
     )
 
