@@ -31,7 +31,8 @@ def broadcast_shapes(op: str, shapes: Sequence[Shape]) -> Shape:
                     f"{op} got shapes {shown}, which do not broadcast: "
                     f"axis {axis - 1} from the back is {int(size)} and {int(other)}"
                 )
-            if size == 1 or (size == other and type(other) is not int):
+            # A batch of one is still the batch, whatever it meets.
+            if (size == 1 and other != 1) or (size == other and type(other) is not int):
                 size = other
         result.append(size)
     return tuple(reversed(result))

@@ -172,7 +172,16 @@ class Builder:
         -------
         list of Value
             The values of all nodes of `graph`, by position.
+
+        Raises
+        ------
+        GraphError
+            If `graph` has another number of inputs.
         """
+        if len(inputs) != len(graph.inputs):
+            raise GraphError(
+                f"graph {graph.name} takes {len(graph.inputs)} inputs; got {len(inputs)}"
+            )
         values = list(inputs)
         for node in graph.nodes[len(values) :]:
             operands = tuple(values[i].position for i in node.inputs)
