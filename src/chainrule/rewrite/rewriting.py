@@ -24,10 +24,19 @@ class Rewriting:
 
 
 def rebuild(old: Graph, nodes: list[Node], moved: Mapping[int, int]) -> Rewriting:
-    """Make a graph of `nodes` with the outputs and aliases of `old`."""
+    """Make a graph of `nodes` with the outputs and aliases of `old`.
+
+    A node that has become another, named one leaves its name as an alias.
+    """
     outputs = tuple(Output(o.label, moved[o.node]) for o in old.outputs)
-    names = {node.name for node in nodes}
-    aliases = tuple((alias, name) for alias, name in old.aliases if name in names)
+    named = {
+        node.name: nodes[moved[position]].name
+        for position, node in enumerate(old.nodes)
+        if node.name is not None and position in moved
+    }
+    pairs = [(alias, named.get(name)) for alias, name in old.aliases]
+    pairs += [(before, after) for before, after in named.items() if before != after]
+    aliases = tuple((alias, name) for alias, name in pairs if name is not None)
     return Rewriting(Graph(old.name, tuple(nodes), outputs, aliases), moved)
 
 
