@@ -64,12 +64,15 @@ class Halt:
     rows : int64 array
         The rows of the data that it read.
     feeds : mapping of str to array
+    batch_rows : int64 array
+        The rows of all batches of its update.
     """
 
     step: Step
     session: Session
     rows: Rows
     feeds: Mapping[str, Array]
+    batch_rows: Rows
 
 
 class Engine:
@@ -212,7 +215,8 @@ class Engine:
         if advanced.interrupted:
             raise KeyboardInterrupt
         if advanced.steps < len(rows):
-            yield Halt(step, session, rows[advanced.steps], _first(feeds, advanced.steps))
+            bad = rows[advanced.steps]
+            yield Halt(step, session, bad, _first(feeds, advanced.steps), bad)
 
     def _run_accumulated(
         self, state: State, number: int, epoch: int, update: int
@@ -227,7 +231,8 @@ class Engine:
             if advanced.interrupted:
                 raise KeyboardInterrupt
             if not advanced.steps:
-                yield Halt(step, session, rows, _first(feeds))
+                of_update = np.concatenate(self.plan.batches(epoch, update))
+                yield Halt(step, session, rows, _first(feeds), of_update)
                 return
             state = _after(state, session)
             if kind == "accumulate":

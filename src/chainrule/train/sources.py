@@ -14,7 +14,7 @@ from chainrule.backends import Rows
 from chainrule.base.errors import DataError
 from chainrule.data.finite import validate_finite
 from chainrule.eager.tensor import Array
-from chainrule.graph import TensorType
+from chainrule.graph import Axis, TensorType
 from chainrule.nn.evaluation import as_columns, batch_type
 from chainrule.nn.losses import Loss
 
@@ -133,12 +133,16 @@ class ItemSource(Source):
         self._dtype = dtype
         self.count = len(items)
         self._fetched: tuple[bytes, dict[str, Array]] = (b"", {})
+        first = self._read(np.zeros(1, np.int64))
+        self._types = {name: batch_type(array, 1) for name, array in first.items()}
 
     def fetch(self, rows: Rows) -> dict[str, Array]:
         """The batch of these rows, by input name; the last one fetched is remembered."""
         key = np.asarray(rows).tobytes()
         if self._fetched[0] != key:
-            self._fetched = (key, self._read(rows))
+            batch = self._read(rows)
+            check_types(self._types, batch, _listed(rows))
+            self._fetched = (key, batch)
         return self._fetched[1]
 
     def _read(self, rows: Rows) -> dict[str, Array]:
@@ -168,12 +172,12 @@ class ItemSource(Source):
         return tuple(np.asarray(part) for part in parts), np.asarray(y)
 
     def names(self) -> Mapping[str, Indexable]:
-        return {name: _Column(self, name) for name in self.fetch(np.zeros(1, np.int64))}
+        return {name: _Column(self, name) for name in self._types}
 
     def batch_types(self, size: int) -> tuple[list[TensorType], TensorType]:
-        batch = dict(self.fetch(np.zeros(1, np.int64)))
-        target = batch.pop("target")
-        return [batch_type(a, size) for a in batch.values()], batch_type(target, size)
+        types = {name: of_size(kind, size) for name, kind in self._types.items()}
+        target = types.pop("target")
+        return list(types.values()), target
 
     def take(self, rows: Rows) -> ArraySource:
         batch = dict(self.fetch(rows))
@@ -203,6 +207,21 @@ class _Column:
 def name_columns(columns: Sequence[Array]) -> dict[str, Array]:
     """A network's inputs by name: ``x``, or ``x0``, ``x1``, ... where there are several."""
     return {f"x{i}" if len(columns) > 1 else "x": column for i, column in enumerate(columns)}
+
+
+def of_size(kind: TensorType, size: int) -> TensorType:
+    """The type of a batch of another size."""
+    return TensorType((Axis("B", size), *kind.shape[1:]), kind.dtype)
+
+
+def check_types(expected: Mapping[str, TensorType], batch: Mapping[str, Array], where: str) -> None:
+    """Raise DataError unless a batch is of the types that the first one was."""
+    for name, kind in expected.items():
+        found = batch_type(batch[name], 1) if name in batch else None
+        if found != kind:
+            raise DataError(
+                f"The examples differ: {name} was {kind} at first, and is {found}", where=where
+            )
 
 
 def check_numbers(columns: Sequence[Array], target: Array, where: str | None = None) -> None:

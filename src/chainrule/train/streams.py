@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import DataError, NonFiniteError
+from chainrule.graph import TensorType
+from chainrule.nn.evaluation import batch_type
 from chainrule.nn.losses import Loss
 from chainrule.train.arrays import make_arrays
-from chainrule.train.sources import ArraySource
+from chainrule.train.sources import ArraySource, check_types
 
 
 class StreamSource:
@@ -31,6 +33,7 @@ class StreamSource:
         self._make = make
         self._loss = loss
         self._dtype = dtype
+        self._types: dict[str, TensorType] = {}
         self._begun: Iterator[ArraySource] | None = self._anew()
         first = next(self._begun, None)
         if first is None:
@@ -58,10 +61,20 @@ class StreamSource:
                     where=f"Batch {i}",
                 )
             try:
-                yield make_arrays(batch[0], batch[1], self._loss, self._dtype, *batch[2:])
+                made = make_arrays(batch[0], batch[1], self._loss, self._dtype, *batch[2:])
             except (DataError, NonFiniteError) as error:
-                error.where = error.where or f"Batch {i}"
+                error.where = ", ".join(filter(None, (f"Batch {i}", error.where)))
                 raise
+            self._check(made, f"Batch {i}")
+            yield made
+
+    def _check(self, batch: ArraySource, where: str) -> None:
+        arrays = batch.names()
+        if not self._types:
+            self._types = {name: batch_type(array, 1) for name, array in arrays.items()}
+        check_types(self._types, arrays, where)
+        if batch.weighted != ("sample_weight" in self._types):
+            raise DataError("Either all batches have weights, or none", where=where)
 
 
 def join(batches: Sequence[ArraySource]) -> ArraySource:
@@ -70,9 +83,7 @@ def join(batches: Sequence[ArraySource]) -> ArraySource:
         return batches[0]
     columns = tuple(np.concatenate(c) for c in zip(*(b.columns for b in batches), strict=True))
     target = np.concatenate([batch.target for batch in batches])
-    if not any(batch.weighted for batch in batches):
+    if not batches[0].weighted:
         return ArraySource(columns, target)
-    weights = [
-        np.ones(b.count, b.columns[0].dtype) if b.weights is None else b.weights for b in batches
-    ]
+    weights = [batch.weights for batch in batches if batch.weights is not None]
     return ArraySource(columns, target, np.concatenate(weights))
