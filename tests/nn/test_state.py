@@ -112,16 +112,16 @@ def without(state, *names):
             lambda s: without(s, "0.bias", "1.weight", "1.bias"),
             NameNotFoundError,
             (
-                "The state has no 0.bias, nor 2 more of the network's. Pass strict=False to keep what "
-                "the network has."
+                "The state has no 0.bias, nor 2 more of the network's. Pass strict=False to keep "
+                "what the network has."
             ),
         ),
         (
             lambda s: s | {"1.wieght": s["1.weight"]},
             NameNotFoundError,
             (
-                'No variable of the network is named "1.wieght". Did you mean "1.weight"? There are: '
-                "0.weight, 0.bias, 1.weight, 1.bias."
+                'No variable of the network is named "1.wieght". Did you mean "1.weight"? There '
+                "are: 0.weight, 0.bias, 1.weight, 1.bias."
             ),
         ),
         (
