@@ -7,8 +7,24 @@ from reprlib import recursive_repr
 from typing import Any, Self
 
 
+class _Signature:
+    """What `help` shows: a class takes what `__init__` does, an object what `forward` does.
+
+    Without this they would show the parameters of `__new__` and `__call__`, which take anything.
+    """
+
+    def __get__(self, made: Any, owner: type[Any]) -> inspect.Signature:
+        if made is not None:
+            return inspect.signature(made.forward)
+        signature = inspect.signature(owner.__init__)
+        parameters = list(signature.parameters.values())[1:]
+        return signature.replace(parameters=parameters, return_annotation=signature.empty)
+
+
 class Configured:
     """Something that remembers the arguments it was made with, for `repr` and for files."""
+
+    __signature__ = _Signature()
 
     # Beside the instance's dictionary, which holds what the user assigned and nothing else.
     __slots__ = ("__dict__", "__weakref__", "_arguments")

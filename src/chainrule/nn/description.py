@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import inspect
+from collections import OrderedDict
+from dataclasses import fields
+from itertools import islice
 from typing import Any
 
 from chainrule.base.errors import FileFormatError
+from chainrule.nn.initializers import INITIALIZERS
 from chainrule.nn.module import LAYERS, Module
-from chainrule.nn.parameter import Parameter, Variable
+from chainrule.nn.parameter import Buffer, Parameter, Variable
 
 DEPTH_AT_MOST = 64
+PATHS_AT_MOST = 100_000
 
 
 def describe(net: Module) -> dict[str, Any] | None:
@@ -68,6 +73,7 @@ def build(description: Any, where: str) -> Module:
             parameters[path].requires_grad = False
         for path, first in description["shared"].items():
             _share(net, path, first)
+        _check_paths(net)
     except Exception as error:  # whatever a layer's constructor makes of what the file holds
         reason = f"it lacks {error}" if type(error) is KeyError else str(error).partition("\n")[0]
         raise FileFormatError(
@@ -86,17 +92,23 @@ def _describe_module(module: Module, depth: int) -> dict[str, Any]:
     if name not in LAYERS or LAYERS.get(name) is not type(module) or depth > DEPTH_AT_MOST:
         raise _Indescribable
     initializers = [v.initializer for v in vars(module).values() if isinstance(v, Variable)]
-    arguments = {
-        key: _describe_argument(value, depth)
-        for key, value in module.configuration().items()
-        if not any(value is initializer for initializer in initializers)  # it has done its work
-    }
+    arguments = {}
+    for key, value in module.configuration().items():
+        try:
+            arguments[key] = _describe_argument(value, depth)
+        except _Indescribable:
+            # A function of the user's that the parameters were drawn by has done its work.
+            if not any(value is initializer for initializer in initializers):
+                raise
     return {"layer": name, "arguments": arguments}
 
 
 def _describe_argument(value: Any, depth: int) -> Any:
     if isinstance(value, Module):
         return _describe_module(value, depth + 1)
+    if type(value) in INITIALIZERS.values():
+        arguments = {field.name: getattr(value, field.name) for field in fields(value)}
+        return {"initializer": type(value).__name__, "arguments": arguments}
     if isinstance(value, tuple | list):
         return [_describe_argument(part, depth) for part in value]
     if value is None or isinstance(value, bool | int | float | str):
@@ -109,14 +121,17 @@ def _build_module(description: Any, depth: int) -> Module:
         raise ValueError(f"layers inside layers, more than {DEPTH_AT_MOST} deep")
     layer = LAYERS.get(description["layer"])
     given = {k: _build_argument(v, depth) for k, v in description["arguments"].items()}
-    several: list[Any] = []
-    for parameter in inspect.signature(layer).parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            several = given.pop(parameter.name, [])
-    return layer(*several, **given)
+    signature = inspect.signature(layer)
+    known = inspect.BoundArguments(
+        signature, OrderedDict((k, v) for k, v in given.items() if k in signature.parameters)
+    )
+    unknown = {k: v for k, v in given.items() if k not in signature.parameters}
+    return layer(*known.args, **known.kwargs, **unknown)
 
 
 def _build_argument(value: Any, depth: int) -> Any:
+    if isinstance(value, dict) and "initializer" in value:
+        return INITIALIZERS.get(value["initializer"])(**value["arguments"])
     if isinstance(value, dict):
         return _build_module(value, depth + 1)
     if isinstance(value, list):
@@ -138,27 +153,41 @@ def _shared(net: Module) -> dict[str, str]:
 
 
 def _share(net: Module, path: str, first: str) -> None:
-    parts = {**dict(net.modules_by_every_path()), **dict(net.variables_by_every_path())}
-    old, new = parts[path], parts[first]
-    kinds = (Module, Parameter) if isinstance(new, Module | Parameter) else (Variable,)
-    if not all(isinstance(old, kind) == isinstance(new, kind) for kind in kinds):
+    if not first or f"{path}.".startswith(f"{first}."):
+        raise ValueError(f"{path} cannot be {first or 'the network'}, which contains it")
+    new = _find(net, first)
+    place, _, name = path.rpartition(".")
+    holder = _find(net, place)
+    old = _step(holder, name)
+    both = (old, new)
+    if not any(all(isinstance(p, kind) for p in both) for kind in (Module, Parameter, Buffer)):
         raise ValueError(f"{path} and {first} cannot be one")
-    if f"{path}.".startswith(f"{first}.") or not first:
-        raise ValueError(f"{path} cannot be {first}, which contains it")
-    *outer, name = path.split(".")
-    place: Any = net
-    for step in outer:
-        place = _at(place, step)
-    if isinstance(place, Module):
-        setattr(place, name, new)
+    if isinstance(holder, Module):
+        setattr(holder, name, new)
     else:
-        place[int(name) if isinstance(place, list) else name] = new
+        holder[int(name) if isinstance(holder, list) else name] = new
 
 
-def _at(place: Any, name: str) -> Any:
+def _find(net: Module, path: str) -> Any:
+    """What stands at a path: a module, a variable, or a list or dict of them."""
+    found: Any = net
+    for name in filter(None, path.split(".")):
+        found = _step(found, name)
+    return found
+
+
+def _step(place: Any, name: str) -> Any:
     if isinstance(place, Module):
         return vars(place)[name]
     return place[int(name)] if isinstance(place, list | tuple) else place[name]
+
+
+def _check_paths(net: Module) -> None:
+    # A block of two that are one, in a block of two that are one, and so on: a small file, and
+    # more paths than there is time to walk.
+    paths = sum(1 for _ in islice(net.modules_by_every_path(), PATHS_AT_MOST + 1))
+    if paths > PATHS_AT_MOST:
+        raise ValueError(f"its modules stand at more than {PATHS_AT_MOST} paths")
 
 
 def _facts(net: Module) -> list[object]:

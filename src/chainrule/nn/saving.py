@@ -16,6 +16,9 @@ from chainrule.nn.description import build, describe
 from chainrule.nn.module import Module
 
 _FORMAT = "chainrule-network-1"
+_CHARACTERS_AT_MOST = (
+    2**22
+)  # some 100,000 layers: what they are built of takes a hundred times that
 
 
 def save(net: Module, path: str | PathLike[str]) -> None:
@@ -29,8 +32,9 @@ def save(net: Module, path: str | PathLike[str]) -> None:
     """
     metadata = {"format": _FORMAT}
     description = describe(net)
-    if description is not None:
-        metadata["architecture"] = json.dumps(description)
+    text = json.dumps(description)
+    if description is not None and len(text) <= _CHARACTERS_AT_MOST:
+        metadata["architecture"] = text
     write_tensors(path, net.state_dict(), metadata)
 
 
@@ -61,6 +65,12 @@ def load(path: str | PathLike[str], into: Module | None = None) -> Module:
             f"{shown} holds numbers, and no description of a network of chainrule's own layers",
             advice="Build the network and pass it: cr.load(path, into=net)",
         )
+    if metadata.get("format") != _FORMAT:
+        raise FileFormatError(
+            f'{shown} has the format "{metadata.get("format", "")!s:.40}"; this version reads '
+            f'"{_FORMAT}"',
+            advice="Upgrade chainrule, or build the network and pass it: cr.load(path, into=net)",
+        )
     net = build(_parse(metadata["architecture"], shown), shown)
     try:
         _take_dtypes(net, state)
@@ -73,6 +83,11 @@ def load(path: str | PathLike[str], into: Module | None = None) -> Module:
 
 
 def _parse(text: str, shown: str) -> Any:
+    if len(text) > _CHARACTERS_AT_MOST:
+        raise FileFormatError(
+            f"{shown} describes a network in {len(text)} characters, over the limit of "
+            f"{_CHARACTERS_AT_MOST}"
+        )
     try:
         return json.loads(text)
     except (ValueError, RecursionError) as error:
