@@ -90,6 +90,39 @@ def differentiate(
     return best, bounds
 
 
+def measure_noise(f: Function, inputs: Sequence[Array], operands: Sequence[int]) -> list[Array]:
+    """How far the results of `f` are off by rounding, seen from how they jump between neighbours.
+
+    Parameters
+    ----------
+    f : callable
+    inputs : sequence of array
+    operands : sequence of int
+        The inputs that are moved, of float64.
+
+    Returns
+    -------
+    list of array
+        For each result, an estimate for each of its elements.
+
+    Notes
+    -----
+    Along eight points as close as 2**-40, f is a straight line but for rounding. Third differences
+    of errors below e are 2.6e in the mean square [Hamming 1971, §1.5; Moré and Wild 2011]. Four
+    times the median of the five is taken: a kink at x itself touches one of them only.
+    """
+    values: list[list[Array]] = []
+    for step in range(8):
+        moved = list(inputs)
+        for operand in operands:
+            x = inputs[operand]
+            moved[operand] = x + step * 2.0**-40 * np.maximum(abs(x), 1.0)
+        values.append(f(moved))
+    with np.errstate(all="ignore"):
+        jumps = [np.diff(np.stack(result), n=3, axis=0) for result in zip(*values, strict=True)]
+    return [4 * np.nan_to_num(np.median(abs(jump), axis=0), posinf=0.0) for jump in jumps]
+
+
 def _with(inputs: Sequence[Array], operand: int, index: tuple[int, ...], x: float) -> list[Array]:
     moved = inputs[operand].copy()
     moved[index] = x

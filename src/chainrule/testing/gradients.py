@@ -15,7 +15,7 @@ from chainrule.base.errors import GradientError
 from chainrule.base.random import normal, normal_words, random_bits, seed_words
 from chainrule.eager.traced import trace_function
 from chainrule.graph import DType, Graph, Node, Output
-from chainrule.testing.differences import differentiate
+from chainrule.testing.differences import differentiate, measure_noise
 from chainrule.testing.widen import in_float64
 
 Array = NDArray[Any]
@@ -184,7 +184,8 @@ class _Check:
     def compare(self, graph: Graph, arrays: Sequence[Array]) -> Iterator[_Comparison]:
         """Compare the chosen elements of every float input."""
         cotangents = self.cotangents(graph)
-        gradients = self.backend.run(pullback(graph), [*arrays, *cotangents])
+        rule = pullback(graph)
+        gradients = self.backend.run(rule, [*arrays, *cotangents])
         floats = [o for o in graph.outputs if graph.nodes[o.node].dtype is DType.F64]
         results = Graph(graph.name, graph.nodes, tuple(floats), graph.aliases)
 
@@ -192,10 +193,15 @@ class _Check:
             return self.backend.run(results, xs)
 
         operands = [i for i in graph.inputs if graph.nodes[i].dtype is DType.F64]
-        for operand, gradient in zip(operands, gradients, strict=True):
+        errors = measure_noise(f, arrays, operands)
+        own_errors = measure_noise(
+            lambda xs: self.backend.run(rule, [*xs, *cotangents]), arrays, operands
+        )
+        for operand, gradient, own in zip(operands, gradients, own_errors, strict=True):
             floor = _ROUNDING * float(np.max(abs(gradient), initial=0.0))
+            floor += float(np.max(own, initial=0.0))
             for index in self.chosen(arrays[operand].shape):
-                slopes, bounds = differentiate(f, arrays, operand, index)
+                slopes, bounds = differentiate(f, arrays, operand, index, errors)
                 pairs = zip(cotangents, slopes, strict=True)
                 expected = sum(float(np.sum(u * slope)) for u, slope in pairs)
                 pairs = zip(cotangents, bounds, strict=True)
