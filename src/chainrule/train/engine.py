@@ -16,6 +16,7 @@ from chainrule.train.plan import LearningRate, Plan
 from chainrule.train.sources import Source
 from chainrule.train.step import (
     BATCH_WEIGHT,
+    SUM,
     Recipe,
     Step,
     build_accumulation,
@@ -38,8 +39,8 @@ class Chunk:
     Parameters
     ----------
     updates : int
-    values : mapping of str to float64 array
-        Loss and metrics of each update.
+    totals : mapping of str to float64 array
+        Σ wᵢ·vᵢ of each update's examples, v being loss and metrics.
     weights : float64 array
         Σ wᵢ of each update's examples.
     state : mapping of str to array
@@ -47,7 +48,7 @@ class Chunk:
     """
 
     updates: int
-    values: Mapping[str, Array]
+    totals: Mapping[str, Array]
     weights: Array
     state: State
 
@@ -237,12 +238,8 @@ class Engine:
             state = _after(state, session)
             if kind == "accumulate":
                 parts.append(_chunk(advanced, len(rows), state))
-        weights = np.array([sum(part.weights[0] for part in parts)])
-        values = {
-            name: np.array([sum(p.values[name][0] * p.weights[0] for p in parts)]) / weights
-            for name in parts[0].values
-        }
-        yield Chunk(1, values, weights, state)
+        totals = {name: np.sum([p.totals[name] for p in parts], axis=0) for name in parts[0].totals}
+        yield Chunk(1, totals, np.sum([p.weights for p in parts], axis=0), state)
 
     def _batches(self, epoch: int, update: int) -> list[tuple[str, Rows]]:
         kind = "accumulate" if self.plan.accumulate > 1 else "step"
@@ -281,6 +278,8 @@ def _after(state: State, session: Session) -> State:
 
 
 def _chunk(advanced: Advanced, size: int, state: State) -> Chunk:
-    values = {name: array.astype(np.float64) for name, array in advanced.outputs.items()}
-    weights = values.pop(BATCH_WEIGHT, np.full(advanced.steps, float(size)))
-    return Chunk(advanced.steps, values, weights, state)
+    outputs = {name: array.astype(np.float64) for name, array in advanced.outputs.items()}
+    weights = outputs.pop(BATCH_WEIGHT, np.full(advanced.steps, float(size)))
+    totals = {"loss": outputs.pop("loss") * weights}
+    totals |= {name.removeprefix(SUM): array for name, array in outputs.items()}
+    return Chunk(advanced.steps, totals, weights, state)

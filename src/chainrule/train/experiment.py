@@ -7,6 +7,7 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import zip_longest
 from typing import Any
 
 import msgspec
@@ -15,14 +16,16 @@ import numpy as np
 from chainrule.base.errors import FileFormatError, ReplayError
 from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
-from chainrule.nn import LOSSES
+from chainrule.nn import LOSSES, Module
 from chainrule.nn.description import describe
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.train.arrays import class_weight_pairs
 from chainrule.train.callbacks import CALLBACKS, Callback
+from chainrule.train.engine import Engine
 from chainrule.train.settings import Settings
-from chainrule.train.setup import Setup
-from chainrule.train.sources import Source
+from chainrule.train.setup import Data, Parts, Setup
+from chainrule.train.sources import Source, name_columns, row_type
+from chainrule.train.streams import StreamSource
 
 FORMAT = "chainrule-run-1"
 
@@ -77,9 +80,8 @@ class DataRecord:
     def of(cls, source: Source) -> DataRecord:
         """Remember a source."""
         inputs, target = source.batch_types(1)
-        names = [name for name in source.names() if name not in ("target", "sample_weight")]
-        types = {name: str(kind) for name, kind in zip(names, inputs, strict=True)}
-        types["target"] = str(target)
+        types = {name: row_type(kind) for name, kind in name_columns(inputs).items()}
+        types["target"] = row_type(target)
         if source.weighted:
             types["sample_weight"] = "weights"
         return cls(source.count, types, source.fingerprint())
@@ -129,28 +131,28 @@ class Experiment:
     origin: Any = None
 
     @classmethod
-    def of(cls, setup: Setup, callbacks: Sequence[Callback], origin: Any = None) -> Experiment:
+    def of(
+        cls,
+        setup: Setup,
+        callbacks: Sequence[Callback],
+        class_weight: Any = None,
+        origin: Any = None,
+    ) -> Experiment:
         """Describe a training that is ready to begin."""
-        net, weights = setup.net, setup.class_weight
-        variables = [*net.named_parameters(), *net.named_buffers()]
-        frozen = {path for path, p in net.named_parameters() if not p.requires_grad}
-        given = setup.held_out if setup.settings.validation_split is None else None
+        parts, data = setup.parts, setup.data
         return cls(
             format=FORMAT,
             versions=present_versions(),
             settings=setup.settings,
-            net=describe(net),
-            parameters={
-                path: f"{variable.type}{' frozen' if path in frozen else ''}"
-                for path, variable in variables
-            },
-            loss=Named.of(setup.recipe.loss, LOSSES),
-            optimizer=Named.of(setup.recipe.optimizer, OPTIMIZERS),
-            schedule=None if setup.schedule is None else Named.of(setup.schedule, SCHEDULES),
+            net=describe(parts.net),
+            parameters=_types(parts.net),
+            loss=Named.of(parts.loss, LOSSES),
+            optimizer=Named.of(parts.optimizer, OPTIMIZERS),
+            schedule=_schedule(parts),
             callbacks=[Named.of(callback, CALLBACKS) for callback in callbacks],
-            data=DataRecord.of(setup.examples) if isinstance(setup.examples, Source) else None,
-            validation=None if given is None else DataRecord.of(given),
-            class_weight=None if weights is None else class_weight_pairs(weights),
+            data=_record(data.examples),
+            validation=_record(data.given),
+            class_weight=None if class_weight is None else class_weight_pairs(class_weight),
             captured=_hashes(setup.engine.steps[0].captured),
             origin=origin,
         )
@@ -182,86 +184,96 @@ class Experiment:
             raise FileFormatError(f"{where} cannot be read: {error}") from None
 
 
-def check_same(recorded: Experiment, present: Experiment, where: str) -> None:
-    """Raise ReplayError, naming the first difference, unless both are of one run.
+def check_same_parts(recorded: Experiment, parts: Parts, where: str) -> None:
+    """Raise ReplayError, naming the first difference, unless a run was made of these parts."""
+    types = _types(parts.net)
+    for path in [*recorded.parameters, *types]:
+        before, now = (each.get(path, "not there") for each in (recorded.parameters, types))
+        if before != now:
+            raise _other("network", where, f"{path} was {before}, and is {now}")
+    if recorded.net != describe(parts.net):
+        raise _other("network", where, "its layers differ")
+    named = (
+        ("loss", recorded.loss, Named.of(parts.loss, LOSSES)),
+        ("optimizer", recorded.optimizer, Named.of(parts.optimizer, OPTIMIZERS)),
+        ("schedule", recorded.schedule, _schedule(parts)),
+    )
+    for what, was, found in named:
+        if was != found:
+            raise _other(what, where, f"it was {was or 'none'}, and is {found or 'none'}")
+
+
+def check_same_data(recorded: Experiment, data: Data, where: str) -> None:
+    """Raise ReplayError, saying how they differ, unless a run was trained on these examples."""
+    _compare("data", recorded.data, _record(data.examples), where)
+
+
+def check_same_validation(recorded: Experiment, data: Data, where: str) -> None:
+    """Raise ReplayError unless a run was validated on these examples."""
+    if recorded.validation is not None and data.given is None:
+        raise ReplayError(
+            f"The run was validated on {recorded.validation.examples} examples of their own",
+            where=f"Run {where}",
+            advice="Pass them again: validation=(x, y)",
+        )
+    _compare("validation data", recorded.validation, _record(data.given), where)
+
+
+def check_same_step(recorded: Experiment, graph: str, engine: Engine, where: str) -> None:
+    """Raise ReplayError, with the first line that differs, unless a run took these steps.
 
     Parameters
     ----------
     recorded : Experiment
-    present : Experiment
-        With the same settings.
+    graph : str
+        The run's step.graph.
+    engine : Engine
     where : str
         The run folder.
     """
-    _same_variables(recorded.parameters, present.parameters, where)
-    for part in ("net", "loss", "optimizer", "schedule"):
-        before, now = getattr(recorded, part), getattr(present, part)
-        if before != now and None not in (before, now):
-            what = "network" if part == "net" else part
-            told = "" if part == "net" else f": it was {before}, and is {now}"
-            raise ReplayError(f"The {what} is not that of the run{told}", where=f"Run {where}")
-        if (before is None) != (now is None):
-            what = "network" if part == "net" else part
+    lines = zip_longest(graph.splitlines(), engine.text().splitlines(), fillvalue="")
+    for number, (before, now) in enumerate(lines, 1):
+        if before != now:
             raise ReplayError(
-                f"The {what} is not that of the run: it was {before}, and is {now}",
+                "The network or the loss computes something else than in the run: line "
+                f'{number} of step.graph was "{before.strip()}", and is "{now.strip()}"',
                 where=f"Run {where}",
             )
-    _same_data("data", recorded.data, present.data, where)
+    present = _hashes(engine.steps[0].captured)
     for name, value in recorded.captured.items():
-        if present.captured.get(name) != value:
-            raise ReplayError(
-                f"An array that the network uses, {name}, has other numbers than in the run",
-                where=f"Run {where}",
-            )
+        if present.get(name) != value:
+            raise _other("network", where, f"an array that it uses, {name}, has other numbers")
 
 
-def check_validation(recorded: Experiment, present: Experiment, where: str) -> None:
-    """Raise ReplayError unless both are validated on the same examples."""
-    if recorded.validation is not None and present.validation is None:
-        raise ReplayError(
-            f"The run was validated on {recorded.validation.examples} other examples",
-            where=f"Run {where}",
-            advice="Pass them again: validation=(x, y)",
-        )
-    _same_data("validation data", recorded.validation, present.validation, where)
-
-
-def _same_variables(before: Mapping[str, str], now: Mapping[str, str], where: str) -> None:
-    for path in [*before, *now]:
-        if before.get(path) != now.get(path):
-            raise ReplayError(
-                f"The network is not that of the run: {path} was {before.get(path, 'not there')}, "
-                f"and is {now.get(path, 'not there')}",
-                where=f"Run {where}",
-            )
-
-
-def _same_data(what: str, before: DataRecord | None, now: DataRecord | None, where: str) -> None:
+def _compare(what: str, before: DataRecord | None, now: DataRecord | None, where: str) -> None:
     if before == now:
         return
-    told = "its numbers differ"
     if before is None or now is None:
-        told = f"the run had {'none' if before is None else 'some'}"
-    elif before.types != now.types:
-        told = f"it was {_listed(before.types)}, and is {_listed(now.types)}"
-    elif before.examples != now.examples:
-        told = f"it had {before.examples} examples, and has {now.examples}"
-    raise ReplayError(f"The {what} is not that of the run: {told}", where=f"Run {where}")
+        raise _other(what, where, f"it had {'none' if before is None else 'some'}")
+    if before.types != now.types:
+        raise _other(what, where, f"it was {_listed(before.types)}, and is {_listed(now.types)}")
+    if before.examples != now.examples:
+        raise _other(what, where, f"it had {before.examples} examples, and has {now.examples}")
+    raise _other(what, where, "its numbers differ")
 
 
-def check_same_graph(recorded: str, present: str, where: str) -> None:
-    """Raise ReplayError, with the first line that differs, unless the steps are the same."""
-    if recorded == present:
-        return
-    before, now = recorded.splitlines(), present.splitlines()
-    length = max(len(before), len(now))
-    padded = zip(before + [""] * length, now + [""] * length, strict=False)
-    number, (old, new) = next((i, pair) for i, pair in enumerate(padded, 1) if pair[0] != pair[1])
-    raise ReplayError(
-        "The network or the loss computes something else than in the run: line "
-        f'{number} of step.graph was "{old.strip()}", and is "{new.strip()}"',
-        where=f"Run {where}",
-    )
+def _other(what: str, where: str, difference: str) -> ReplayError:
+    return ReplayError(f"The {what} is not that of the run: {difference}", where=f"Run {where}")
+
+
+def _record(source: Source | StreamSource | None) -> DataRecord | None:
+    return DataRecord.of(source) if isinstance(source, Source) else None
+
+
+def _schedule(parts: Parts) -> Named | None:
+    return None if parts.schedule is None else Named.of(parts.schedule, SCHEDULES)
+
+
+def _types(net: Module) -> dict[str, str]:
+    """Types of the parameters and buffers, by path, and which of them are frozen."""
+    frozen = {path for path, p in net.named_parameters() if not p.requires_grad}
+    variables = [*net.named_parameters(), *net.named_buffers()]
+    return {path: f"{v.type}{' frozen' if path in frozen else ''}" for path, v in variables}
 
 
 def present_versions() -> dict[str, str]:

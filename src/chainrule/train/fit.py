@@ -14,9 +14,10 @@ from chainrule.train.experiment import Experiment
 from chainrule.train.folder import RunFolder
 from chainrule.train.loop import run_loop
 from chainrule.train.progress import make_progress
+from chainrule.train.reading import Reader
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings
-from chainrule.train.setup import check_callbacks, prepare
+from chainrule.train.setup import Data, Parts, check_callbacks, prepare
 from chainrule.train.snapshots import Position, Standing
 from chainrule.train.step import initial_state
 
@@ -125,19 +126,11 @@ def fit(
         threads=threads,
     )
     watching = check_callbacks(callbacks)
-    setup = prepare(
-        net,
-        x,
-        y,
-        settings,
-        loss=loss,
-        optimizer=optimizer,
-        schedule=schedule,
-        validation=validation,
-        sample_weight=sample_weight,
-        class_weight=class_weight,
-    )
-    state = initial_state(setup.recipe, settings.seed, accumulate=settings.accumulate > 1)
+    parts = Parts.of(net, loss, optimizer, schedule, settings)
+    reader = Reader(parts.loss, settings.float_type, sample_weight, class_weight)
+    setup = prepare(parts, Data.read(reader, x, y, validation, settings), settings)
+    accumulates = settings.accumulate > 1
+    state = initial_state(setup.engine.recipe, settings.seed, accumulate=accumulates)
     standing = Standing(Position(), state)
     bar = make_progress(progress)
     if folder is None:
@@ -145,5 +138,6 @@ def fit(
     kept = RunFolder.new(folder)
     with kept.locked():
         kept.check_unused()
-        kept.begin(Experiment.of(setup, watching, origin), setup.engine.text(), standing)
+        experiment = Experiment.of(setup, watching, class_weight, origin)
+        kept.begin(experiment, setup.engine.text(), standing)
         return run_loop(setup, standing, watching, bar, kept, origin)

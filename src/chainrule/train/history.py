@@ -44,10 +44,10 @@ class Averages:
     totals: Mapping[str, float] = field(default_factory=dict)
     weight: float = 0.0
 
-    def plus(self, values: Mapping[str, float], weight: float) -> Averages:
-        """These with one update's values, which have its examples' weight."""
-        totals = {name: self.totals.get(name, 0.0) + v * weight for name, v in values.items()}
-        return Averages(totals, self.weight + weight)
+    def plus(self, totals: Mapping[str, float], weight: float) -> Averages:
+        """These with the totals and the weight of one more update."""
+        summed = {name: self.totals.get(name, 0.0) + total for name, total in totals.items()}
+        return Averages(summed, self.weight + weight)
 
     def means(self) -> dict[str, float]:
         """The averages."""

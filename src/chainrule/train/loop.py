@@ -100,7 +100,7 @@ class Loop:
         for key, callback in self._by_key().items():
             if key in self.now.callbacks:
                 callback.load_state_dict(self.now.callbacks[key])
-        plateau = self.setup.plateau
+        plateau = self.setup.parts.plateau
         if plateau is not None and self.now.position.plateau is not None:
             plateau.load_state_dict(self.now.position.plateau)
         self.run.stopped = None
@@ -139,12 +139,9 @@ class Loop:
     def _take(self, chunk: Chunk) -> None:
         position = self.now.position
         averages = position.averages
-        each = [
-            {name: float(array[i]) for name, array in chunk.values.items()}
-            for i in range(chunk.updates)
-        ]
-        for values, weight in zip(each, chunk.weights, strict=True):
-            averages = averages.plus(values, float(weight))
+        for i in range(chunk.updates):
+            totals = {name: float(array[i]) for name, array in chunk.totals.items()}
+            averages = averages.plus(totals, float(chunk.weights[i]))
         moved = replace(
             position,
             step=position.step + chunk.updates,
@@ -155,8 +152,9 @@ class Loop:
         self.progress.advance(chunk.updates, averages.means())
         if self._singly:
             self.write_back()
+            logs = Averages().plus(totals, float(chunk.weights[0])).means()
             for callback in self.callbacks:
-                callback.on_train_batch_end(position.step, each[0])
+                callback.on_train_batch_end(position.step, logs)
             self._remember_callbacks()
         self._keep(SECONDS_BETWEEN_SNAPSHOTS)
 
@@ -164,13 +162,13 @@ class Loop:
         self.write_back()
         position = self.now.position
         logs = position.averages.means()
-        held_out = self.setup.held_out
+        held_out = self.setup.data.held_out
         if held_out is not None:
             found = self.setup.evaluator(held_out.columns, held_out.target, held_out.weights)
             logs |= {f"val_{name}": value for name, value in found.items()}
         logs["lr"] = self.engine.rate.at(max(position.step - 1, 0), epoch)
         self.run.history.append(logs)
-        plateau = self.setup.plateau
+        plateau = self.setup.parts.plateau
         if plateau is not None:
             plateau.observe(logs.get("val_loss", logs["loss"]), self.engine.rate.base)
         self.progress.end_epoch({name: v for name, v in logs.items() if name != "lr"})
@@ -189,7 +187,7 @@ class Loop:
 
     def _set_rate(self, epoch: int) -> None:
         """Note the factor of reduce-on-plateau for this epoch, so that a replay knows it."""
-        factor = 1.0 if self.setup.plateau is None else self.setup.plateau.scale
+        factor = 1.0 if self.setup.parts.plateau is None else self.setup.parts.plateau.scale
         factors = (*self.now.position.factors[:epoch], factor)
         self.engine.rate.factors = factors
         self._move(factors=factors)
@@ -263,10 +261,10 @@ def run_loop(
     history : History, optional
         Of the epochs before.
     """
-    streamed = isinstance(setup.examples, StreamSource)
-    run = Run(setup.net, standing, None if streamed else setup.engine, folder, origin)
+    streamed = isinstance(setup.data.examples, StreamSource)
+    run = Run(setup.parts.net, standing, None if streamed else setup.engine, folder, origin)
     run.history = history or run.history
-    setup.net.trained_with = (setup.recipe.loss, tuple(setup.settings.metrics))
+    setup.parts.net.trained_with = (setup.parts.loss, tuple(setup.settings.metrics))
     loop = (StreamLoop if streamed else Loop)(run, setup, callbacks, progress, folder)
     loop.train(setup.settings.epochs)
     return run
@@ -280,7 +278,7 @@ class StreamLoop(Loop):
         return None
 
     def updates(self, epoch: int, start: int) -> Iterator[Chunk | Halt]:
-        stream, seed = self.setup.examples, self.setup.settings.seed
+        stream, seed = self.setup.data.examples, self.setup.settings.seed
         assert isinstance(stream, StreamSource)
         for batches in stream.groups(self.setup.settings.accumulate):
             source = join(batches)

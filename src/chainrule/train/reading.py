@@ -12,8 +12,11 @@ from chainrule.base.errors import ConfigurationError, DataError
 from chainrule.eager import Tensor
 from chainrule.nn.losses import Loss
 from chainrule.train.arrays import make_arrays
+from chainrule.train.refusals import concerning
 from chainrule.train.sources import ArraySource, ItemSource, Source
 from chainrule.train.streams import StreamSource
+
+VALIDATION = "Validation data"
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ class Reader:
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
             raise ConfigurationError("validation is (x, y) or (x, y, sample_weight)")
         x, y, *weights = validation
-        return make_arrays(x, y, self.loss, self.dtype, *weights)
+        with concerning(VALIDATION):
+            return make_arrays(x, y, self.loss, self.dtype, *weights)
 
 
 def _remake(x: Any, epochs: int) -> Callable[[], Iterable[Any]]:

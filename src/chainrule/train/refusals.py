@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from chainrule.base.errors import ConfigurationError, TrainingError
+from chainrule.base.errors import ChainruleError, ConfigurationError, TrainingError
 from chainrule.nn import Module
 from chainrule.train.plan import Plan
 
@@ -32,6 +34,16 @@ def check_instance(option: str, value: object, kind: type | tuple[type, ...], ex
     raise ConfigurationError(
         f"fit takes {option} as {named}; got {got}", advice=f"Write {option}={example}"
     )
+
+
+@contextmanager
+def concerning(place: str) -> Iterator[None]:
+    """Let errors inside say that they are about `place`, such as the validation data."""
+    try:
+        yield
+    except ChainruleError as error:
+        error.where = f"{place}, {error.where}" if error.where else place
+        raise
 
 
 def check_plan(plan: Plan) -> None:

@@ -18,17 +18,19 @@ from chainrule.train.callbacks import CALLBACKS, Callback
 from chainrule.train.experiment import (
     Experiment,
     Named,
-    check_same,
-    check_same_graph,
-    check_validation,
+    check_same_data,
+    check_same_parts,
+    check_same_step,
+    check_same_validation,
     present_versions,
 )
 from chainrule.train.folder import RunFolder
 from chainrule.train.loop import INTERRUPTED, run_loop
 from chainrule.train.progress import make_progress
+from chainrule.train.reading import Reader
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings
-from chainrule.train.setup import Setup, check_callbacks, prepare
+from chainrule.train.setup import Data, Parts, Setup, check_callbacks, prepare
 from chainrule.train.snapshots import Standing
 from chainrule.train.step import initial_state
 
@@ -95,29 +97,27 @@ def resume(
     kept = RunFolder.open(folder)
     with kept.locked():
         experiment = kept.experiment()
-        _check_data_given(experiment, x, kept)
-        parts = _Parts.of(experiment, kept, net, loss, optimizer, schedule)
-        watching = _callbacks(experiment, callbacks, kept)
-        wanted = experiment.settings
+        settings = experiment.settings
         if epochs is not None:
-            wanted = replace(wanted, epochs=epochs)
-        setup, present = _set_up(kept, experiment, parts, wanted, x, y, sample_weight, validation)
-        check_validation(experiment, present, str(folder))
+            settings = replace(settings, epochs=epochs)
+        watching = _callbacks(experiment, callbacks, kept)
+        given = _Given(x, y, sample_weight, validation, net, loss, optimizer, schedule)
+        setup = _set_up_again(kept, experiment, given, settings)
+        check_same_validation(experiment, setup.data, str(kept.path))
         standing = kept.last()
         position = standing.position
-        if position.epoch > wanted.epochs:
+        _check_state(standing.state, setup, kept)
+        if position.epoch > settings.epochs:
             raise ReplayError(
-                f"The run has {position.epoch} epochs already; got epochs={wanted.epochs}",
+                f"The run has {position.epoch} epochs already; got epochs={settings.epochs}",
                 where=f"Run {folder}",
             )
-        history = kept.history(position.epoch)
-        _check_state(standing.state, setup, kept)
-        if wanted != experiment.settings:
-            kept.write_experiment(replace(experiment, settings=wanted))
-        by_callback = position.stopped not in (None, INTERRUPTED) and epochs is None
-        if position.ended and (by_callback or position.epoch == wanted.epochs):
-            return _open(kept, experiment, standing, setup.net, setup)
-        bar = make_progress(progress)
+        stopped = position.stopped not in (None, INTERRUPTED) and epochs is None
+        if position.ended and (stopped or position.epoch == settings.epochs):
+            return _open(kept, experiment, standing, setup.parts.net, setup)
+        if settings != experiment.settings:
+            kept.write_experiment(replace(experiment, settings=settings))
+        bar, history = make_progress(progress), kept.history(position.epoch)
         return run_loop(setup, standing, watching, bar, kept, experiment.origin, history)
 
 
@@ -163,42 +163,51 @@ def load_run(
     standing = kept.last()
     if x is None:
         return _open(kept, experiment, standing, net or _build_net(experiment, kept), None)
-    _check_data_given(experiment, x, kept)
-    parts = _Parts.of(experiment, kept, net, loss, optimizer, schedule)
-    setup, _ = _set_up(kept, experiment, parts, experiment.settings, x, y, sample_weight, None)
+    given = _Given(x, y, sample_weight, None, net, loss, optimizer, schedule)
+    setup = _set_up_again(kept, experiment, given, experiment.settings)
     _check_state(standing.state, setup, kept)
-    return _open(kept, experiment, standing, setup.net, setup)
+    return _open(kept, experiment, standing, setup.parts.net, setup)
 
 
 @dataclass(frozen=True)
-class _Parts:
-    """What a run is made of besides data: given again, or made again from its description."""
+class _Given:
+    """What a user passes again, because no file holds it."""
 
-    net: Module
+    x: Any
+    y: Any
+    sample_weight: Any
+    validation: Any
+    net: Module | None
     loss: Any
-    optimizer: Optimizer
+    optimizer: Optimizer | None
     schedule: Schedule | ReduceLROnPlateau | None
 
-    @classmethod
-    def of(
-        cls,
-        experiment: Experiment,
-        kept: RunFolder,
-        net: Module | None,
-        loss: Any,
-        optimizer: Optimizer | None,
-        schedule: Schedule | ReduceLROnPlateau | None,
-    ) -> _Parts:
-        """Collect them; raise ReplayError for what is missing."""
-        described = experiment.schedule
-        if schedule is None and described is not None:
-            schedule = _make(described, SCHEDULES, "schedule", kept)
-        return cls(
-            net or _build_net(experiment, kept),
-            _make(experiment.loss, LOSSES, "loss", kept) if loss is None else loss,
-            optimizer or _make(experiment.optimizer, OPTIMIZERS, "optimizer", kept),
-            schedule,
-        )
+
+def _set_up_again(
+    kept: RunFolder, experiment: Experiment, given: _Given, settings: Settings
+) -> Setup:
+    """Put the training together once more, seeing at each stage that it is the same."""
+    where = str(kept.path)
+    _check_data_given(experiment, given.x, kept)
+    schedule = given.schedule
+    if schedule is None and experiment.schedule is not None:
+        schedule = _make(experiment.schedule, SCHEDULES, "schedule", kept)
+    parts = Parts.of(
+        given.net or _build_net(experiment, kept),
+        _make(experiment.loss, LOSSES, "loss", kept) if given.loss is None else given.loss,
+        given.optimizer or _make(experiment.optimizer, OPTIMIZERS, "optimizer", kept),
+        schedule,
+        settings,
+    )
+    check_same_parts(experiment, parts, where)
+    weights = None if experiment.class_weight is None else dict(experiment.class_weight)
+    reader = Reader(parts.loss, settings.float_type, given.sample_weight, weights)
+    data = Data.read(reader, given.x, given.y, given.validation, settings)
+    check_same_data(experiment, data, where)
+    setup = prepare(parts, data, settings)
+    check_same_step(experiment, kept.graph(), setup.engine, where)
+    _compare_versions(experiment, kept)
+    return setup
 
 
 def _build_net(experiment: Experiment, kept: RunFolder) -> Module:
@@ -246,46 +255,15 @@ def _check_data_given(experiment: Experiment, x: Any, kept: RunFolder) -> None:
         )
     if x is None:
         raise ReplayError(
-            f"To go on, the run needs the {experiment.data.examples} examples it was trained on",
+            f"The run needs the {experiment.data.examples} examples that it was trained on",
             where=f"Run {kept.path}",
             advice="Pass them again: x, y",
         )
 
 
-def _set_up(
-    kept: RunFolder,
-    experiment: Experiment,
-    parts: _Parts,
-    settings: Settings,
-    x: Any,
-    y: Any,
-    sample_weight: Any,
-    validation: Any,
-) -> tuple[Setup, Experiment]:
-    """Prepare the training once more, and see that it is the same."""
-    weights = None if experiment.class_weight is None else dict(experiment.class_weight)
-    setup = prepare(
-        parts.net,
-        x,
-        y,
-        settings,
-        loss=parts.loss,
-        optimizer=parts.optimizer,
-        schedule=parts.schedule,
-        validation=validation,
-        sample_weight=sample_weight,
-        class_weight=weights,
-    )
-    present = Experiment.of(setup, ())
-    check_same(experiment, present, str(kept.path))
-    check_same_graph(kept.graph(), setup.engine.text(), str(kept.path))
-    _compare_versions(experiment, kept)
-    return setup, present
-
-
 def _check_state(state: Mapping[str, Array], setup: Setup, kept: RunFolder) -> None:
     settings = setup.settings
-    expected = initial_state(setup.recipe, settings.seed, accumulate=settings.accumulate > 1)
+    expected = initial_state(setup.engine.recipe, settings.seed, accumulate=settings.accumulate > 1)
     for name, array in expected.items():
         found = state.get(name)
         if found is None or (found.shape, found.dtype) != (array.shape, array.dtype):
@@ -317,7 +295,7 @@ def _open(
             variable.replace(standing.state[path])
     if setup is not None:
         setup.engine.rate.factors = standing.position.factors
-        net.trained_with = (setup.recipe.loss, tuple(settings.metrics))
+        net.trained_with = (setup.parts.loss, tuple(settings.metrics))
     elif experiment.loss.options is not None:
         loss = _make(experiment.loss, LOSSES, "loss", kept)
         net.trained_with = (loss, tuple(settings.metrics))

@@ -10,8 +10,7 @@ import numpy as np
 
 from chainrule.backends import Rows, get_backend
 from chainrule.base.errors import ConfigurationError
-from chainrule.eager import Tensor
-from chainrule.nn import Module, as_loss, check_reachable, make_metric
+from chainrule.nn import Loss, Module, as_loss, check_reachable, make_metric
 from chainrule.nn.evaluation import Evaluator
 from chainrule.nn.losses import width_of
 from chainrule.optim import SGD, Optimizer, ReduceLROnPlateau, Schedule
@@ -19,12 +18,126 @@ from chainrule.train.arrays import split_rows
 from chainrule.train.callbacks import Callback
 from chainrule.train.engine import Engine
 from chainrule.train.plan import LearningRate, Plan
-from chainrule.train.reading import Reader
-from chainrule.train.refusals import check_instance, check_plan, check_trainable
+from chainrule.train.reading import VALIDATION, Reader
+from chainrule.train.refusals import check_instance, check_plan, check_trainable, concerning
 from chainrule.train.settings import Settings
-from chainrule.train.sources import ArraySource, Source
+from chainrule.train.sources import ArraySource, Source, check_types, name_columns
 from chainrule.train.step import Recipe
 from chainrule.train.streams import StreamSource
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What a training is made of besides its data.
+
+    Parameters
+    ----------
+    net : Module
+    loss : Loss
+    optimizer : Optimizer
+    schedule : Schedule, ReduceLROnPlateau or None
+    """
+
+    net: Module
+    loss: Loss
+    optimizer: Optimizer
+    schedule: Schedule | ReduceLROnPlateau | None
+
+    @classmethod
+    def of(cls, net: Any, loss: Any, optimizer: Any, schedule: Any, settings: Settings) -> Parts:
+        """Check what a user gave, and draw the parameters that have no numbers yet.
+
+        Raises
+        ------
+        ConfigurationError, NameNotFoundError
+            If something is not of its kind.
+        TrainingError
+            If the network has nothing to train.
+        """
+        check_instance("net", net, Module, "nn.Sequential(nn.Linear(4, 3))")
+        optimizer = SGD(lr=0.01) if optimizer is None else optimizer
+        check_instance("optimizer", optimizer, Optimizer, "optim.SGD(lr=0.01)")
+        if schedule is not None:
+            kinds = (Schedule, ReduceLROnPlateau)
+            check_instance("schedule", schedule, kinds, "optim.StepLR(step_size=10)")
+        loss = as_loss(loss)
+        check_trainable(net)
+        net.astype(settings.float_type)
+        net.initialize(settings.seed)
+        return cls(net, loss, optimizer, schedule)
+
+    @property
+    def plateau(self) -> ReduceLROnPlateau | None:
+        """What lowers the learning rate when a value stops improving."""
+        return self.schedule if isinstance(self.schedule, ReduceLROnPlateau) else None
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a training reads.
+
+    Parameters
+    ----------
+    examples : Source or StreamSource
+    rows : int64 array or None
+        The rows to train on; None: all of them.
+    held_out : ArraySource or None
+        What is validated on.
+    given : ArraySource or None
+        That, if it is not a part of the examples.
+    """
+
+    examples: Source | StreamSource
+    rows: Rows | None
+    held_out: ArraySource | None
+    given: ArraySource | None
+
+    @property
+    def source(self) -> Source:
+        """The examples; a stream's first batch stands for all of them until they come."""
+        return self.examples.first if isinstance(self.examples, StreamSource) else self.examples
+
+    @classmethod
+    def read(cls, reader: Reader, x: Any, y: Any, validation: Any, settings: Settings) -> Data:
+        """Check what a user gave, and divide it.
+
+        Raises
+        ------
+        DataError, ShapeError, TargetError, NonFiniteError, ConfigurationError
+            If it cannot be trained on.
+        """
+        examples = reader.read(x, y, settings.epochs)
+        if settings.validation_split is None:
+            given = None if validation is None else reader.read_validation(validation)
+            every = None if isinstance(examples, StreamSource) else examples.rows()
+            return cls(examples, every, given, given)
+        if validation is not None:
+            raise ConfigurationError("fit takes validation or validation_split, not both")
+        if isinstance(examples, StreamSource):
+            raise ConfigurationError(
+                "validation_split needs to know all examples, and a generator does not",
+                advice="Pass validation=(x, y)",
+            )
+        every = examples.rows()
+        every = np.arange(examples.count) if every is None else every
+        rows, held_out = split_rows(every, settings.validation_split, settings.seed)
+        return cls(examples, rows, examples.take(held_out), None)
+
+    def plan(self, settings: Settings) -> Plan:
+        """Which rows each update reads.
+
+        Raises
+        ------
+        TrainingError
+            If no update would ever happen.
+        """
+        count = self.source.count if self.rows is None else len(self.rows)
+        if isinstance(self.examples, StreamSource):  # a batch is as large as it comes
+            return Plan(count, count, settings.accumulate, False, False, settings.seed)
+        size, accumulate, drop_last = settings.batch_size, settings.accumulate, settings.drop_last
+        plan = Plan(count, size, accumulate, drop_last, settings.shuffle, settings.seed, self.rows)
+        check_plan(plan)
+        return plan
 
 
 @dataclass(frozen=True)
@@ -34,87 +147,44 @@ class Setup:
     Parameters
     ----------
     settings : Settings
-    recipe : Recipe
-    examples : Source or StreamSource
-    held_out : ArraySource or None
-        What is validated on.
+    parts : Parts
+    data : Data
     engine : Engine
     evaluator : Evaluator
-    schedule : Schedule, ReduceLROnPlateau or None
-    class_weight : mapping, sequence or None
     """
 
     settings: Settings
-    recipe: Recipe
-    examples: Source | StreamSource
-    held_out: ArraySource | None
+    parts: Parts
+    data: Data
     engine: Engine
     evaluator: Evaluator
-    schedule: Schedule | ReduceLROnPlateau | None
-    class_weight: Any = None
-
-    @property
-    def net(self) -> Module:
-        """The network."""
-        return self.recipe.net
-
-    @property
-    def plateau(self) -> ReduceLROnPlateau | None:
-        """What lowers the learning rate when a value stops improving."""
-        return self.schedule if isinstance(self.schedule, ReduceLROnPlateau) else None
 
 
-def prepare(
-    net: Module,
-    x: Any,
-    y: Any,
-    settings: Settings,
-    *,
-    loss: Any,
-    optimizer: Optimizer | None,
-    schedule: Schedule | ReduceLROnPlateau | None,
-    validation: Any = None,
-    sample_weight: Any = None,
-    class_weight: Any = None,
-) -> Setup:
-    """Check everything, trace every step that will come up, and compile it.
+def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
+    """Trace and compile every step that will come up: what does not fit is said now.
 
     Raises
     ------
     TrainingError
         If no update could ever happen.
-    ShapeError, TargetError, NonFiniteError, ConfigurationError
-        If something does not fit.
+    ShapeError, TargetError, ConfigurationError
+        If something does not fit; with the user's line.
     """
-    check_instance("net", net, Module, "nn.Sequential(nn.Linear(4, 3))")
-    optimizer = SGD(lr=0.01) if optimizer is None else optimizer
-    check_instance("optimizer", optimizer, Optimizer, "optim.SGD(lr=0.01)")
-    if schedule is not None:
-        kinds = (Schedule, ReduceLROnPlateau)
-        check_instance("schedule", schedule, kinds, "optim.StepLR(step_size=10)")
-    criterion = as_loss(loss)
-    check_trainable(net)
-    net.astype(settings.float_type)
-    net.initialize(settings.seed)
-    reader = Reader(criterion, settings.float_type, sample_weight, class_weight)
-    examples = reader.read(x, y, settings.epochs)
-    # A stream's first batch stands for all of them until they come.
-    source = examples.first if isinstance(examples, StreamSource) else examples
-    rows, held_out = _divide(reader, examples, source, validation, settings)
+    source, loss = data.source, parts.loss
+    plan = data.plan(settings)
     sample = source.sample_target()
-    criterion.check_target(sample, None)
-    metrics = {name: make_metric(name, criterion, sample) for name in settings.metrics}
-    plan = _plan(settings, source, rows, streamed=isinstance(examples, StreamSource))
-    rate = LearningRate(optimizer.lr, schedule if isinstance(schedule, Schedule) else None)
-    recipe = Recipe(net, criterion, optimizer, metrics, source.weighted)
+    loss.check_target(sample, None)
+    metrics = {name: make_metric(name, loss, sample) for name in settings.metrics}
+    schedule = parts.schedule if isinstance(parts.schedule, Schedule) else None
+    rate = LearningRate(parts.optimizer.lr, schedule)
+    recipe = Recipe(parts.net, loss, parts.optimizer, metrics, source.weighted)
     engine = Engine(recipe, source, plan, rate, get_backend(settings.backend))
-    # Traced before anything runs: what does not fit is said at the user's line.
-    output = engine.steps[0].output
-    criterion.check_target(sample, width_of(output))
-    if isinstance(output, Tensor):
-        check_reachable(net, criterion, sample)
-    evaluator = Evaluator(net, criterion, metrics)
-    return Setup(settings, recipe, examples, held_out, engine, evaluator, schedule, class_weight)
+    width = width_of(engine.steps[0].output)
+    loss.check_target(sample, width)
+    check_reachable(parts.net, loss, sample)
+    if data.held_out is not None:
+        _check_held_out(source, data.held_out, loss, width)
+    return Setup(settings, parts, data, engine, Evaluator(parts.net, loss, metrics))
 
 
 def check_callbacks(callbacks: Any) -> list[Callback]:
@@ -125,42 +195,8 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
     return given
 
 
-def _divide(
-    reader: Reader,
-    examples: Source | StreamSource,
-    source: Source,
-    validation: Any,
-    settings: Settings,
-) -> tuple[Rows | None, ArraySource | None]:
-    """The rows to train on (None: all), and the examples to validate on."""
-    if settings.validation_split is None:
-        held_out = None if validation is None else reader.read_validation(validation)
-        return source.rows(), held_out
-    if validation is not None:
-        raise ConfigurationError("fit takes validation or validation_split, not both")
-    if isinstance(examples, StreamSource):
-        raise ConfigurationError(
-            "validation_split needs to know all examples, and a generator does not",
-            advice="Pass validation=(x, y)",
-        )
-    every = source.rows()
-    every = np.arange(source.count) if every is None else every
-    training, validating = split_rows(every, settings.validation_split, settings.seed)
-    return training, source.take(validating)
-
-
-def _plan(settings: Settings, source: Source, rows: Rows | None, *, streamed: bool) -> Plan:
-    count = source.count if rows is None else len(rows)
-    if streamed:  # a batch is as large as it comes
-        return Plan(count, count, settings.accumulate, False, False, settings.seed)
-    plan = Plan(
-        count,
-        settings.batch_size,
-        settings.accumulate,
-        settings.drop_last,
-        settings.shuffle,
-        settings.seed,
-        rows,
-    )
-    check_plan(plan)
-    return plan
+def _check_held_out(source: Source, held_out: ArraySource, loss: Loss, width: int | None) -> None:
+    inputs, target = source.batch_types(1)
+    check_types({**name_columns(inputs), "target": target}, held_out.names(), VALIDATION)
+    with concerning(VALIDATION):
+        loss.check_target(held_out.target, width)

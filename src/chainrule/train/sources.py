@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from chainrule.eager.tensor import Array
 from chainrule.graph import Axis, TensorType
 from chainrule.nn.evaluation import as_columns, batch_type
 from chainrule.nn.losses import Loss
+
+T = TypeVar("T")
 
 Indexable = Any
 """Data as a session reads it: ``data[rows]`` gives an array with these rows."""
@@ -204,7 +206,7 @@ class _Column:
         return self.source.fetch(rows)[self.name]
 
 
-def name_columns(columns: Sequence[Array]) -> dict[str, Array]:
+def name_columns(columns: Sequence[T]) -> dict[str, T]:
     """A network's inputs by name: ``x``, or ``x0``, ``x1``, ... where there are several."""
     return {f"x{i}" if len(columns) > 1 else "x": column for i, column in enumerate(columns)}
 
@@ -215,13 +217,19 @@ def of_size(kind: TensorType, size: int) -> TensorType:
 
 
 def check_types(expected: Mapping[str, TensorType], batch: Mapping[str, Array], where: str) -> None:
-    """Raise DataError unless a batch is of the types that the first one was."""
+    """Raise DataError unless the rows of a batch are of the types of those before."""
     for name, kind in expected.items():
         found = batch_type(batch[name], 1) if name in batch else None
         if found != kind:
             raise DataError(
-                f"The examples differ: {name} was {kind} at first, and is {found}", where=where
+                f"{name} has rows of type {row_type(found)}; those before are {row_type(kind)}",
+                where=where,
             )
+
+
+def row_type(kind: TensorType | None) -> str:
+    """The type of one row of a batch, as text."""
+    return "none" if kind is None else str(TensorType(kind.shape[1:], kind.dtype))
 
 
 def check_numbers(columns: Sequence[Array], target: Array, where: str | None = None) -> None:

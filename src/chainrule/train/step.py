@@ -26,6 +26,7 @@ from chainrule.rewrite import eliminate_dead_nodes
 
 NEXT = "next."
 BATCH_WEIGHT = "batch_weight"
+SUM = "sum."
 ACCUMULATED = "accumulated."
 TOTAL_WEIGHT = "accumulated_weight"
 RESERVED = re.compile(r"x\d*|target|sample_weight|rows|seed|step|lr|loss")
@@ -244,7 +245,8 @@ class _Writing:
         self.finite.append("loss")
         for name, metric in self.recipe.metrics.items():
             values = metric(output, targets).astype(loss.dtype)
-            self.outputs[name] = weighted_mean(values, weights)
+            # The sum, not the mean: a count of right answers is exact.
+            self.outputs[SUM + name] = (values if weights is None else weights * values).sum()
         if weights is not None:
             self.outputs[BATCH_WEIGHT] = self.total_weight
         for variable, value in self.trace.writes.values():

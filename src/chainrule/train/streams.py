@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.base.errors import DataError, NonFiniteError
+from chainrule.base.errors import DataError
 from chainrule.graph import TensorType
 from chainrule.nn.evaluation import batch_type
 from chainrule.nn.losses import Loss
 from chainrule.train.arrays import make_arrays
+from chainrule.train.refusals import concerning
 from chainrule.train.sources import ArraySource, check_types
 
 
@@ -60,11 +61,8 @@ class StreamSource:
                     f"got {type(batch).__name__}",
                     where=f"Batch {i}",
                 )
-            try:
+            with concerning(f"Batch {i}"):
                 made = make_arrays(batch[0], batch[1], self._loss, self._dtype, *batch[2:])
-            except (DataError, NonFiniteError) as error:
-                error.where = ", ".join(filter(None, (f"Batch {i}", error.where)))
-                raise
             self._check(made, f"Batch {i}")
             yield made
 

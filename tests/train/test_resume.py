@@ -1,0 +1,433 @@
+"""A run that was cut off anywhere and resumed has the bits of one that never stopped."""
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn, optim
+from chainrule.base.errors import ChainruleError, ConfigurationError, NonFiniteError, ReplayError
+from chainrule.train import callbacks as callbacks_module
+from chainrule.train.loop import INTERRUPTED
+from tests.train.nets import examples, plain, regular, same, same_run
+
+X, Y = examples()
+XV, YV = examples(count=20, classes=3)
+
+
+class Interrupt(cr.Callback):
+    """Ctrl-C after one update, or at the end of one epoch."""
+
+    def __init__(self, step=None, epoch=None):
+        self.step = step
+        self.epoch = epoch
+
+    def on_train_batch_end(self, step, logs):
+        if step == self.step:
+            raise KeyboardInterrupt
+
+    def on_epoch_end(self, epoch, logs):
+        if epoch == self.epoch:
+            raise KeyboardInterrupt
+
+
+def everything():
+    """Options under which everything that has state has some."""
+    return {
+        "loss": "CrossEntropyLoss",
+        "optimizer": optim.Adam(lr=0.02, amsgrad=True),
+        "schedule": optim.ReduceLROnPlateau(factor=0.5, patience=0, threshold=0.02),
+        "batch_size": 4,
+        "accumulate": 2,
+        "epochs": 5,
+        "validation_split": 0.2,
+        "metrics": ["accuracy"],
+        "class_weight": {0: 1.0, 1: 2.0, 2: 0.5},
+        "seed": 11,
+    }
+
+
+def early():
+    return cr.EarlyStopping(monitor="val_loss", patience=2, min_delta=0.01)
+
+
+def uninterrupted():
+    return cr.fit(regular(), X, Y, callbacks=[early()], **everything())
+
+
+def test_uninterrupted_run_uses_what_is_tested_here():
+    run = uninterrupted()
+    assert run.steps == 25 or run.stopped
+    assert len(set(run.history["lr"])) > 1
+    assert run.history.epochs >= 4
+
+
+@pytest.mark.parametrize("step", range(25))
+def test_resume_after_any_step_is_as_if_nothing_had_happened(tmp_path, step):
+    expected = uninterrupted()
+    if step >= expected.steps:
+        pytest.skip("the run stops before this step")
+    cut = cr.fit(
+        regular(),
+        X,
+        Y,
+        callbacks=[early(), Interrupt(step)],
+        folder=tmp_path / "run",
+        **everything(),
+    )
+    assert cut.stopped == INTERRUPTED
+    assert cut.steps == step + 1
+    resumed = cr.resume(tmp_path / "run", X, Y, callbacks=[early()])
+    assert same_run(resumed, expected)
+    assert resumed.stopped == expected.stopped
+    for k in (0, step, expected.steps - 1):
+        assert same(resumed.at(k).state, expected.at(k).state)
+    assert same_run(cr.load_run(tmp_path / "run", X, Y), expected)
+
+
+@pytest.mark.parametrize("epoch", range(4))
+@pytest.mark.parametrize("first", [True, False], ids=["before", "after"])
+def test_interrupted_at_the_end_of_an_epoch(tmp_path, epoch, first):
+    """Some callbacks have seen the epoch's end, some have not: it is gone through again."""
+    both = [Interrupt(epoch=epoch), early()]
+    cut = cr.fit(
+        regular(),
+        X,
+        Y,
+        callbacks=both if first else both[::-1],
+        folder=tmp_path / "run",
+        **everything(),
+    )
+    assert cut.stopped == INTERRUPTED
+    assert cut.history.epochs == epoch
+    resumed = cr.resume(tmp_path / "run", X, Y, callbacks=[early()])
+    assert same_run(resumed, uninterrupted())
+
+
+def test_interrupted_many_times(tmp_path):
+    expected = uninterrupted()
+    cr.fit(
+        regular(), X, Y, callbacks=[early(), Interrupt(2)], folder=tmp_path / "run", **everything()
+    )
+    for step in (3, 9, 10, 17):
+        cut = cr.resume(tmp_path / "run", X, Y, callbacks=[early(), Interrupt(step)])
+        assert (cut.steps, cut.stopped) == (step + 1, INTERRUPTED)
+    assert same_run(cr.resume(tmp_path / "run", X, Y, callbacks=[early()]), expected)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"optimizer": lambda: optim.SGD(lr=0.1, momentum=0.9, dampening=0.1)},
+        {"optimizer": lambda: optim.AdamW(groups={"*.bias": {"weight_decay": 0.0}})},
+        {"schedule": lambda: optim.CosineAnnealingLR(T_max=20, unit="step")},
+        {"schedule": lambda: optim.StepLR(step_size=2)},
+        {"dtype": lambda: "float64"},
+        {"drop_last": lambda: True},
+        {"shuffle": lambda: False},
+        {"sample_weight": lambda: 1.0 + np.arange(50) % 3},
+        {"validation": lambda: (XV, YV, np.ones(20))},
+        {"batch_size": lambda: 100},
+    ],
+    ids=[
+        "momentum",
+        "groups",
+        "per step",
+        "per epoch",
+        "float64",
+        "drop_last",
+        "order",
+        "weights",
+        "validation",
+        "one batch",
+    ],
+)
+def test_resume_knows_every_option(tmp_path, options):
+    def train(**more):
+        told = {name: make() for name, make in options.items()}
+        return cr.fit(
+            regular(), X, Y, **{"loss": "CrossEntropyLoss", "epochs": 4, **told, **more}
+        )
+
+    expected = train()
+    train(folder=tmp_path / "run", callbacks=[Interrupt(expected.steps // 2)])
+    given = {n: make() for n, make in options.items() if n in ("sample_weight", "validation")}
+    resumed = cr.resume(tmp_path / "run", X, Y, callbacks=[], **given)
+    assert same_run(resumed, expected)
+
+
+def test_more_epochs_are_those_of_a_longer_run(tmp_path):
+    told = everything() | {"epochs": 2}
+    cr.fit(regular(), X, Y, folder=tmp_path / "run", callbacks=[early()], **told)
+    more = cr.resume(tmp_path / "run", X, Y, epochs=5)
+    assert same_run(more, uninterrupted())
+    again = cr.resume(tmp_path / "run", X, Y)  # and the folder remembers how many
+    assert same_run(again, more)
+
+
+def test_resuming_what_is_over_returns_it(tmp_path):
+    run = cr.fit(regular(), X, Y, folder=tmp_path / "run", callbacks=[early()], **everything())
+    files = {path: path.read_bytes() for path in (tmp_path / "run").rglob("*") if path.is_file()}
+    again = cr.resume(tmp_path / "run", X, Y)
+    assert same_run(again, run)
+    assert again.stopped == run.stopped
+    assert files == {p: p.read_bytes() for p in (tmp_path / "run").rglob("*") if p.is_file()}
+
+
+def test_early_stopping_ends_a_resumed_run_where_it_ends_a_whole_one(tmp_path):
+    told = everything() | {"epochs": 50, "optimizer": optim.SGD(lr=1e-5)}
+    whole = cr.fit(regular(), X, Y, callbacks=[early()], **told)
+    assert whole.stopped and whole.history.epochs < 50
+    told["optimizer"] = optim.SGD(lr=1e-5)
+    told["schedule"] = everything()["schedule"]
+    cr.fit(
+        regular(), X, Y, callbacks=[early(), Interrupt(6)], folder=tmp_path / "run", **told
+    )
+    resumed = cr.resume(tmp_path / "run", X, Y, callbacks=[early()])
+    assert same_run(resumed, whole)
+    assert resumed.stopped == whole.stopped
+    best = {path: array for path, array in resumed.net.state_dict().items()}
+    assert not same(best, {path: resumed.standing.state[path] for path in best})
+
+
+def test_resumed_callbacks_are_made_again_from_the_folder(tmp_path):
+    made = []
+
+    class Watching(cr.LambdaCallback):
+        pass
+
+    told = everything() | {"epochs": 2}
+    cr.fit(regular(), X, Y, folder=tmp_path / "run", callbacks=[early()], **told)
+    run = cr.resume(tmp_path / "run", X, Y, epochs=5)
+    assert same_run(run, uninterrupted())
+    assert not made
+    assert set(run.standing.callbacks) == {"EarlyStopping"}
+    assert "EarlyStopping" in callbacks_module.CALLBACKS
+
+
+class Counter(cr.Callback):
+    """A user's callback with a state."""
+
+    def __init__(self):
+        self.count = 0
+        self.trail = np.zeros(0)
+
+    def on_epoch_end(self, epoch, logs):
+        self.count += 1
+        self.trail = np.append(self.trail, logs["loss"])
+
+    def state_dict(self):
+        return {"count": self.count, "trail": self.trail}
+
+    def load_state_dict(self, state):
+        self.count, self.trail = state["count"], state["trail"]
+
+
+def test_a_users_callback_gets_its_state_back(tmp_path):
+    first, second = Counter(), Counter()
+    told = {"loss": "CrossEntropyLoss", "epochs": 4}
+    cut = cr.fit(
+        plain(), X, Y, callbacks=[first, second, Interrupt(5)], folder=tmp_path / "run", **told
+    )
+    again = [Counter(), Counter()]
+    run = cr.resume(tmp_path / "run", X, Y, callbacks=again)
+    assert cut.history.epochs == 3
+    assert [counter.count for counter in again] == [4, 4]
+    assert again[1].trail.tolist() == run.history["loss"]
+
+
+# --- things of the user's own ----------------------------------------------------------------
+
+
+class Twofold(nn.Module):
+    def __init__(self, width=6):
+        self.left, self.right = nn.Linear(4, width), nn.Linear(4, width)
+        self.out = nn.Linear(width, 3)
+
+    def forward(self, x):
+        return self.out(self.left(x).tanh() * self.right(x))
+
+
+def hinge(output, target):
+    wanted = 2.0 * target - 1.0
+    return (1 - output * wanted).relu().mean(axis=1)
+
+
+class Own:
+    net = Twofold
+    y = np.eye(3)[Y]
+
+
+def test_own_network_and_loss_are_passed_again(tmp_path):
+    told = {"loss": hinge, "epochs": 3}
+    expected = cr.fit(Twofold(), X, Own.y, **told)
+    cr.fit(Twofold(), X, Own.y, folder=tmp_path / "run", callbacks=[Interrupt(3)], **told)
+    resumed = cr.resume(tmp_path / "run", X, Own.y, net=Twofold(), loss=hinge, callbacks=[])
+    assert same_run(resumed, expected)
+    loaded = cr.load_run(tmp_path / "run", net=Twofold())
+    assert same(loaded.net.state_dict(), expected.net.state_dict())
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"loss": hinge, "callbacks": []},
+            "The run's network has modules of your own, which no file can make. Run {}. "
+            "Build it again and pass it: net=....",
+        ),
+        (
+            {"net": Twofold, "callbacks": []},
+            "The run's loss is your own, hinge, which no file can make. Run {}. "
+            "Pass it again: loss=hinge.",
+        ),
+        (
+            {"net": Twofold, "loss": hinge},
+            "The run had a callback of your own, Interrupt, which no file can make. Run {}. "
+            "Pass the callbacks again: callbacks=[...], or callbacks=[] to go on without any.",
+        ),
+    ],
+    ids=["network", "loss", "callback"],
+)
+def test_what_no_file_can_make_is_asked_for(tmp_path, given, message):
+    folder = tmp_path / "run"
+    cr.fit(Twofold(), X, Own.y, loss=hinge, folder=folder, callbacks=[Interrupt(1)])
+    given = {name: value() if name == "net" else value for name, value in given.items()}
+    with pytest.raises(ReplayError) as caught:
+        cr.resume(folder, X, Own.y, **given)
+    assert str(caught.value) == message.format(folder)
+
+
+# --- what is not the same run ----------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    cr.fit(
+        regular(),
+        X,
+        Y,
+        loss="CrossEntropyLoss",
+        epochs=2,
+        folder=folder,
+        optimizer=optim.SGD(lr=0.1),
+        validation=(XV, YV),
+    )
+    return folder
+
+
+def changed(x, row, column, value):
+    other = x.copy()
+    other[row, column] = value
+    return other
+
+
+VALIDATION = {"validation": (XV, YV)}
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "given", "message"),
+    [
+        (
+            changed(X, 3, 1, 0.25),
+            Y,
+            VALIDATION,
+            "The data is not that of the run: its numbers differ.",
+        ),
+        (X, Y[::-1], VALIDATION, "The data is not that of the run: its numbers differ."),
+        (
+            X[:40],
+            Y[:40],
+            VALIDATION,
+            "The data is not that of the run: it had 50 examples, and has 40.",
+        ),
+        (
+            X,
+            np.eye(3)[Y],
+            VALIDATION | {"validation": (XV, np.eye(3)[YV])},
+            "The data is not that of the run: it was x f32[4], target i64[], "
+            "and is x f32[4], target f32[3].",
+        ),
+        (
+            X,
+            Y,
+            VALIDATION | {"sample_weight": np.ones(50)},
+            "The data is not that of the run: it was x f32[4], target i64[], "
+            "and is x f32[4], target i64[], sample_weight weights.",
+        ),
+        (
+            X,
+            Y,
+            VALIDATION | {"net": regular(hidden=7)},
+            "The network is not that of the run: 0.weight was f32[6,4], and is f32[7,4].",
+        ),
+        (
+            X,
+            Y,
+            VALIDATION | {"net": nn.Sequential(*regular(), nn.Tanh())},
+            "The network is not that of the run: its layers differ.",
+        ),
+        (
+            X,
+            Y,
+            VALIDATION | {"loss": hinge},
+            "The loss is not that of the run: it was CrossEntropyLoss(), and is hinge.",
+        ),
+        (
+            X,
+            Y,
+            VALIDATION | {"optimizer": optim.SGD(lr=0.2)},
+            "The optimizer is not that of the run: it was SGD(lr=0.1, ",
+        ),
+        (
+            X,
+            Y,
+            VALIDATION | {"schedule": optim.StepLR(step_size=3)},
+            "The schedule is not that of the run: it was none, and is StepLR(",
+        ),
+        (
+            X,
+            Y,
+            {},
+            "The run was validated on 20 examples of their own. Run {}. "
+            "Pass them again: validation=(x, y).",
+        ),
+        (
+            X,
+            Y,
+            {"validation": (XV + 1, YV)},
+            "The validation data is not that of the run: its numbers differ.",
+        ),
+        (
+            None,
+            None,
+            VALIDATION,
+            "The run needs the 50 examples that it was trained on. Run {}. Pass them again: x, y.",
+        ),
+        (X, Y, VALIDATION | {"epochs": 1}, "The run has 2 epochs already; got epochs=1. Run {}."),
+    ],
+    ids=[
+        "number",
+        "order",
+        "count",
+        "target type",
+        "weights",
+        "width",
+        "layers",
+        "loss",
+        "optimizer",
+        "schedule",
+        "no validation",
+        "other validation",
+        "no data",
+        "fewer epochs",
+    ],
+)
+def test_another_run_is_refused_and_the_difference_named(finished, x, y, given, message):
+    before = {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
+    y = np.eye(3)[y] if given.get("loss") is hinge else y
+    with pytest.raises(ReplayError) as caught:
+        cr.resume(finished, x, y, **given)
+    assert message.format(finished) in str(caught.value)
+    assert f"Run {finished}" in str(caught.value)
+    assert before == {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()}
