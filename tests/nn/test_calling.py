@@ -164,8 +164,8 @@ def test_lists_of_tensors_and_options_reach_forward():
             "Linear.__init__() missing 1 required positional argument: 'out_features'",
         ),
         (
-            lambda: nn.Linear(3, 4, biass=1),
-            "Linear.__init__() got an unexpected keyword argument 'biass'",
+            lambda: nn.Linear(3, 4, flavour=1),
+            "Linear.__init__() got an unexpected keyword argument 'flavour'",
         ),
     ],
     ids=["too few", "too many", "to make, too few", "to make, unknown"],
