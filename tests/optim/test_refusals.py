@@ -209,7 +209,7 @@ def test_state_of_other_parameters():
         "For other parameters than those it began with, make a new optimizer.",
     ):
         optimizer.update(Net(b=np.ones(2)), {"b": np.ones(2)})
-    with raises(ShapeError, "SGD's state a:momentum_buffer has shape [2]; a has shape [3]."):
+    with raises(ShapeError, "SGD's state a:momentum_buffer has shape [2]; here it takes [3]."):
         optimizer.update(Net(a=np.ones(3)), {"a": np.ones(3)})
 
 
@@ -275,7 +275,7 @@ def test_rule_that_forgets_a_cast():
             return lambda w, d_w, slots: (w - lr * d_w, {})
 
     message = (
-        "Careless.rule gives values of the parameter's type; w is f32[2], it gave f64[2]. "
+        "Careless.rule gives values of the types it takes; w is f32[2], it gave f64[2]. "
         "Cast what is computed from t and lr: .astype(w.dtype)."
     )
     with raises(DTypeError, message):

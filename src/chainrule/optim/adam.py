@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
-from typing import Annotated
+from dataclasses import dataclass
 
 from chainrule.eager import Tensor, elementwise
-from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule
-from chainrule.optim.options import Flag, NonNegative, Number, Pair
-
-Betas = Annotated[tuple[float, float], Pair(Number(low=0, high=1, open_high=True))]
+from chainrule.optim.decay import penalized
+from chainrule.optim.kinds import Betas, Flag, NonNegative
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule, Slots, Updated
 
 
 @OPTIMIZERS.register("Adam")
@@ -31,9 +28,7 @@ class Adam(Optimizer):
         after that, so large gradients decay little; `AdamW` decays all alike.
     amsgrad : bool
         Divide by the largest mean square so far [Reddi, Kale and Kumar 2018, alg. 2].
-    maximize : bool
-        Ascend instead.
-    groups, clip_norm, clip_value
+    groups, clip_norm, clip_value, maximize
         As for every `Optimizer`.
 
     Notes
@@ -67,8 +62,6 @@ class Adam(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 0.0
     amsgrad: Flag = False
-    _: KW_ONLY
-    maximize: Flag = False
 
     def initial_slots(self) -> dict[str, float]:
         return moment_slots(self.amsgrad)
@@ -76,13 +69,8 @@ class Adam(Optimizer):
     def rule(self, t: Tensor, lr: Tensor) -> Rule:
         descend = moment_rule(t, lr, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad)
 
-        def update(
-            w: Tensor, d_w: Tensor, slots: Mapping[str, Tensor]
-        ) -> tuple[Tensor, dict[str, Tensor]]:
-            g = -d_w if self.maximize else d_w
-            if self.weight_decay:
-                g = g + self.weight_decay * w
-            return descend(w, g, slots)
+        def update(w: Tensor, g: Tensor, slots: Slots) -> Updated:
+            return descend(w, penalized(g, w, self.weight_decay), slots)
 
         return update
 
@@ -114,9 +102,7 @@ def moment_rule(
     step = lr / (1 - beta1**n)
     root = (1 - beta2**n).sqrt()
 
-    def descend(
-        w: Tensor, g: Tensor, slots: Mapping[str, Tensor]
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def descend(w: Tensor, g: Tensor, slots: Slots) -> Updated:
         m = beta1 * slots["exp_avg"] + (1 - beta1) * g
         v = beta2 * slots["exp_avg_sq"] + (1 - beta2) * g.square()
         kept = {"exp_avg": m, "exp_avg_sq": v}

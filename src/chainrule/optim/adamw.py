@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 
 from chainrule.eager import Tensor
-from chainrule.optim.adam import Betas, moment_rule, moment_slots
-from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule
-from chainrule.optim.options import Flag, NonNegative
+from chainrule.optim.adam import moment_rule, moment_slots
+from chainrule.optim.decay import shrinking
+from chainrule.optim.kinds import Betas, Flag, NonNegative
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule, Slots, Updated
 
 
 @OPTIMIZERS.register("AdamW")
@@ -28,10 +28,8 @@ class AdamW(Optimizer):
         λ ≥ 0: how much of itself a weight loses in each update, times the learning rate.
     amsgrad : bool
         Divide by the largest mean square so far, as in `Adam`.
-    maximize : bool
-        Ascend instead; weights shrink all the same.
-    groups, clip_norm, clip_value
-        As for every `Optimizer`.
+    groups, clip_norm, clip_value, maximize
+        As for every `Optimizer`; weights shrink all the same where it ascends.
 
     Notes
     -----
@@ -48,22 +46,15 @@ class AdamW(Optimizer):
     eps: NonNegative = 1e-8
     weight_decay: NonNegative = 1e-2
     amsgrad: Flag = False
-    _: KW_ONLY
-    maximize: Flag = False
 
     def initial_slots(self) -> dict[str, float]:
         return moment_slots(self.amsgrad)
 
     def rule(self, t: Tensor, lr: Tensor) -> Rule:
         descend = moment_rule(t, lr, betas=self.betas, eps=self.eps, amsgrad=self.amsgrad)
-        shrink = 1 - lr * self.weight_decay
+        shrink = shrinking(lr, self.weight_decay)
 
-        def update(
-            w: Tensor, d_w: Tensor, slots: Mapping[str, Tensor]
-        ) -> tuple[Tensor, dict[str, Tensor]]:
-            g = -d_w if self.maximize else d_w
-            if self.weight_decay:
-                w = shrink.astype(w.dtype) * w
-            return descend(w, g, slots)
+        def update(w: Tensor, g: Tensor, slots: Slots) -> Updated:
+            return descend(shrink(w), g, slots)
 
         return update

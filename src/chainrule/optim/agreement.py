@@ -17,7 +17,7 @@ from chainrule.base.errors import (
 )
 from chainrule.eager import Tensor
 from chainrule.eager.tensor import Array
-from chainrule.graph import Shape, format_shape
+from chainrule.graph import Shape, TensorType, format_shape
 
 
 def check_gradients(
@@ -68,19 +68,17 @@ def check_gradients(
 
 def check_state(
     owner: str,
-    parameters: Mapping[str, Tensor],
-    owners: Mapping[str, str],
+    types: Mapping[str, TensorType],
     state: Mapping[str, Tensor] | Mapping[str, Array],
 ) -> None:
-    """Raise unless the state has exactly what it should, each of its parameter's shape.
+    """Raise unless the state has exactly what it should, each of its shape.
 
     Parameters
     ----------
     owner : str
         The optimiser's name, for messages.
-    parameters : mapping of str to Tensor
-    owners : mapping of str to str
-        The keys that the state should have, and the paths of their parameters.
+    types : mapping of str to TensorType
+        What the state should have, by key.
     state : mapping of str to Tensor or array
 
     Raises
@@ -88,19 +86,19 @@ def check_state(
     TrainingError, NameNotFoundError, ShapeError
     """
     for key in state:
-        if key not in owners:
-            raise NameNotFoundError.among("state", key, owners, where=f"State given to {owner}")
-    missing = [key for key in owners if key not in state]
+        if key not in types:
+            raise NameNotFoundError.among("state", key, types, where=f"State given to {owner}")
+    missing = [key for key in types if key not in state]
     if missing:
         raise TrainingError(
             f"{owner} has no state {listed(missing)}",
             advice="For other parameters than those it began with, make a new optimizer",
         )
-    for key, name in owners.items():
-        if tuple(state[key].shape) != parameters[name].shape:
+    for key, kind in types.items():
+        if tuple(state[key].shape) != kind.shape:
             raise ShapeError(
-                f"{owner}'s state {key} has shape {format_shape(state[key].shape)}; {name} has "
-                f"shape {format_shape(parameters[name].shape)}"
+                f"{owner}'s state {key} has shape {format_shape(state[key].shape)}; here it takes "
+                f"{format_shape(kind.shape)}"
             )
 
 

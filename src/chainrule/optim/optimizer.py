@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Any, ClassVar
 
@@ -19,13 +19,17 @@ from chainrule.graph import Graph, TensorType
 from chainrule.optim.agreement import check_gradients, check_state, read_state_dict
 from chainrule.optim.clipping import clip_by_norm, clip_by_value
 from chainrule.optim.groups import Groups, read_groups, variant_for, variants_by_path
-from chainrule.optim.options import Configured, Maybe, NonNegative, Number, build, kinds
+from chainrule.optim.kinds import Flag, Maybe, NonNegative, Number
+from chainrule.optim.options import Configured, build, kinds
+from chainrule.optim.slots import InitialSlots, filled, slot_type
 from chainrule.optim.update_graph import Typed, trace_update, types_of
 
 OPTIMIZERS: Registry[type[Optimizer]] = Registry("optimizer")
 
-Rule = Callable[[Tensor, Tensor, Mapping[str, Tensor]], tuple[Tensor, dict[str, Tensor]]]
-"""(w, d_w, slots) to (the new w, the new slots), for one parameter."""
+Slots = Mapping[str, Tensor]
+Updated = tuple[Tensor, dict[str, Tensor]]
+Rule = Callable[[Tensor, Tensor, Slots], Updated]
+"""(w, g, slots) to (the new w, the new slots), for one parameter and its gradient."""
 
 _Types = tuple[tuple[str, TensorType], ...]
 
@@ -52,6 +56,8 @@ class Optimizer(Configured, ABC):
         The largest norm of all gradients together, > 0: longer ones are scaled down.
     clip_value : float, optional
         The largest size of a gradient's element, > 0. Values are clipped before the norm.
+    maximize : bool
+        Ascend instead: the rule sees the gradient with the other sign.
 
     Attributes
     ----------
@@ -66,6 +72,7 @@ class Optimizer(Configured, ABC):
     groups: Groups | None = None
     clip_norm: Limit = None
     clip_value: Limit = None
+    maximize: Flag = False
     state: dict[str, Array] = field(init=False, default_factory=dict)
     t: int = field(init=False, default=0)
     _graphs: dict[_Types, Graph] = field(init=False, default_factory=dict)
@@ -92,8 +99,8 @@ class Optimizer(Configured, ABC):
     # --- what an optimiser is ------------------------------------------------------------------
 
     @abstractmethod
-    def initial_slots(self) -> dict[str, float]:
-        """What is kept for each parameter, in arrays of its shape: names and initial values."""
+    def initial_slots(self) -> InitialSlots:
+        """What is kept for each parameter: names and initial values."""
 
     @abstractmethod
     def rule(self, t: Tensor, lr: Tensor) -> Rule:
@@ -139,11 +146,10 @@ class Optimizer(Configured, ABC):
             If a pattern of a group matches none of them.
         """
         variants = variants_by_path(self, self.groups or {}, parameters)
-        types = types_of(parameters)
         return {
-            f"{name}:{slot}": np.full(tuple(map(int, kind.shape)), value, kind.dtype.numpy)
-            for name, kind in types.items()
-            for slot, value in variants[name].initial_slots().items()
+            f"{name}:{slot}": filled(initial, w)
+            for name, w in types_of(parameters).items()
+            for slot, initial in variants[name].initial_slots().items()
         }
 
     def apply(
@@ -179,7 +185,8 @@ class Optimizer(Configured, ABC):
         owner = type(self).__name__
         variants = variants_by_path(self, self.groups or {}, parameters)
         check_gradients(owner, parameters, gradients)
-        check_state(owner, parameters, self._keys(parameters), state)
+        kinds_of_state = self._state_types(types_of(parameters))
+        check_state(owner, kinds_of_state, state)
         t, lr = as_tensor(t), as_tensor(lr).astype("float64")
         d = {name: as_tensor(gradients[name]).astype(w.dtype) for name, w in parameters.items()}
         if self.clip_value is not None:
@@ -194,14 +201,17 @@ class Optimizer(Configured, ABC):
             if id(variant) not in rules:
                 own = lr if variant.lr == self.lr else lr * (variant.lr / self.lr)
                 rules[id(variant)] = variant.rule(t, own)
+            keys = {slot: f"{name}:{slot}" for slot in variant.initial_slots()}
             slots = {
-                slot: as_tensor(state[f"{name}:{slot}"]).astype(w.dtype)
-                for slot in variant.initial_slots()
+                slot: as_tensor(state[key]).astype(kinds_of_state[key].dtype)
+                for slot, key in keys.items()
             }
-            new_parameters[name], new_slots = rules[id(variant)](w, d[name], slots)
-            new_state |= {f"{name}:{slot}": new_slots[slot] for slot in slots}
-            for new in (new_parameters[name], *new_slots.values()):
-                _check_type(f"{owner}.rule", name, w, new)
+            g = -d[name] if variant.maximize else d[name]
+            new_parameters[name], new_slots = rules[id(variant)](w, g, slots)
+            _check_type(owner, name, w.type, new_parameters[name])
+            for slot, key in keys.items():
+                new_state[key] = new_slots[slot]
+                _check_type(owner, key, kinds_of_state[key], new_state[key])
         return new_parameters, new_state
 
     def graph(self, parameters: Mapping[str, Typed]) -> Graph:
@@ -221,13 +231,17 @@ class Optimizer(Configured, ABC):
         types = types_of(parameters)
         key = tuple(types.items())
         if key not in self._graphs:
-            keys = self._keys(types)
-            self._graphs[key] = trace_update(type(self).__name__, self.apply, types, keys)
+            state = self._state_types(types)
+            self._graphs[key] = trace_update(type(self).__name__, self.apply, types, state)
         return self._graphs[key]
 
-    def _keys(self, parameters: Iterable[str]) -> dict[str, str]:
-        """The keys of the state, and the parameters they belong to."""
-        return {f"{name}:{slot}": name for name in parameters for slot in self.slots(name)}
+    def _state_types(self, types: Mapping[str, TensorType]) -> dict[str, TensorType]:
+        """The types of the state, by key."""
+        return {
+            f"{name}:{slot}": slot_type(initial, w)
+            for name, w in types.items()
+            for slot, initial in variant_for(self, self.groups or {}, name).initial_slots().items()
+        }
 
     # --- a training loop of one's own ----------------------------------------------------------
 
@@ -264,24 +278,24 @@ class Optimizer(Configured, ABC):
         check_gradients(owner, parameters, gradients)
         if not self.state and not self.t:
             self.state = self.initial_state(parameters)
-        keys = self._keys(parameters)
+        types = self._state_types(types_of(parameters))
         # A parameter that is frozen by now leaves its state behind, for when it trains again. One
         # that has another dtype by now takes its state along.
-        kept = {key: value for key, value in self.state.items() if key in keys}
-        check_state(owner, parameters, keys, kept)
+        kept = {key: value for key, value in self.state.items() if key in types}
+        check_state(owner, types, kept)
         results = get_backend("numpy").run(
             self.graph(parameters),
             [
                 *(w.numpy() for w in parameters.values()),
                 *(np.asarray(gradients[name], w.dtype) for name, w in parameters.items()),
-                *(np.asarray(kept[key], parameters[name].dtype) for key, name in keys.items()),
+                *(np.asarray(kept[key], kind.dtype.numpy) for key, kind in types.items()),
                 np.asarray(self.t, np.int64),
                 np.asarray(rate, np.float64),
             ],
         )
         for w, new in zip(parameters.values(), results[: len(parameters)], strict=True):
             w._set(new)
-        self.state = self.state | dict(zip(keys, results[len(parameters) :], strict=True))
+        self.state = self.state | dict(zip(types, results[len(parameters) :], strict=True))
         self.t += 1
 
     # --- saving --------------------------------------------------------------------------------
@@ -325,9 +339,10 @@ class Optimizer(Configured, ABC):
         return build(OPTIMIZERS, name, configuration)
 
 
-def _check_type(rule: str, name: str, w: Tensor, new: Tensor) -> None:
-    if new.type != w.type:
+def _check_type(owner: str, name: str, kind: TensorType, new: Tensor) -> None:
+    if new.type != kind:
         raise DTypeError(
-            f"{rule} gives values of the parameter's type; {name} is {w.type}, it gave {new.type}",
+            f"{owner}.rule gives values of the types it takes; {name} is {kind}, it gave "
+            f"{new.type}",
             advice="Cast what is computed from t and lr: .astype(w.dtype)",
         )

@@ -11,154 +11,20 @@ fields::
 
 from __future__ import annotations
 
-import math
-from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import MISSING, dataclass, fields
 from functools import cache
-from typing import Annotated, Any, ClassVar, TypeVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
-import numpy as np
-
-from chainrule.base.errors import ConfigurationError, NameNotFoundError, did_you_mean
+from chainrule.base.errors import ConfigurationError, NameNotFoundError
 from chainrule.base.registry import Registry
-
-
-class Kind(ABC):
-    """What values an option may have."""
-
-    words: tuple[str, ...] = ()
-    """The words to choose from, where there are any: an error suggests the nearest."""
-
-    @abstractmethod
-    def read(self, value: object) -> Any:
-        """Return the value as plain Python data; raise ValueError if it is not of this kind."""
-
-    @abstractmethod
-    def __str__(self) -> str:
-        """Describe it after "takes lr as": ``a number ≥ 0``."""
-
-    def check(self, owner: str, option: str, value: object) -> Any:
-        """Return the value as `read` does.
-
-        Raises
-        ------
-        ConfigurationError
-            Naming owner, option and range, if the value is not of this kind.
-        """
-        try:
-            return self.read(value)
-        except (ValueError, OverflowError):
-            raise ConfigurationError(
-                f"{owner} takes {option} as {self}; got {value!r}",
-                advice=did_you_mean(value, self.words),
-            ) from None
-
-
-@dataclass(frozen=True)
-class Number(Kind):
-    """A finite number between bounds, which `open_low` and `open_high` exclude."""
-
-    low: float = -math.inf
-    high: float = math.inf
-    open_low: bool = False
-    open_high: bool = False
-
-    def read(self, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float | np.number):
-            raise ValueError
-        number = float(value)
-        above = self.low < number if self.open_low else self.low <= number
-        below = number < self.high if self.open_high else number <= self.high
-        if not (math.isfinite(number) and above and below):
-            raise ValueError
-        return number
-
-    def __str__(self) -> str:
-        if math.isfinite(self.high):
-            left, right = "[("[self.open_low], "])"[self.open_high]
-            return f"a number in {left}{self.low:g}, {self.high:g}{right}"
-        if math.isfinite(self.low):
-            return f"a number {'>' if self.open_low else '≥'} {self.low:g}"
-        return "a finite number"
-
-
-@dataclass(frozen=True)
-class Whole(Kind):
-    """A whole number from `at_least` up."""
-
-    at_least: int
-
-    def read(self, value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | np.integer):
-            raise ValueError
-        if value < self.at_least:
-            raise ValueError
-        return int(value)
-
-    def __str__(self) -> str:
-        return f"a whole number ≥ {self.at_least}"
-
-
-@dataclass(frozen=True)
-class Switch(Kind):
-    """True or False."""
-
-    def read(self, value: object) -> bool:
-        if not isinstance(value, bool | np.bool):
-            raise ValueError
-        return bool(value)
-
-    def __str__(self) -> str:
-        return "True or False"
-
-
-@dataclass(frozen=True)
-class Choice(Kind):
-    """One of `words`."""
-
-    words: tuple[str, ...]
-
-    def read(self, value: object) -> str:
-        if not isinstance(value, str) or value not in self.words:
-            raise ValueError
-        return value
-
-    def __str__(self) -> str:
-        return " or ".join(f'"{word}"' for word in self.words)
-
-
-@dataclass(frozen=True)
-class Pair(Kind):
-    """Two values of one kind."""
-
-    each: Kind
-
-    def read(self, value: object) -> tuple[Any, Any]:
-        if not isinstance(value, tuple | list) or len(value) != 2:
-            raise ValueError
-        return self.each.read(value[0]), self.each.read(value[1])
-
-    def __str__(self) -> str:
-        return f"a pair, each {self.each}"
-
-
-@dataclass(frozen=True)
-class Maybe(Kind):
-    """A value of some kind, or None."""
-
-    kind: Kind
-
-    def read(self, value: object) -> Any:
-        return None if value is None else self.kind.read(value)
-
-    def __str__(self) -> str:
-        return f"{self.kind}, or None"
-
-
-Real = Annotated[float, Number()]
-NonNegative = Annotated[float, Number(low=0)]
-Flag = Annotated[bool, Switch()]
+from chainrule.optim.kinds import Choice as Choice
+from chainrule.optim.kinds import Flag as Flag
+from chainrule.optim.kinds import Kind as Kind
+from chainrule.optim.kinds import Maybe as Maybe
+from chainrule.optim.kinds import NonNegative as NonNegative
+from chainrule.optim.kinds import Number as Number
+from chainrule.optim.kinds import Whole as Whole
 
 
 def kinds(cls: type) -> Mapping[str, Kind]:

@@ -8,12 +8,12 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
 from chainrule.base.errors import ConfigurationError, TrainingError
-from chainrule.optim.options import Choice, Configured, NonNegative, Number, Whole
+from chainrule.optim.kinds import Choice, Fraction, NonNegative, Number, Whole
+from chainrule.optim.options import Configured
 from chainrule.optim.schedule import SCHEDULES
 
 _Mode = Annotated[Literal["min", "max"], Choice(("min", "max"))]
 _ThresholdMode = Annotated[Literal["rel", "abs"], Choice(("rel", "abs"))]
-_Below1 = Annotated[float, Number(low=0, high=1, open_high=True)]
 _Count = Annotated[int, Whole(at_least=0)]
 
 
@@ -60,7 +60,7 @@ class ReduceLROnPlateau(Configured):
     """
 
     mode: _Mode = "min"
-    factor: _Below1 = 0.1
+    factor: Fraction = 0.1
     patience: _Count = 10
     threshold: NonNegative = 1e-4
     threshold_mode: _ThresholdMode = "rel"

@@ -8,7 +8,8 @@ from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from chainrule.base.registry import Registry
-from chainrule.optim.options import Choice, Configured, build
+from chainrule.optim.kinds import Choice
+from chainrule.optim.options import Configured, build
 
 if TYPE_CHECKING:
     from chainrule.optim.plateau import ReduceLROnPlateau

@@ -7,10 +7,8 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
 from chainrule.base.errors import ConfigurationError
-from chainrule.optim.options import NonNegative, Number, Whole
+from chainrule.optim.kinds import Count, NonNegative, Number
 from chainrule.optim.schedule import SCHEDULES, Schedule, Unit
-
-Count = Annotated[int, Whole(at_least=1)]
 
 
 @SCHEDULES.register("StepLR")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 
 from chainrule.base.errors import ConfigurationError
 from chainrule.eager import Tensor, where
-from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule
-from chainrule.optim.options import Flag, NonNegative, Real
+from chainrule.optim.decay import penalized
+from chainrule.optim.kinds import Flag, NonNegative, Real
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule, Slots, Updated
 
 
 @OPTIMIZERS.register("SGD")
@@ -28,9 +28,7 @@ class SGD(Optimizer):
         λ ≥ 0: the factor of the L2 penalty ½λ‖w‖², whose gradient is added.
     nesterov : bool
         Look ahead along the direction; takes momentum > 0 and no dampening.
-    maximize : bool
-        Ascend instead.
-    groups, clip_norm, clip_value
+    groups, clip_norm, clip_value, maximize
         As for every `Optimizer`.
 
     Notes
@@ -60,8 +58,6 @@ class SGD(Optimizer):
     dampening: Real = 0.0
     weight_decay: NonNegative = 0.0
     nesterov: Flag = False
-    _: KW_ONLY
-    maximize: Flag = False
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -77,12 +73,8 @@ class SGD(Optimizer):
     def rule(self, t: Tensor, lr: Tensor) -> Rule:
         is_first = t == 0
 
-        def update(
-            w: Tensor, d_w: Tensor, slots: Mapping[str, Tensor]
-        ) -> tuple[Tensor, dict[str, Tensor]]:
-            g = -d_w if self.maximize else d_w
-            if self.weight_decay:
-                g = g + self.weight_decay * w
+        def update(w: Tensor, g: Tensor, slots: Slots) -> Updated:
+            g = penalized(g, w, self.weight_decay)
             kept = {}
             if self.momentum:
                 b = kept["momentum_buffer"] = self._accumulate(

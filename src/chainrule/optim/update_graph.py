@@ -36,7 +36,10 @@ def types_of(parameters: Mapping[str, Typed]) -> dict[str, TensorType]:
 
 
 def trace_update(
-    name: str, apply: Apply, types: Mapping[str, TensorType], keys: Mapping[str, str]
+    name: str,
+    apply: Apply,
+    types: Mapping[str, TensorType],
+    state_types: Mapping[str, TensorType],
 ) -> Graph:
     """Return the graph that `apply` writes for parameters of these types.
 
@@ -48,13 +51,13 @@ def trace_update(
         An optimiser's `apply`.
     types : mapping of str to TensorType
         The parameters, by path.
-    keys : mapping of str to str
-        The keys of the state, and the paths of their parameters.
+    state_types : mapping of str to TensorType
+        The state, by key.
     """
     with Trace() as trace:
         w = {path: trace.input(kind, path) for path, kind in types.items()}
         d_w = {path: trace.input(kind, f"d_{path}") for path, kind in types.items()}
-        state = {key: trace.input(types[path], _name(key)) for key, path in keys.items()}
+        state = {key: trace.input(kind, _name(key)) for key, kind in state_types.items()}
         t = trace.input(TensorType((), DType.I64), "t")
         lr = trace.input(TensorType((), DType.F64), "lr")
         new_w, new_state = apply(w, d_w, state, t, lr)
