@@ -13,11 +13,11 @@ from chainrule.eager.functions import minimum as minimum
 from chainrule.eager.functions import stack as stack
 from chainrule.eager.functions import take as take
 from chainrule.eager.functions import where as where
+from chainrule.eager.promotion import promote as promote
 from chainrule.eager.tensor import Tensor as Tensor
 from chainrule.eager.tensor import apply as apply
 from chainrule.eager.tensor import as_tensor as as_tensor
 from chainrule.eager.tensor import elementwise as elementwise
-from chainrule.eager.tensor import promote as promote
 from chainrule.eager.tensor import tensor as tensor
 from chainrule.eager.traced import assign as assign
 from chainrule.eager.traced import execute as execute

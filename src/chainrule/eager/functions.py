@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import DataError, ShapeError
-from chainrule.eager.tensor import Tensor, apply, as_tensor, elementwise, promote
+from chainrule.eager.promotion import promote
+from chainrule.eager.tensor import Tensor, apply, as_tensor, elementwise
 from chainrule.eager.tracing import at_the_users_line, here
 from chainrule.graph import DType, Shape, format_shape
 from chainrule.ops.broadcasting import broadcast_shapes

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from chainrule.eager.promotion import is_weak
+
 if TYPE_CHECKING:
     from chainrule.eager.tensor import Tensor
 
@@ -45,8 +47,8 @@ class Operators:
         return _binary("div", other, self)
 
     def __pow__(self, other: Any) -> Tensor:
-        # x² is exact for negative x and cheaper than a power. (np.float64(2) has a dtype to heed.)
-        if isinstance(other, int | float) and not isinstance(other, np.generic) and other == 2:
+        # x² is exact for negative x and cheaper than a power.
+        if is_weak(other) and other == 2:
             return _unary("square", self)
         return _binary("power", self, other)
 

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from chainrule.backends import get_backend
 from chainrule.base.errors import ChainruleError, DTypeError, ShapeError, TracingError
 from chainrule.eager.operators import Operators
+from chainrule.eager.promotion import dtype_of as dtype_of
+from chainrule.eager.promotion import is_weak
+from chainrule.eager.promotion import promote as promote
 from chainrule.eager.tracing import (
     Trace,
-    at_the_users_line,
     current_scope,
     current_trace,
     here,
@@ -39,8 +41,6 @@ from chainrule.graph import (
 from chainrule.ops import OPS, Elementwise, Value, infer_type
 
 Array = NDArray[Any]
-
-dtype_of = at_the_users_line(DType.of)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +200,20 @@ class Tensor(Operators):
         return number
 
     def detach(self) -> Tensor:
-        """The same value as a leaf, without its history."""
+        """The same value as a leaf, without its history.
+
+        Examples
+        --------
+        A loop of updates starts each one from a leaf; otherwise every step would go back through
+        all steps before it.
+
+        >>> w = tensor([1.0, 2.0])
+        >>> for _ in range(3):
+        ...     (w * w).sum().backward()
+        ...     w = (w - 0.25 * w.grad).detach()
+        >>> w.numpy().tolist()
+        [0.125, 0.25]
+        """
         return Tensor(self.numpy())
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
@@ -413,30 +426,6 @@ def elementwise(op: str, *operands: Any, **attributes: AttributeValue) -> Tensor
     if declaration.condition:
         converted.insert(0, as_tensor(operands[0]))
     return apply(op, *converted, **attributes)
-
-
-def is_weak(value: object) -> bool:
-    """Whether `value` is a Python number, which takes the dtype of what it meets."""
-    # np.float64 is a float, too, but has a dtype of its own.
-    return isinstance(value, int | float) and not isinstance(value, np.generic)
-
-
-def promote(operands: Sequence[Any], needs_float: bool) -> DType:
-    """The dtype in which operands meet, by NumPy's rule."""
-    dtype = np.result_type(*map(_dtype_or_number, operands))
-    if needs_float and dtype.kind in "biu":
-        dtype = np.dtype(np.float64)
-    return dtype_of(dtype)
-
-
-def _dtype_or_number(operand: Any) -> Any:
-    if isinstance(operand, Tensor):
-        return operand.dtype
-    if not is_weak(operand):
-        return np.asarray(operand).dtype
-    # NumPy would not take a subclass, such as a named axis, for a Python number.
-    kind = next(kind for kind in (bool, int, float) if isinstance(operand, kind))
-    return kind(operand)
 
 
 def _as_dtype(operand: Any, dtype: DType) -> Tensor:
