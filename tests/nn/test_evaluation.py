@@ -234,6 +234,11 @@ REFUSED = [
         ),
     ),
     (
+        lambda: nn.Linear(2, 1).evaluate(np.ones((2, 2)), ["cat", "dog"], loss="MSELoss"),
+        TargetError,
+        "Targets are numbers; got <U3. Number the classes: np.unique(y, return_inverse=True)[1].",
+    ),
+    (
         lambda: nn.Linear(2, 1).evaluate(np.ones((5, 2)), np.ones((4, 1)), loss="MSELoss"),
         ShapeError,
         "There is one target for each example; got 5 examples and 4.",
@@ -273,7 +278,10 @@ REFUSED = [
             metrics=["mse"],
         ),
         ShapeError,
-        "The metric mse reads one output; the network returns tuple. {where}.",
+        (
+            "The metric mse reads one output; the network returns tuple. {where}. Write one of "
+            "your own, a function of (output, target), that reads several."
+        ),
     ),
 ]
 

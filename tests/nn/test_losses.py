@@ -18,6 +18,11 @@ def flat(output, target):
     return (output - target).square().reshape(-1)
 
 
+class Scalar(nn.Loss):
+    def forward(self, output, target):
+        return (output - target).square().mean()
+
+
 def compute(loss, output, target):
     return nn.as_loss(loss)(output, target)
 
@@ -109,6 +114,24 @@ REFUSED = {
         "{where}.",
         "Leave the mean over the batch to chainrule.",
     ),
+    "two outputs": (
+        "MSELoss", (cr.tensor(LOGITS), cr.tensor(LOGITS)), LOGITS, ShapeError,
+        "MSELoss reads one output; the network returns tuple.",
+        "{where}.",
+        "Write one of your own, a function of (output, target), that reads several.",
+    ),
+    "two outputs beside classes": (
+        "CrossEntropyLoss", {"a": cr.tensor(LOGITS)}, [0, 1, 2], ShapeError,
+        "CrossEntropyLoss reads one output; the network returns dict.",
+        "{where}.",
+        "Write one of your own, a function of (output, target), that reads several.",
+    ),
+    "a class that gives a scalar": (
+        Scalar, LOGITS, LOGITS, ShapeError,
+        "A loss returns one cost per example, of shape [3]; Scalar returned [].",
+        "{where}.",
+        "Leave the mean over the batch to chainrule.",
+    ),
     "an unknown name": (
         "CrossEntropy", LOGITS, LOGITS, NameNotFoundError,
         'No loss is named "CrossEntropy".',
@@ -170,6 +193,16 @@ def test_a_loss_is_named_made_or_written():
 
     costs = nn.as_loss(absolute)(LOGITS, np.zeros((3, 3)))
     np.testing.assert_array_equal(costs.numpy(), np.abs(LOGITS).sum(axis=1))
+
+
+def test_a_function_may_read_several_outputs_and_targets():
+    def both(output, target):
+        return (output["a"] - target[0]).square().sum(axis=1) + abs(output["b"] - target[1])
+
+    output = {"a": cr.tensor(LOGITS), "b": cr.tensor(LOGITS[:, 0])}
+    costs = nn.as_loss(both)(output, (0 * LOGITS, np.ones(3)))
+    expected = (LOGITS**2).sum(axis=1) + np.abs(LOGITS[:, 0] - 1)
+    np.testing.assert_allclose(costs.numpy(), expected, rtol=1e-6)
 
 
 def test_a_loss_of_ones_own_is_a_class_with_forward():

@@ -105,6 +105,18 @@ def test_metrics_do_not_broadcast(name):
     assert caught.value.advice == "Reshape the target with y.reshape(-1, 1)"
 
 
+def test_a_metric_of_ones_own_gives_one_number_per_example(monkeypatch):
+    monkeypatch.setattr(nn.METRICS, "_things", dict(nn.METRICS.items()))
+    nn.METRICS.register("largest", lambda loss, target: lambda output, target: output.max(axis=1))
+    nn.METRICS.register("wrong", lambda loss, target: lambda output, target: output.max())
+    assert measure("largest", "MSELoss", [[1, 2], [4, 3]], [[0, 0], [0, 0]]) == [2, 4]
+    with pytest.raises(ShapeError) as caught:
+        measure("wrong", "MSELoss", [[1, 2], [4, 3]], [[0, 0], [0, 0]])
+    assert caught.value.message == (
+        "A metric gives one number per example, of shape [2]; wrong gave []"
+    )
+
+
 def test_an_unknown_metric_suggests_the_nearest():
     with pytest.raises(NameNotFoundError) as caught:
         nn.make_metric("acuracy", nn.MSELoss(), np.zeros(3))

@@ -183,6 +183,19 @@ def test_a_registered_module_of_ones_own_needs_no_help(tmp_path, monkeypatch):
     assert loaded.more[0] is loaded.branches[0]
     np.testing.assert_array_equal(loaded.predict(X), net.predict(X))
 
+    @nn.LAYERS.register("doubling")
+    class Doubling(nn.Module):
+        """An argument that is not the attribute of its name, registered under another name."""
+
+        def __init__(self, width):
+            self.width = 2 * width
+            self.linear = nn.Linear(3, self.width)
+
+        def forward(self, x):
+            return self.linear(x)
+
+    assert_same(saved(Doubling(2), tmp_path), Doubling(2))
+
     @nn.LAYERS.register("Opaque")
     class Opaque(nn.Module):
         def __init__(self, function):

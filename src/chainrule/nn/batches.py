@@ -9,17 +9,25 @@ from typing import Any
 import numpy as np
 
 from chainrule.backends import get_backend
-from chainrule.base.errors import ConfigurationError, DataError, ShapeError
+from chainrule.base.errors import ConfigurationError, DataError, ShapeError, TargetError
 from chainrule.eager import Tensor, Trace, as_tensor
 from chainrule.eager.tensor import Array
 from chainrule.eager.trees import leaves, rebuild
 from chainrule.graph import Axis, DType, Graph, TensorType, format_shape
+from chainrule.nn.losses import Loss
 from chainrule.nn.mode import evaluation
 from chainrule.rewrite import eliminate_dead_nodes
 
 
-def as_columns(x: Any, dtype: np.dtype[Any]) -> tuple[Array, ...]:
+def as_columns(x: Any, dtype: np.dtype[Any], *, copy: bool = True) -> tuple[Array, ...]:
     """The arrays of an input, in `dtype`: one, or several for a network with several inputs.
+
+    Parameters
+    ----------
+    x : array_like, or tuple of them
+    dtype : numpy dtype
+    copy : bool
+        False lets an array that has the dtype be itself, where nobody keeps it for later.
 
     Raises
     ------
@@ -33,7 +41,7 @@ def as_columns(x: Any, dtype: np.dtype[Any]) -> tuple[Array, ...]:
     if len(sizes) != 1 or -1 in sizes:
         shown = ", ".join(format_shape(array.shape) for array in columns)
         raise ShapeError(f"Inputs have the examples along their first axis; got shapes {shown}")
-    return tuple(array.astype(dtype) for array in columns)
+    return tuple(array.astype(dtype, copy=copy) for array in columns)
 
 
 def _as_numbers(column: Any) -> Array:
@@ -52,6 +60,23 @@ def _as_numbers(column: Any) -> Array:
             advice="Encode text and categories as numbers first",
         )
     return array
+
+
+def as_target(y: Any, loss: Loss, dtype: np.dtype[Any]) -> Array:
+    """The targets as the loss computes with them.
+
+    Raises
+    ------
+    TargetError
+        If they are no numbers.
+    """
+    target = y.numpy() if isinstance(y, Tensor) else np.asarray(y)
+    if target.dtype.kind not in "biuf":
+        raise TargetError(
+            f"Targets are numbers; got {target.dtype}",
+            advice="Number the classes: np.unique(y, return_inverse=True)[1]",
+        )
+    return loss.prepare_target(target, dtype)
 
 
 def check_lengths(columns: Sequence[Array], target: Array) -> None:

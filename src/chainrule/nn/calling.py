@@ -132,7 +132,7 @@ def as_tensors(tree: Any, dtype: DType | None = None) -> Any:
     dtype : DType, optional
         What floats are converted to.
     """
-    if isinstance(tree, np.ndarray | np.generic) or _is_list_of_numbers(tree):
+    if isinstance(tree, np.ndarray | np.number | np.bool_) or _is_list_of_numbers(tree):
         tree = Tensor(tree)
     if isinstance(tree, Tensor):
         return tree if dtype is None or not tree.type.dtype.is_float else tree.astype(dtype)

@@ -48,8 +48,16 @@ class Configured:
     def __init__(self) -> None:
         """Take no arguments; a subclass that does need not call this."""
 
-    def configuration(self) -> dict[str, Any]:
-        """The arguments it was made with, by name; those that are attributes, as they are now."""
+    def configuration(self, *, now: bool = True) -> dict[str, Any]:
+        """The arguments it was made with, by name.
+
+        Parameters
+        ----------
+        now : bool
+            Show those that are attributes as they are now; otherwise as they were given.
+        """
+        if not now:
+            return dict(self._arguments)
         return {
             name: now if _is_plain(now := vars(self).get(name, given)) else given
             for name, given in self._arguments.items()

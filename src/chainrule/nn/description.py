@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import inspect
 from collections import OrderedDict
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from itertools import islice
 from typing import Any
 
 from chainrule.base.errors import FileFormatError
+from chainrule.base.registry import Registry
 from chainrule.nn.initializers import INITIALIZERS
 from chainrule.nn.module import LAYERS, Module
 from chainrule.nn.parameter import Buffer, Parameter, Variable
@@ -36,19 +37,18 @@ def describe(net: Module) -> dict[str, Any] | None:
     >>> describe(nn.Dropout(0.2))["network"]
     {'layer': 'Dropout', 'arguments': {'p': 0.2}}
     """
-    try:
-        network = _describe_module(net, 0)
-    except _Indescribable:
-        return None
     frozen = [path for path, parameter in net.named_parameters() if not parameter.requires_grad]
-    description = {"network": network, "frozen": frozen, "shared": _shared(net)}
-    # A network may have been changed since its layers were made: what does not come back the same
-    # is not described.
-    try:
-        again = build(description, "The description")
-    except FileFormatError:
-        return None
-    return description if _facts(again) == _facts(net) else None
+    rest = {"frozen": frozen, "shared": _shared(net)}
+    # A network may have been changed since its layers were made. Their arguments are looked for in
+    # their attributes, then as they were given, and what does not come back the same is not it.
+    for now in (True, False):
+        try:
+            description = {"network": _describe_module(net, now, 0), **rest}
+            if _facts(build(description, "The description")) == _facts(net):
+                return description
+        except (_Indescribable, FileFormatError):
+            continue
+    return None
 
 
 def build(description: Any, where: str) -> Module:
@@ -87,15 +87,15 @@ class _Indescribable(Exception):
     """A module that is not registered, or was made with something that is not data."""
 
 
-def _describe_module(module: Module, depth: int) -> dict[str, Any]:
-    name = type(module).__name__
-    if name not in LAYERS or LAYERS.get(name) is not type(module) or depth > DEPTH_AT_MOST:
+def _describe_module(module: Module, now: bool, depth: int) -> dict[str, Any]:
+    name = _registered_name(LAYERS, type(module))
+    if name is None or depth > DEPTH_AT_MOST:
         raise _Indescribable
     initializers = [v.initializer for v in vars(module).values() if isinstance(v, Variable)]
     arguments = {}
-    for key, value in module.configuration().items():
+    for key, value in module.configuration(now=now).items():
         try:
-            arguments[key] = _describe_argument(value, depth)
+            arguments[key] = _describe_argument(value, now, depth)
         except _Indescribable:
             # A function of the user's that the parameters were drawn by has done its work.
             if not any(value is initializer for initializer in initializers):
@@ -103,17 +103,22 @@ def _describe_module(module: Module, depth: int) -> dict[str, Any]:
     return {"layer": name, "arguments": arguments}
 
 
-def _describe_argument(value: Any, depth: int) -> Any:
+def _describe_argument(value: Any, now: bool, depth: int) -> Any:
     if isinstance(value, Module):
-        return _describe_module(value, depth + 1)
-    if type(value) in INITIALIZERS.values():
+        return _describe_module(value, now, depth + 1)
+    initializer = _registered_name(INITIALIZERS, type(value))
+    if initializer is not None and is_dataclass(value):
         arguments = {field.name: getattr(value, field.name) for field in fields(value)}
-        return {"initializer": type(value).__name__, "arguments": arguments}
+        return {"initializer": initializer, "arguments": arguments}
     if isinstance(value, tuple | list):
-        return [_describe_argument(part, depth) for part in value]
+        return [_describe_argument(part, now, depth) for part in value]
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise _Indescribable
+
+
+def _registered_name(registry: Registry[Any], thing: object) -> str | None:
+    return next((name for name, registered in registry.items() if registered is thing), None)
 
 
 def _build_module(description: Any, depth: int) -> Module:

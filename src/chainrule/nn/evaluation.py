@@ -12,12 +12,14 @@ from chainrule.eager import Tensor, here
 from chainrule.eager.tensor import Array
 from chainrule.eager.trees import leaves, rebuild
 from chainrule.graph import format_shape
+from chainrule.nn.agreement import width_of
 from chainrule.nn.batches import as_columns as as_columns
+from chainrule.nn.batches import as_target as as_target
 from chainrule.nn.batches import batch_type as batch_type
 from chainrule.nn.batches import check_lengths as check_lengths
 from chainrule.nn.batches import map_batches
 from chainrule.nn.calling import float_type
-from chainrule.nn.losses import Loss, as_loss, width_of
+from chainrule.nn.losses import Loss, as_loss
 from chainrule.nn.metrics import Metric, make_metric
 from chainrule.nn.module import Module
 
@@ -51,7 +53,7 @@ def predict(net: Module, x: Any, batch_size: int = 256) -> Any:
         _check_examples_in_front(output, int(inputs[0].shape[0]))
         return output
 
-    columns = as_columns(x, float_dtype(net))
+    columns = as_columns(x, float_dtype(net), copy=False)
     batches = [result for _, result in map_batches(output_of, columns, batch_size)]
     flat = [[leaf for _, leaf in leaves(batch, open_modules=False)] for batch in batches]
     joined = (np.concatenate(parts) for parts in zip(*flat, strict=True))
@@ -105,8 +107,8 @@ def evaluate(
     names = metrics if metrics is not None else (known[1] if known else ())
     net.initialize()
     dtype = float_dtype(net)
-    columns = as_columns(x, dtype)
-    target = criterion.prepare_target(np.asarray(y), dtype)
+    columns = as_columns(x, dtype, copy=False)
+    target = as_target(y, criterion, dtype)
     check_lengths(columns, target)
     chosen = (names,) if isinstance(names, str) else names
     made = {name: make_metric(name, criterion, target) for name in chosen}

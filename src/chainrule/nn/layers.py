@@ -8,7 +8,7 @@ from typing import Any, overload
 
 from chainrule.base.errors import ConfigurationError, ShapeError
 from chainrule.eager import Tensor, apply, as_tensor, here
-from chainrule.eager.tensor import promote
+from chainrule.eager.promotion import promote
 from chainrule.graph import Axis, format_shape
 from chainrule.nn.arguments import as_count, as_position
 from chainrule.nn.initializers import Initializer, as_initializer, uniform

@@ -13,8 +13,8 @@ from chainrule.base.errors import ConfigurationError, ShapeError, TargetError
 from chainrule.base.registry import Registry
 from chainrule.eager import Tensor, apply, as_tensor, elementwise, here
 from chainrule.eager.tensor import Array
-from chainrule.eager.trees import leaves
 from chainrule.graph import format_shape
+from chainrule.nn.agreement import check_costs, check_one_output, check_same_shape, width_of
 from chainrule.nn.calling import as_tensors
 from chainrule.nn.configured import Configured
 
@@ -41,13 +41,20 @@ class Loss(Configured, ABC):
     def __call__(self, output: Any, target: Any) -> Tensor:
         """Return the cost of each example, once the target, where its numbers are known, fits."""
         outputs = _as_tensors(output)
-        if isinstance(outputs, Tensor):
+        if isinstance(outputs, Tensor) and not isinstance(target, tuple | dict):
             if isinstance(target, np.ndarray | list):
                 target = self.prepare_target(np.asarray(target), outputs.dtype)
             target = as_tensor(target)
             if target.trace is None:
                 self.check_target(target.numpy(), width_of(outputs))
-        return self.forward(outputs, _as_tensors(target))
+        costs = self.forward(outputs, _as_tensors(target))
+        check_costs(self.made_by, costs, outputs)
+        return costs
+
+    @property
+    def made_by(self) -> str:
+        """What an error calls the function that gives the costs."""
+        return type(self).__name__
 
     @abstractmethod
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
@@ -127,6 +134,7 @@ class CrossEntropyLoss(Loss):
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Costs [B]."""
+        check_one_output("CrossEntropyLoss", output)
         if output.ndim != 2:
             raise ShapeError(
                 f"CrossEntropyLoss takes logits of shape [B, classes]; got "
@@ -219,20 +227,14 @@ class FunctionLoss(Loss):
     def __init__(self, function: Callable[[Any, Any], Any]) -> None:
         self.function = function
 
+    @property
+    def made_by(self) -> str:
+        return getattr(self.function, "__name__", type(self.function).__name__)
+
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Costs [B]."""
-        costs = self.function(output, target)
-        first = next((leaf for _, leaf in leaves(output, open_modules=False)), None)
-        batch = first.shape[:1] if isinstance(first, Tensor) else ()
-        if isinstance(costs, Tensor) and costs.ndim == 1 and costs.shape == (batch or costs.shape):
-            return costs
-        got = format_shape(costs.shape) if isinstance(costs, Tensor) else type(costs).__name__
-        raise ShapeError(
-            f"A loss returns one cost per example, of shape {format_shape(batch or (1,))}; "
-            f"{getattr(self.function, '__name__', 'the function')} returned {got}",
-            where=here(),
-            advice="Leave the mean over the batch to chainrule",
-        )
+        costs: Tensor = self.function(output, target)
+        return costs
 
 
 def as_loss(loss: Any) -> Loss:
@@ -257,32 +259,6 @@ def as_loss(loss: Any) -> Loss:
             "A loss is a Loss, the name of one, or a function of (output, target); got " + shown
         )
     return FunctionLoss(loss)
-
-
-def check_same_shape(name: str, output: Tensor, target: Tensor) -> None:
-    """Raise ShapeError unless outputs and targets can be compared element by element."""
-    if output.shape == target.shape:
-        return
-    advice = None
-    if output.shape == (*target.shape, 1):
-        advice = "Reshape the target with y.reshape(-1, 1)"
-    elif target.shape == (*output.shape, 1):
-        advice = "Reshape the target with y.reshape(-1)"
-    elif output.shape[:-1] == target.shape:
-        advice = (
-            "If the targets are classes, use CrossEntropyLoss, or one-hot rows np.eye(classes)[y]"
-        )
-    raise ShapeError(
-        f"{name} compares element by element; got outputs {format_shape(output.shape)} and "
-        f"targets {format_shape(target.shape)}",
-        where=here(),
-        advice=advice,
-    )
-
-
-def width_of(output: Any) -> int | None:
-    """The last axis of an output that has more than the batch axis."""
-    return int(output.shape[-1]) if isinstance(output, Tensor) and output.ndim > 1 else None
 
 
 def _as_tensors(tree: Any) -> Any:

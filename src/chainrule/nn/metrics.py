@@ -11,7 +11,9 @@ from chainrule.base.errors import ShapeError, TargetError
 from chainrule.base.registry import Registry
 from chainrule.eager import Tensor, here
 from chainrule.eager.tensor import Array
-from chainrule.nn.losses import Loss, check_same_shape
+from chainrule.graph import format_shape
+from chainrule.nn.agreement import check_one_output, check_same_shape
+from chainrule.nn.losses import Loss
 
 Metric = Callable[[Any, Tensor], Tensor]
 """(output, target) to one number per example, [B]."""
@@ -21,16 +23,34 @@ METRICS: Registry[Callable[[Loss, Array], Metric]] = Registry("metric")
 
 
 def make_metric(name: str, loss: Loss, target: Array) -> Metric:
-    """Return the metric of this name for outputs of this loss beside targets like these."""
+    """Return the metric of this name for outputs of this loss beside targets like these.
+
+    Parameters
+    ----------
+    name : str
+    loss : Loss
+    target : array of shape (N, ...)
+        As the loss prepares them: which values they take decides what counts as a class.
+
+    Raises
+    ------
+    NameNotFoundError
+        If no metric has this name.
+    TargetError
+        If it has no meaning for these targets.
+    """
     metric = METRICS.get(name)(loss, target)
 
     def measure(output: Any, target: Tensor) -> Tensor:
-        if not isinstance(output, Tensor):
+        check_one_output(f"The metric {name}", output)
+        values = metric(output, target)
+        if values.shape != output.shape[:1]:
             raise ShapeError(
-                f"The metric {name} reads one output; the network returns {type(output).__name__}",
+                f"A metric gives one number per example, of shape {format_shape(output.shape[:1])};"
+                f" {name} gave {format_shape(values.shape)}",
                 where=here(),
             )
-        return metric(output, target)
+        return values
 
     return measure
 

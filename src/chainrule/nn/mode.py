@@ -6,6 +6,7 @@ statistics. Inside, random layers draw from (seed, step, row).
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -73,7 +74,7 @@ def training(seed: Any = 0, step: Any = 0, rows: Any = None) -> Iterator[Trainin
     """
     mode = TrainingMode(
         seed if isinstance(seed, Tensor) else Tensor(seed_words(seed)),
-        step if isinstance(step, Tensor) else Tensor(np.int64(step)),
+        step if isinstance(step, Tensor) else Tensor(np.int64(operator.index(step))),
         None if rows is None else as_tensor(rows).astype("int64"),
     )
     token = _MODE.set(mode)

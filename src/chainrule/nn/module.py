@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Self
 from chainrule.base.errors import ConfigurationError
 from chainrule.base.registry import Registry
 from chainrule.eager import Tensor
-from chainrule.eager.tensor import Array, dtype_of
+from chainrule.eager.promotion import dtype_of
+from chainrule.eager.tensor import Array
 from chainrule.nn.calling import call, join
 from chainrule.nn.configured import Configured
 from chainrule.nn.parameter import Buffer, Parameter, Variable
