@@ -7,12 +7,14 @@ import pytest
 
 from chainrule import optim
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
+from tests.optim.grids import SCHEDULE_CASES, TYPICAL
 
 OPTIMIZERS = [
     optim.SGD(),
     optim.SGD(3, momentum=0.9, nesterov=True, groups={"*.bias": {"weight_decay": 0}}),
     optim.Adam(betas=(0.5, 0.9), amsgrad=True, clip_norm=1),
     optim.AdamW(groups={"a": {"betas": [0.1, 0.2]}}, clip_value=0.5, maximize=True),
+    *(optim.OPTIMIZERS[name](**options) for name, options in TYPICAL.items()),
 ]
 SCHEDULES = [
     optim.StepLR(3),
@@ -20,6 +22,7 @@ SCHEDULES = [
     optim.LinearLR(total_iters=100),
     optim.CosineAnnealingLR(10, eta_min=1e-4),
     optim.ReduceLROnPlateau("max", patience=3),
+    *(optim.SCHEDULES[name](**options) for name, options in SCHEDULE_CASES),
 ]
 
 
@@ -81,7 +84,10 @@ def test_repr_shows_what_was_chosen():
             "adam",
             {},
             NameNotFoundError,
-            'No optimizer is named "adam". Did you mean "Adam"? There are: Adam, AdamW, SGD.',
+            (
+                'No optimizer is named "adam". Did you mean "Adam"? There are: '
+                f"{', '.join(optim.OPTIMIZERS)}."
+            ),
         ),
         (
             optim.Optimizer.from_configuration,

@@ -2,14 +2,15 @@
 
 import dataclasses
 import inspect
-import itertools
 
 import numpy as np
 import pytest
 
 from chainrule import optim
-from chainrule.optim.options import NonNegative
+from chainrule.optim.kinds import NonNegative
+from tests.optim.grids import CASES, GRIDS, TYPICAL, identify
 from tests.optim.nets import Net
+from tests.optim.rounding import run_with_bounds
 
 UPDATES = 50
 # What one update rounds is a few units of 1.1e-16; over 50 updates of numbers near 1 that stays
@@ -20,48 +21,6 @@ SHAPES = {"scalar": (), "vector": (3,), "matrix": (4, 5)}
 
 # torch's ways of running, which are not ours, and what AdamW is for.
 NOT_OURS = {"params", "foreach", "fused", "capturable", "differentiable", "decoupled_weight_decay"}
-
-
-def combinations(**choices):
-    return [
-        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
-    ]
-
-
-SGD = [
-    options
-    for options in combinations(
-        momentum=[0.0, 0.9],
-        dampening=[0.0, 0.3],
-        weight_decay=[0.0, 0.05],
-        nesterov=[False, True],
-        maximize=[False, True],
-    )
-    if not options["nesterov"] or (options["momentum"] and not options["dampening"])
-]
-MOMENTS = [
-    *combinations(
-        betas=[(0.9, 0.999), (0.0, 0.5), (0.8, 0.0)],
-        weight_decay=[0.0, 0.05],
-        amsgrad=[False, True],
-        maximize=[False, True],
-    ),
-    {"eps": 1e-3},
-    {"eps": 0.5, "lr": 0.1},
-    {"weight_decay": 3.0},
-]
-CASES = [
-    *(("SGD", options) for options in SGD),
-    *(("Adam", options) for options in MOMENTS),
-    *(("AdamW", options) for options in MOMENTS),
-    ("AdamW", {}),
-]
-
-
-def identify(value):
-    if isinstance(value, dict):
-        return ",".join(f"{k}={v}" for k, v in value.items()) or "defaults"
-    return value
 
 
 def parameters(dtype=np.float64):
@@ -97,6 +56,10 @@ def assert_close(ours, theirs, bound):
         np.testing.assert_allclose(
             value, theirs[name].detach().numpy(), rtol=bound, atol=bound, err_msg=name
         )
+
+
+def test_every_optimizer_has_cases():
+    assert set(GRIDS) == set(TYPICAL) == set(optim.OPTIMIZERS)
 
 
 @pytest.mark.parametrize(("name", "options"), CASES, ids=identify)
@@ -201,39 +164,21 @@ def test_an_optimizer_is_one_class(torch):
         assert_close(net.numpy(), theirs, PROMISED)
 
 
-U = 2.0**-24  # what one operation in float32 rounds, at most, relative to its result
-
-
-def bound_in_float32(name, lr, largest):
-    """How far 50 updates in float32 are from the same in float64, for gradients in [½, 1].
-
-    SGD with μ = 0.9: b rounds 3 times an update (constant, product, sum) at |b| ≤ 1/(1-μ) = 10,
-    and the error before it shrinks by μ: |Δb| ≤ 3·10u/(1-μ) = 300u. The step lr·b rounds twice.
-
-    Adam: m as b, but a mean: |Δm̂| ≤ 3u/(1-β₁) = 30u. v has positive terms only, so its relative
-    error grows by 4u an update, to 200u; that of √v̂ is 100u, and 6 more for roots, quotients and
-    ε. With m̂ ≤ 1 and √v̂ ≥ ½ a step is off by lr·(30u/½ + 106u/½ + 2·2u) < 280u·lr.
-
-    Each update also rounds w once.
-    """
-    step = lr * (300 + 2 * 10) if name == "SGD" else lr * 280
-    return UPDATES * (step + largest) * U
-
-
-@pytest.mark.parametrize(
-    ("name", "options"), [("SGD", {"momentum": 0.9}), ("Adam", {}), ("AdamW", {})], ids=identify
-)
-def test_float32_stays_near_float64(torch, name, options):
-    rng = np.random.default_rng(3)
-    start = parameters(np.float32)
-    single = Net(**start)
-    double = Net(**{path: value.astype(np.float64) for path, value in start.items()})
+@pytest.mark.parametrize("name", list(optim.OPTIMIZERS))
+def test_float32_stays_within_what_rounding_explains(torch, name):
+    rng, lr = np.random.default_rng(3), 0.01
+    start, options = parameters(np.float32), TYPICAL[name]
+    single, double = Net(**start), Net(**{path: np.float64(w) for path, w in start.items()})
     theirs = torch_parameters(torch, start)
-    lr = 0.01
     ours = [optim.OPTIMIZERS[name](lr=lr, **options) for _ in range(2)]
     reference = getattr(torch.optim, name)(theirs.values(), lr=lr, **options)
-    largest = 0.0
-    for _ in range(UPDATES):
+    graph = ours[0].graph(single.parameters)
+    exact = {path: (w, np.zeros(w.shape)) for path, w in start.items()}
+    state = {
+        key: (value, np.zeros(value.shape))
+        for key, value in ours[0].initial_state(single.parameters).items()
+    }
+    for t in range(UPDATES):
         gradients = {
             path: (rng.uniform(0.5, 1, s) * rng.choice([-1, 1], s)).astype(np.float32)
             for path, s in SHAPES.items()
@@ -241,10 +186,15 @@ def test_float32_stays_near_float64(torch, name, options):
         ours[0].update(single, gradients)
         ours[1].update(double, gradients)
         torch_update(torch, reference, theirs, gradients)
-        largest = max(largest, *(np.abs(value).max() for value in double.numpy().values()))
-    bound = bound_in_float32(name, lr, largest)
-    for path, value in single.numpy().items():
-        assert value.dtype == np.float32
-        assert np.abs(value - double.numpy()[path]).max() <= bound
-        # torch rounds elsewhere, within the same bound.
-        assert np.abs(value - theirs[path].detach().numpy()).max() <= 2 * bound
+        inputs = [(value, 0.0) for value in (*gradients.values(), t, lr)]
+        inputs = [*exact.values(), *inputs[:-2], *state.values(), *inputs[-2:]]
+        results = list(run_with_bounds(graph, inputs).values())
+        exact = dict(zip(exact, results[: len(exact)], strict=True))
+        state = dict(zip(state, results[len(exact) :], strict=True))
+    for path, (value, bound) in exact.items():
+        assert single.numpy()[path].dtype == np.float32
+        assert np.all(bound < 1e-3), "a bound that says something"
+        assert np.all(np.abs(single.numpy()[path] - value) <= bound)
+        assert np.all(np.abs(double.numpy()[path] - value) <= bound)
+        # torch rounds elsewhere, about as often.
+        assert np.all(np.abs(theirs[path].detach().numpy() - value) <= 2 * bound)

@@ -15,6 +15,9 @@ from chainrule.base.errors import (
     TrainingError,
 )
 from chainrule.eager import Tensor, trace
+from chainrule.optim.kinds import Choice, Listed, Maybe, Number, Row, Switch, Whole
+from chainrule.optim.options import kinds
+from tests.optim.grids import TYPICAL_SCHEDULES
 from tests.optim.nets import Net
 
 
@@ -103,6 +106,47 @@ def test_optimizer_option_that_cannot_be(name, options, message):
 def test_schedule_option_that_cannot_be(name, options, message):
     with raises(ConfigurationError, message):
         optim.SCHEDULES[name](**options)
+
+
+def bad_values(kind):
+    """Values that are not of a kind."""
+    match kind:
+        case Maybe():
+            return [bad for bad in bad_values(kind.kind) if bad is not None]
+        case Number():
+            beyond = [kind.low if kind.open_low else kind.low - 1] if kind.low > -np.inf else []
+            return [*beyond, float("nan"), float("inf"), "0.1", True, None]
+        case Whole():
+            return [kind.at_least - 1, 1.5, True, "3", None]
+        case Switch():
+            return [1, "yes", None]
+        case Choice():
+            return ["?", 3, None]
+        case Row():
+            good = tuple(each.low + 0.5 for each in kind.kinds)
+            return [0.5, good[:-1], *((bad, *good[1:]) for bad in bad_values(kind.kinds[0]))]
+        case Listed():
+            return [3, "3", *([bad] for bad in bad_values(kind.each))]
+    raise AssertionError(f"say what {type(kind).__name__} refuses")
+
+
+OPTIONS = [
+    (cls, option)
+    for registry in (optim.OPTIMIZERS, optim.SCHEDULES)
+    for cls in registry.values()
+    for option in kinds(cls)
+]
+
+
+@pytest.mark.parametrize(
+    ("cls", "option"), OPTIONS, ids=lambda each: getattr(each, "__name__", each)
+)
+def test_every_option_refuses_what_it_is_not(cls, option):
+    kind = kinds(cls)[option]
+    given = TYPICAL_SCHEDULES.get(cls.__name__, {})
+    for bad in bad_values(kind):
+        with raises(ConfigurationError, f"{cls.__name__} takes {option} as {kind}; got {bad!r}."):
+            cls(**given | {option: bad})
 
 
 def test_options_are_fixed():

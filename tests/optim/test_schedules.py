@@ -11,32 +11,23 @@ from hypothesis import strategies as st
 
 from chainrule import optim
 from chainrule.base.errors import ConfigurationError, TrainingError
+from tests.optim.grids import SCHEDULE_CASES, SCHEDULES, identify
 
 LR = 0.3
-COUNTS = 30
-# torch multiplies from count to count, we use the closed form: a rounding or two for each of 30.
-ROUNDED = 30 * 2 * 2.0**-52
-
-CASES = [
-    ("StepLR", {"step_size": 4}),
-    ("StepLR", {"step_size": 1, "gamma": 0.7}),
-    ("ExponentialLR", {"gamma": 0.9}),
-    ("ExponentialLR", {"gamma": 1.1}),
-    ("LinearLR", {}),
-    ("LinearLR", {"start_factor": 0.01, "end_factor": 0.5, "total_iters": 17}),
-    ("LinearLR", {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 40}),
-    ("CosineAnnealingLR", {"T_max": 40}),
-    ("CosineAnnealingLR", {"T_max": 30, "eta_min": 0.01}),
-    ("CosineAnnealingLR", {"T_max": 7, "eta_min": 0.1}),
-    ("CosineAnnealingLR", {"T_max": 1}),
-]
+COUNTS = 60
+# torch multiplies from count to count, we use the closed form: a rounding or two for each count.
+ROUNDED = COUNTS * 2 * 2.0**-52
 
 
 def torch_optimizer(torch):
     return torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=LR)
 
 
-@pytest.mark.parametrize(("name", "options"), CASES, ids=str)
+def test_every_schedule_has_cases():
+    assert {*SCHEDULES, "ReduceLROnPlateau"} == set(optim.SCHEDULES)
+
+
+@pytest.mark.parametrize(("name", "options"), SCHEDULE_CASES, ids=identify)
 def test_values_are_torchs(torch, name, options):
     optimizer = torch_optimizer(torch)
     reference = getattr(torch.optim.lr_scheduler, name)(optimizer, **options)

@@ -10,11 +10,13 @@ from chainrule.backends import get_backend
 from chainrule.eager import Tensor, Trace, grad, value_and_grad
 from chainrule.graph import DType, TensorType, parse_graph
 from chainrule.ops import verify
+from chainrule.optim.options import option_names
+from tests.optim.grids import TYPICAL
 from tests.optim.nets import Net
 
 EVERY = list(optim.OPTIMIZERS)
 OPTIONS = [
-    ("SGD", {"momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01}),
+    *TYPICAL.items(),
     ("SGD", {"momentum": 0.9, "nesterov": True, "clip_norm": 0.5}),
     ("Adam", {"amsgrad": True, "groups": {"b": {"lr": 0.5, "weight_decay": 0.1}}}),
     ("AdamW", {"clip_norm": 0.1, "clip_value": 0.05}),
@@ -166,9 +168,12 @@ def test_maximize_walks_uphill_as_far(name):
     np.testing.assert_array_equal(up.numpy()["w"], -down.numpy()["w"])
 
 
-@pytest.mark.parametrize(("name", "options"), [("SGD", {"momentum": 0.9}), ("Adam", {})])
-def test_zero_gradients_move_nothing(name, options):
+@pytest.mark.parametrize("name", EVERY)
+def test_zero_gradients_move_nothing(name):
     net = Net(w=np.array([1.0, -2.0]))
+    options = (
+        {"weight_decay": 0.0} if "weight_decay" in option_names(optim.OPTIMIZERS[name]) else {}
+    )
     optimizer = optim.OPTIMIZERS[name](**options, clip_norm=1.0)
     for _ in range(3):
         optimizer.update(net, {"w": np.zeros(2)})

@@ -1,0 +1,75 @@
+"""Options of every optimiser, from which all suites take their cases.
+
+A registered optimiser without an entry fails (`test_every_optimizer_has_cases`), so none can be
+added without being compared, resumed, traced, saved and refused like the others.
+"""
+
+import itertools
+
+
+def combinations(**choices):
+    return [
+        dict(zip(choices, values, strict=True)) for values in itertools.product(*choices.values())
+    ]
+
+
+SGD = [
+    options
+    for options in combinations(
+        momentum=[0.0, 0.9],
+        dampening=[0.0, 0.3],
+        weight_decay=[0.0, 0.05],
+        nesterov=[False, True],
+        maximize=[False, True],
+    )
+    if not options["nesterov"] or (options["momentum"] and not options["dampening"])
+]
+MOMENTS = [
+    *combinations(
+        betas=[(0.9, 0.999), (0.0, 0.5), (0.8, 0.0)],
+        weight_decay=[0.0, 0.05],
+        amsgrad=[False, True],
+        maximize=[False, True],
+    ),
+    {"eps": 1e-3},
+    {"eps": 0.5, "lr": 0.1},
+    {"weight_decay": 3.0},
+]
+GRIDS = {
+    "Adam": MOMENTS,
+    "AdamW": [*MOMENTS, {}],
+    "SGD": SGD,
+}
+CASES = [(name, options) for name, grid in GRIDS.items() for options in grid]
+
+TYPICAL = {
+    "Adam": {"amsgrad": True, "weight_decay": 0.01},
+    "AdamW": {},
+    "SGD": {"momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01},
+}
+"""One choice for each, with as much in it as the optimiser has: for suites that are slow."""
+
+
+def identify(value):
+    if isinstance(value, dict):
+        return ",".join(f"{k}={v}" for k, v in value.items()) or "defaults"
+    return value
+
+
+SCHEDULES = {
+    "StepLR": [{"step_size": 4}, {"step_size": 1, "gamma": 0.7}],
+    "ExponentialLR": [{"gamma": 0.9}, {"gamma": 1.1}],
+    "LinearLR": [
+        {},
+        {"start_factor": 0.01, "end_factor": 0.5, "total_iters": 17},
+        {"start_factor": 1.0, "end_factor": 0.0, "total_iters": 60},
+    ],
+    "CosineAnnealingLR": [
+        {"T_max": 60},
+        {"T_max": 50, "eta_min": 0.01},
+        {"T_max": 7, "eta_min": 0.1},
+        {"T_max": 1},
+    ],
+}
+SCHEDULE_CASES = [(name, options) for name, grid in SCHEDULES.items() for options in grid]
+TYPICAL_SCHEDULES = {name: grid[0] for name, grid in SCHEDULES.items()}
