@@ -99,7 +99,9 @@ def enclose(expression: Expression, arrays: Sequence[Array], dtype: DType) -> An
         An interval for a float; an integer or truth value is exact; None is a truth value, or an
         integer, that hangs on rounding.
     """
-    value = read(expression, _EnclosureReader(arrays))
+    floats = [DType.of(array.dtype) for array in arrays if array.dtype.kind == "f"]
+    precision = dtype if dtype.is_float else (floats or [DType.F64])[0]
+    value = read(expression, _EnclosureReader(arrays, precision))
     return _in_dtype(value, dtype) if dtype.is_float else value
 
 
@@ -112,8 +114,9 @@ def _in_dtype(value: Any, dtype: DType) -> Any:
 
 
 class _EnclosureReader:
-    def __init__(self, arrays: Sequence[Array]) -> None:
+    def __init__(self, arrays: Sequence[Array], precision: DType) -> None:
         self.arrays = arrays
+        self.precision = precision  # of what is made of literals alone
         self.mp = context()
 
     def leaf(self, leaf: Expression) -> Any:
@@ -133,7 +136,7 @@ class _EnclosureReader:
         if op == "cast":
             assert dtype is not None
             return self.cast(arguments[0], dtype)
-        kind = next((a.dtype for a in arguments if isinstance(a, Enclosure)), None)
+        kind = self.kind(arguments)
         if op == "select":
             condition, a, b = arguments
             return _select(condition, a, b, kind)
@@ -147,6 +150,13 @@ class _EnclosureReader:
             ends = {bool(self.mp.isfinite(end)) for end in (operands[0].low, operands[0].high)}
             return ends.pop() if len(ends) == 1 else None
         return self.rounded(self.image(op, operands), kind, allowed_ulps(op))
+
+    def kind(self, values: Sequence[Any]) -> DType | None:
+        """The float dtype in which `values` meet; None for integers and truth values."""
+        found = next((value.dtype for value in values if isinstance(value, Enclosure)), None)
+        if found is None and any(isinstance(value, float) for value in values):
+            return self.precision
+        return found
 
     def image(self, op: str, operands: Sequence[Enclosure]) -> tuple[Number, Number]:
         """The least and the greatest exact result on intervals."""
@@ -196,7 +206,7 @@ class _EnclosureReader:
         return _in_dtype(value, dtype)
 
     def fold(self, op: str, items: Sequence[Any], order: str) -> Any:
-        kind = next((item.dtype for item in items if isinstance(item, Enclosure)), None)
+        kind = self.kind(items)
         if kind is None:
             return None if None in items else reduce(exact_function(op), items)
         parts = [_in_dtype(item, kind) for item in items]
