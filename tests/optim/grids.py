@@ -35,16 +35,43 @@ MOMENTS = [
     {"eps": 0.5, "lr": 0.1},
     {"weight_decay": 3.0},
 ]
+RMSPROP = combinations(
+    alpha=[0.99, 0.5],
+    weight_decay=[0.0, 0.05],
+    momentum=[0.0, 0.9],
+    centered=[False, True],
+    maximize=[False, True],
+)
+ADAGRAD = combinations(
+    lr_decay=[0.0, 0.1],
+    weight_decay=[0.0, 0.05],
+    initial_accumulator_value=[0.0, 0.5],
+    maximize=[False, True],
+)
+ADADELTA = combinations(rho=[0.9, 0.5, 0.0], weight_decay=[0.0, 0.05], maximize=[False, True])
+ADAMAX = combinations(
+    betas=[(0.9, 0.999), (0.0, 0.5), (0.8, 0.0)],
+    weight_decay=[0.0, 0.05],
+    maximize=[False, True],
+)
 GRIDS = {
+    "Adadelta": [*ADADELTA, {}, {"eps": 1e-2}],
+    "Adagrad": [*ADAGRAD, {"eps": 0.1}],
     "Adam": MOMENTS,
+    "Adamax": [*ADAMAX, {"eps": 0.1}],
     "AdamW": [*MOMENTS, {}],
+    "RMSprop": [*RMSPROP, {"alpha": 0.0}, {"eps": 0.1, "centered": True}],
     "SGD": SGD,
 }
 CASES = [(name, options) for name, grid in GRIDS.items() for options in grid]
 
 TYPICAL = {
+    "Adadelta": {"weight_decay": 0.01},
+    "Adagrad": {"lr_decay": 0.1, "weight_decay": 0.01, "initial_accumulator_value": 0.5},
     "Adam": {"amsgrad": True, "weight_decay": 0.01},
     "AdamW": {},
+    "Adamax": {"weight_decay": 0.01},
+    "RMSprop": {"momentum": 0.9, "centered": True, "weight_decay": 0.01},
     "SGD": {"momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01},
 }
 """One choice for each, with as much in it as the optimiser has: for suites that are slow."""

@@ -129,14 +129,15 @@ def test_scalars_of_adam_are_computed_in_float64():
     assert types == {TensorType((), DType.F64)}
 
 
-def test_adam_update_graph(golden):
-    graph = optim.Adam(weight_decay=0.01).graph({"0.weight": TYPES["0.weight"]})
-    golden("optim/adam", f"{graph}\n")
+@pytest.mark.parametrize(("name", "options"), TYPICAL.items())
+def test_update_graph(golden, name, options):
+    graph = optim.OPTIMIZERS[name](**options).graph({"0.weight": TYPES["0.weight"]})
+    golden(f"optim/{name.lower()}", f"{graph}\n")
 
 
-def test_sgd_update_graph(golden):
+def test_update_graph_with_clipping(golden):
     optimizer = optim.SGD(momentum=0.9, dampening=0.5, clip_norm=1.0)
-    golden("optim/sgd", f"{optimizer.graph(TYPES)}\n")
+    golden("optim/clipping", f"{optimizer.graph(TYPES)}\n")
 
 
 def test_adam_late_bias_correction_keeps_its_digits():

@@ -7,11 +7,15 @@ added as one registered class in `schedules.py`. The command line, run folders a
 documentation read the registries.
 """
 
+from chainrule.optim.adadelta import Adadelta as Adadelta
+from chainrule.optim.adagrad import Adagrad as Adagrad
 from chainrule.optim.adam import Adam as Adam
+from chainrule.optim.adamax import Adamax as Adamax
 from chainrule.optim.adamw import AdamW as AdamW
 from chainrule.optim.optimizer import OPTIMIZERS as OPTIMIZERS
 from chainrule.optim.optimizer import Optimizer as Optimizer
 from chainrule.optim.plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from chainrule.optim.rmsprop import RMSprop as RMSprop
 from chainrule.optim.schedule import SCHEDULES as SCHEDULES
 from chainrule.optim.schedule import Schedule as Schedule
 from chainrule.optim.schedules import CosineAnnealingLR as CosineAnnealingLR
