@@ -141,7 +141,9 @@ class Argmax(Op):
         best, position = elements[0], Literal(0)
         chosen: Expression = position
         for i, element in enumerate(itertools.islice(elements, 1, None), start=1):
-            larger = apply("greater", element, best)
+            # Not "greater": a NaN is not ≤ anything, and after the first one nothing is larger.
+            above = apply("logical_not", apply("less_equal", element, best))
+            larger = apply("logical_and", apply("equal", best, best), above)
             best = apply("select", larger, element, best)
             chosen = apply("select", larger, i, chosen)
         return chosen
@@ -192,6 +194,7 @@ declare(
     samples=(
         sample(_DISTINCT, axis=1),
         sample(operand("f64[3]", (1.0, 5.0, 5.0)), axis=0),
+        sample(operand("f64[4]", (1.0, float("nan"), 2.0, float("nan"))), axis=0),
     ),
     bad_samples=(bad_sample("argmax takes numbers; got bool. Cast it first.", "bool[3]", axis=0),),
 )
