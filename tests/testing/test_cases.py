@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from chainrule.base.errors import DTypeError, NameNotFoundError
 from chainrule.graph import DType, parse_graph
 from chainrule.ops import OPS, verify
 from chainrule.ops.samples import operand, sample
@@ -91,6 +92,17 @@ def test_accuracy_is_measured_in_units_in_the_last_place():
     assert found.op == "exp"
     assert found.ulps >= 0.5
     assert len(found.at) == 1
+
+
+def test_accuracy_of_other_ops_and_dtypes_is_refused():
+    with pytest.raises(
+        NameNotFoundError, match=r"^No elementwise op from floats to floats is named"
+    ):
+        measure_accuracy("sum", "float32")
+    with pytest.raises(
+        DTypeError, match=r"^errors in the last place are those of floats; got i64\.$"
+    ):
+        measure_accuracy("add", "int64")
 
 
 def test_accuracy_is_of_ops_from_floats_to_floats():

@@ -6,8 +6,13 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import nn
 from chainrule.autodiff import pullback
-from chainrule.base.errors import GradientError, NotDifferentiableError
+from chainrule.base.errors import (
+    ConfigurationError,
+    GradientError,
+    NotDifferentiableError,
+)
 from chainrule.base.random import normal, normal_words, random_bits, seed_words
 from chainrule.graph import TensorType, parse_graph
 from chainrule.ops import OPS, Builder
@@ -64,6 +69,27 @@ def test_several_results_and_trees_pass():
 def test_integers_are_passed_by():
     report = check_gradients(lambda x, i: cr.take(x, i, axis=0), [draw(4, 2), np.array([1, 1, 3])])
     assert report.elements == 8
+
+
+def test_a_module_is_checked_with_its_parameters():
+    net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Tanh(), nn.Linear(3, 2))
+    net.initialize(seed=0)
+    # 5·4 inputs, 4·3 + 3 + 3 + 3 + 3·2 + 2 parameters, 3 + 3 running statistics, whose zeros are
+    # checked as well.
+    assert check_gradients(net, [draw(5, 4)]).elements == 20 + 29 + 6
+
+
+@pytest.mark.parametrize(
+    ("inputs", "options", "message"),
+    [
+        ([draw(4, 3)], {}, "graph cost takes 4 inputs (x, t, w, b); got 1."),
+        ([], {"order": 3}, "order is 1 or 2; got 3."),
+    ],
+)
+def test_what_cannot_be_checked_is_refused(inputs, options, message):
+    with pytest.raises(ConfigurationError) as caught:
+        check_gradients(parse_graph(NETWORK), inputs, **options)
+    assert str(caught.value) == message
 
 
 def test_fewer_elements_may_be_looked_at():

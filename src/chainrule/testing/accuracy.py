@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chainrule.backends import Backend, get_backend
+from chainrule.base.errors import DTypeError, NameNotFoundError
 from chainrule.graph import DType, TensorType
 from chainrule.ops import OPS, Builder, Elementwise
 from chainrule.testing.exact import Number, context, evaluate
@@ -69,14 +70,22 @@ def measure_accuracy(
     -------
     Accuracy
 
+    Raises
+    ------
+    NameNotFoundError, DTypeError
+        If `op` or `dtype` is another.
+
     Examples
     --------
     >>> measure_accuracy("add", "float64").ulps <= 0.5
     True
     """
     declaration = OPS.get(op)
-    assert isinstance(declaration, Elementwise)
+    if not isinstance(declaration, Elementwise) or op not in float_ops():
+        raise NameNotFoundError.among("elementwise op from floats to floats", op, float_ops())
     kind = DType.of(dtype)
+    if not kind.is_float:
+        raise DTypeError(f"errors in the last place are those of floats; got {kind.value}")
     runner = get_backend(backend) if isinstance(backend, str) else backend
     arrays = _points(declaration, kind, points)
     b = Builder()

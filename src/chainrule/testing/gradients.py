@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from chainrule.autodiff import pullback
 from chainrule.backends import Backend, get_backend
-from chainrule.base.errors import GradientError
+from chainrule.base.errors import ConfigurationError, GradientError
 from chainrule.base.random import normal, normal_words, random_bits, seed_words
 from chainrule.eager.traced import trace_function
 from chainrule.graph import DType, Graph, Node, Output
@@ -101,6 +101,8 @@ def check_gradients(
     GradientError
         If an element is wrong: the input, the element, both values, and the op whose pullback
         is the cause.
+    ConfigurationError
+        If there are too few or too many inputs, or `order` is another number.
 
     Notes
     -----
@@ -115,6 +117,8 @@ def check_gradients(
     >>> check_gradients(lambda x, w: (x @ w).tanh(), [np.ones((2, 3)), np.ones((3, 1))]).elements
     9
     """
+    if order not in (1, 2):
+        raise ConfigurationError(f"order is 1 or 2; got {order!r}")
     graph, arrays = _as_graph(f, inputs)
     runner = get_backend(backend) if isinstance(backend, str) else backend
     check = _Check(runner, elements, seed)
@@ -131,6 +135,11 @@ def check_gradients(
 def _as_graph(f: Graph | Callable[..., Any], inputs: Sequence[Any]) -> tuple[Graph, list[Array]]:
     if isinstance(f, Graph):
         graph, arrays = f, [np.asarray(x) for x in inputs]
+        if len(arrays) != len(graph.inputs):
+            names = ", ".join(graph.input_names)
+            raise ConfigurationError(
+                f"graph {graph.name} takes {len(graph.inputs)} inputs ({names}); got {len(arrays)}"
+            )
     else:
         arguments = [np.asarray(x) if isinstance(x, int | float) else x for x in inputs]
         traced = trace_function(f, arguments, {})
