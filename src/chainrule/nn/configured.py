@@ -45,8 +45,10 @@ class Configured:
             made._arguments = dict(list(bound.arguments.items())[1:])  # without self
         return made
 
+    # A subclass with arguments need not call this, and may. No docstring: help() would show it for
+    # every __init__ below.
     def __init__(self) -> None:
-        """Take no arguments; a subclass that does need not call this."""
+        pass
 
     def configuration(self, *, now: bool = True) -> dict[str, Any]:
         """The arguments it was made with, by name.

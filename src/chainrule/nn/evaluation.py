@@ -150,7 +150,7 @@ class Evaluator:
         totals = dict.fromkeys(names, 0.0)
         for rows, values in map_batches(scores, [*columns, target], batch_size):
             for name, per_example in zip(names, values, strict=True):
-                totals[name] += float(np.sum(w[rows] * per_example.astype(np.float64)))
+                totals[name] += float(np.sum(w[rows] * per_example))  # in float64, as w is
         return {name: total / float(w.sum()) for name, total in totals.items()}
 
 
