@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from chainrule.backends import Rows
 from chainrule.base.errors import ConfigurationError, NonFiniteError, TargetError
 from chainrule.base.random import permutation
-from chainrule.eager import Tensor
 from chainrule.eager.tensor import Array
 from chainrule.nn.evaluation import as_columns, as_weights, check_lengths
 from chainrule.nn.losses import Loss
-from chainrule.train.sources import ArraySource, check_numbers
+from chainrule.train.sources import ArraySource, as_target, check_numbers
 
 
 def make_arrays(
@@ -41,7 +40,7 @@ def make_arrays(
     """
     with np.errstate(over="ignore"):  # found below, and said in our words
         columns = as_columns(x, dtype)
-        target = loss.prepare_target(_as_target(y), dtype)
+        target = loss.prepare_target(as_target(y), dtype)
     check_lengths(columns, target)
     try:
         check_numbers(columns, target)
@@ -49,23 +48,6 @@ def make_arrays(
         raise _too_large(x, y, dtype) or error from None
     weights = _weights(target, sample_weight, class_weight, dtype)
     return ArraySource(columns, target, weights)
-
-
-def _as_target(y: Any) -> Array:
-    if isinstance(y, Tensor):
-        return y.numpy()
-    try:
-        raw = np.asarray(y)
-    except ValueError:
-        raise TargetError(
-            "Targets are an array of numbers; got rows of different lengths"
-        ) from None
-    if raw.dtype.kind not in "biuf":
-        raise TargetError(
-            f"Targets are numbers; got {raw.dtype}",
-            advice="Number the classes: np.unique(y, return_inverse=True)[1]",
-        )
-    return raw
 
 
 def _too_large(x: Any, y: Any, dtype: np.dtype[Any]) -> NonFiniteError | None:

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from chainrule.base.errors import NameNotFoundError
 from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
-from chainrule.optim.options import Choice, Configured, Flag, NonNegative, Whole
+from chainrule.optim.kinds import Choice, Flag, NonNegative, Whole
+from chainrule.optim.options import Configured
 
 if TYPE_CHECKING:
     from chainrule.train.run import Run

@@ -100,7 +100,7 @@ class Engine:
 
     def read(self, source: Source, plan: Plan) -> None:
         """Go on with these examples."""
-        self.source, self.plan, self.data = source, plan, source.names()
+        self.source, self.plan, self.data = source, plan, source.arrays()
 
     @property
     def steps(self) -> list[Step]:
@@ -186,7 +186,7 @@ class Engine:
         for kind, rows in self._batches(epoch, update):
             step, program = self._compile(kind, len(rows))
             session = self._open(step, program, state)
-            feeds = self._feeds(step, number, epoch, 1)
+            feeds = self._feeds(step, number, epoch, rows[None])
             recorded.append(session.record(rows, _first(feeds), names))
             if kind == "accumulate":
                 session.advance(rows[None], feeds)
@@ -209,7 +209,7 @@ class Engine:
     ) -> Iterator[Chunk | Halt]:
         step, program = self._compile("step", rows.shape[1])
         session = self._open(step, program, state)
-        feeds = self._feeds(step, number, epoch, len(rows))
+        feeds = self._feeds(step, number, epoch, rows)
         advanced = session.advance(rows, feeds)
         if advanced.steps:
             yield _chunk(advanced, rows.shape[1], _after(state, session))
@@ -227,7 +227,7 @@ class Engine:
         for kind, rows in [*self._batches(epoch, update), ("update", _NO_ROWS)]:
             step, program = self._compile(kind, len(rows))
             session = self._open(step, program, state)
-            feeds = self._feeds(step, number, epoch, 1)
+            feeds = self._feeds(step, number, epoch, rows[None])
             advanced = session.advance(rows[None], feeds)
             if advanced.interrupted:
                 raise KeyboardInterrupt
@@ -248,10 +248,12 @@ class Engine:
     def _open(self, step: Step, program: Program, state: State) -> Session:
         return program.open({**step.captured, **state}, self.data)
 
-    def _feeds(self, step: Step, number: int, epoch: int, count: int) -> dict[str, Array]:
-        if "lr" not in step.graph.input_names:
-            return {}
-        return {"lr": np.array([self.rate.at(number + i, epoch) for i in range(count)])}
+    def _feeds(self, step: Step, number: int, epoch: int, rows: Rows) -> dict[str, Array]:
+        """What consecutive steps on these rows, [steps, B], are fed."""
+        feeds = self.source.feeds(rows) if rows.size else {}
+        if "lr" in step.graph.input_names:
+            feeds["lr"] = np.array([self.rate.at(number + i, epoch) for i in range(len(rows))])
+        return feeds
 
     def _compile(self, kind: str, size: int) -> tuple[Step, Program]:
         if (kind, size) not in self._compiled:

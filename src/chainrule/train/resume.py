@@ -28,6 +28,7 @@ from chainrule.train.folder import RunFolder
 from chainrule.train.loop import INTERRUPTED, run_loop
 from chainrule.train.progress import make_progress
 from chainrule.train.reading import Reader
+from chainrule.train.refusals import concerning
 from chainrule.train.run import Run
 from chainrule.train.settings import Settings
 from chainrule.train.setup import Data, Parts, Setup, check_callbacks, prepare
@@ -227,7 +228,11 @@ def _make(described: Named, registry: Registry[Any], what: str, kept: RunFolder)
             where=f"Run {kept.path}",
             advice=f"Pass it again: {what}={described.name}",
         )
-    return registry.get(described.name, where=f"Run {kept.path}")(**described.options)
+    try:
+        with concerning(f"Run {kept.path}"):
+            return registry.get(described.name)(**described.options)
+    except TypeError as error:
+        raise FileFormatError(f"{kept.path} describes its {what} badly: {error}") from None
 
 
 def _callbacks(

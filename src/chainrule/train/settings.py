@@ -10,9 +10,9 @@ import numpy as np
 
 from chainrule.base.errors import ConfigurationError
 from chainrule.graph import DType
-from chainrule.optim.options import Flag, Maybe, Number, Whole, kinds
+from chainrule.optim.kinds import Count, Flag, Maybe, Number, Whole
+from chainrule.optim.options import kinds
 
-Count = Annotated[int, Whole(at_least=1)]
 Share = Annotated[float | None, Maybe(Number(low=0, high=1, open_low=True, open_high=True))]
 
 

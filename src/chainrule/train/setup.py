@@ -11,8 +11,8 @@ import numpy as np
 from chainrule.backends import Rows, get_backend
 from chainrule.base.errors import ConfigurationError
 from chainrule.nn import Loss, Module, as_loss, check_reachable, make_metric
+from chainrule.nn.agreement import width_of
 from chainrule.nn.evaluation import Evaluator
-from chainrule.nn.losses import width_of
 from chainrule.optim import SGD, Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.arrays import split_rows
 from chainrule.train.callbacks import Callback
@@ -177,7 +177,8 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
     metrics = {name: make_metric(name, loss, sample) for name in settings.metrics}
     schedule = parts.schedule if isinstance(parts.schedule, Schedule) else None
     rate = LearningRate(parts.optimizer.lr, schedule)
-    recipe = Recipe(parts.net, loss, parts.optimizer, metrics, source.weighted)
+    fed = not source.arrays()
+    recipe = Recipe(parts.net, loss, parts.optimizer, metrics, source.weighted, fed)
     engine = Engine(recipe, source, plan, rate, get_backend(settings.backend))
     width = width_of(engine.steps[0].output)
     loss.check_target(sample, width)
@@ -197,6 +198,6 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
 
 def _check_held_out(source: Source, held_out: ArraySource, loss: Loss, width: int | None) -> None:
     inputs, target = source.batch_types(1)
-    check_types({**name_columns(inputs), "target": target}, held_out.names(), VALIDATION)
+    check_types({**name_columns(inputs), "target": target}, held_out.arrays(), VALIDATION)
     with concerning(VALIDATION):
         loss.check_target(held_out.target, width)

@@ -11,17 +11,16 @@ from typing import Any, TypeVar
 import numpy as np
 
 from chainrule.backends import Rows
-from chainrule.base.errors import DataError
+from chainrule.base.errors import DataError, TargetError
 from chainrule.data.finite import validate_finite
+from chainrule.eager import Tensor
 from chainrule.eager.tensor import Array
 from chainrule.graph import Axis, TensorType
 from chainrule.nn.evaluation import as_columns, batch_type
 from chainrule.nn.losses import Loss
+from chainrule.train.refusals import concerning
 
 T = TypeVar("T")
-
-Indexable = Any
-"""Data as a session reads it: ``data[rows]`` gives an array with these rows."""
 
 SAMPLED = 64
 """How many items of a data set that is not in memory stand for it in its fingerprint."""
@@ -33,8 +32,12 @@ class Source(ABC):
     count: int
 
     @abstractmethod
-    def names(self) -> Mapping[str, Indexable]:
-        """The step's data inputs, by name."""
+    def arrays(self) -> Mapping[str, Array]:
+        """The step's data inputs by name, where they are in memory."""
+
+    @abstractmethod
+    def feeds(self, rows: Rows) -> dict[str, Array]:
+        """Where they are not: the batches of these rows [steps, B], stacked."""
 
     @abstractmethod
     def batch_types(self, size: int) -> tuple[list[TensorType], TensorType]:
@@ -86,11 +89,14 @@ class ArraySource(Source):
     def weighted(self) -> bool:
         return self.weights is not None
 
-    def names(self) -> Mapping[str, Indexable]:
+    def arrays(self) -> Mapping[str, Array]:
         data: dict[str, Array] = {"target": self.target, **name_columns(self.columns)}
         if self.weights is not None:
             data["sample_weight"] = self.weights
         return data
+
+    def feeds(self, rows: Rows) -> dict[str, Array]:
+        return {}
 
     def batch_types(self, size: int) -> tuple[list[TensorType], TensorType]:
         return [batch_type(c, size) for c in self.columns], batch_type(self.target, size)
@@ -104,7 +110,7 @@ class ArraySource(Source):
         return self.target
 
     def fingerprint(self) -> str:
-        return _hash(self.names())
+        return _hash(self.arrays())
 
     def rows(self) -> Rows | None:
         # An example of weight 0 counts for nothing: it is left out, as if it were not there. A
@@ -134,18 +140,14 @@ class ItemSource(Source):
         self._loss = loss
         self._dtype = dtype
         self.count = len(items)
-        self._fetched: tuple[bytes, dict[str, Array]] = (b"", {})
         first = self._read(np.zeros(1, np.int64))
         self._types = {name: batch_type(array, 1) for name, array in first.items()}
 
     def fetch(self, rows: Rows) -> dict[str, Array]:
-        """The batch of these rows, by input name; the last one fetched is remembered."""
-        key = np.asarray(rows).tobytes()
-        if self._fetched[0] != key:
-            batch = self._read(rows)
-            check_types(self._types, batch, _listed(rows))
-            self._fetched = (key, batch)
-        return self._fetched[1]
+        """The batch of these rows, by input name."""
+        batch = self._read(rows)
+        check_types(self._types, batch, _listed(rows))
+        return batch
 
     def _read(self, rows: Rows) -> dict[str, Array]:
         examples = [self._example(int(row)) for row in rows]
@@ -157,9 +159,10 @@ class ItemSource(Source):
                 f"The examples of a batch do not have equal shapes: {error}",
                 where=_listed(rows),
             ) from None
-        columns = as_columns(stacked, self._dtype)
-        target = self._loss.prepare_target(target, self._dtype)
-        check_numbers(columns, target, where=_listed(rows))
+        with concerning(_listed(rows)):
+            columns = as_columns(stacked, self._dtype)
+            target = self._loss.prepare_target(as_target(target), self._dtype)
+            check_numbers(columns, target)
         return {"target": target, **name_columns(columns)}
 
     def _example(self, row: int) -> tuple[tuple[Array, ...], Array]:
@@ -173,8 +176,12 @@ class ItemSource(Source):
         parts = x if isinstance(x, tuple) else (x,)
         return tuple(np.asarray(part) for part in parts), np.asarray(y)
 
-    def names(self) -> Mapping[str, Indexable]:
-        return {name: _Column(self, name) for name in self._types}
+    def arrays(self) -> Mapping[str, Array]:
+        return {}
+
+    def feeds(self, rows: Rows) -> dict[str, Array]:
+        batches = [self.fetch(batch) for batch in rows]
+        return {name: np.stack([batch[name] for batch in batches]) for name in self._types}
 
     def batch_types(self, size: int) -> tuple[list[TensorType], TensorType]:
         types = {name: of_size(kind, size) for name, kind in self._types.items()}
@@ -197,18 +204,27 @@ class ItemSource(Source):
         return None
 
 
-@dataclass(frozen=True)
-class _Column:
-    source: ItemSource
-    name: str
-
-    def __getitem__(self, rows: Rows) -> Array:
-        return self.source.fetch(rows)[self.name]
-
-
 def name_columns(columns: Sequence[T]) -> dict[str, T]:
     """A network's inputs by name: ``x``, or ``x0``, ``x1``, ... where there are several."""
     return {f"x{i}" if len(columns) > 1 else "x": column for i, column in enumerate(columns)}
+
+
+def as_target(y: Any) -> Array:
+    """Targets as an array of numbers, or TargetError."""
+    if isinstance(y, Tensor):
+        return y.numpy()
+    try:
+        raw = np.asarray(y)
+    except ValueError:
+        raise TargetError(
+            "Targets are an array of numbers; got rows of different lengths"
+        ) from None
+    if raw.dtype.kind not in "biuf":
+        raise TargetError(
+            f"Targets are numbers; got {raw.dtype}",
+            advice="Number the classes: np.unique(y, return_inverse=True)[1]",
+        )
+    return raw
 
 
 def of_size(kind: TensorType, size: int) -> TensorType:
@@ -232,10 +248,10 @@ def row_type(kind: TensorType | None) -> str:
     return "none" if kind is None else str(TensorType(kind.shape[1:], kind.dtype))
 
 
-def check_numbers(columns: Sequence[Array], target: Array, where: str | None = None) -> None:
+def check_numbers(columns: Sequence[Array], target: Array) -> None:
     """Raise NonFiniteError at the first number that is NaN or infinite."""
     for name, array in [*name_columns(columns).items(), ("y", target)]:
-        validate_finite(array, name, where=where)
+        validate_finite(array, name)
 
 
 def _hash(arrays: Mapping[str, Array]) -> str:

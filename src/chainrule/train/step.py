@@ -46,6 +46,8 @@ class Recipe:
         Shown beside the loss, read off the outputs that the step computes anyway.
     weighted : bool
         Whether the examples have weights.
+    fed : bool
+        Whether batches are given anew for each step, since no array holds them all.
     """
 
     net: Module
@@ -53,6 +55,7 @@ class Recipe:
     optimizer: Optimizer
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     weighted: bool = False
+    fed: bool = False
 
 
 @dataclass(frozen=True)
@@ -215,8 +218,9 @@ class _Writing:
         self.next[name] = value
 
     def data_input(self, name: str, kind: TensorType) -> Tensor:
-        """An input that is rows of the data."""
-        self.data.append(name)
+        """An input that is rows of the data, or fed."""
+        if not self.recipe.fed:
+            self.data.append(name)
         return self.trace.input(kind, name)
 
     def forward(self, batch: Sequence[TensorType], target: TensorType) -> Tensor:

@@ -67,7 +67,7 @@ class StreamSource:
             yield made
 
     def _check(self, batch: ArraySource, where: str) -> None:
-        arrays = batch.names()
+        arrays = batch.arrays()
         if not self._types:
             self._types = {name: batch_type(array, 1) for name, array in arrays.items()}
         check_types(self._types, arrays, where)
