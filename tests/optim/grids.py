@@ -54,24 +54,50 @@ ADAMAX = combinations(
     weight_decay=[0.0, 0.05],
     maximize=[False, True],
 )
+NADAM = combinations(
+    betas=[(0.9, 0.999), (0.0, 0.5)],
+    weight_decay=[0.0, 0.05],
+    momentum_decay=[4e-3, 1.0],
+    decoupled_weight_decay=[False, True],
+)
+# ρ∞ is 3, so that no update is rectified; 19, so that the first few are not; and 1999.
+RADAM = combinations(
+    betas=[(0.0, 0.5), (0.5, 0.9), (0.9, 0.999)],
+    weight_decay=[0.0, 0.05],
+    decoupled_weight_decay=[False, True],
+)
+RPROP = combinations(
+    etas=[(0.5, 1.2), (0.1, 3.0)],
+    step_sizes=[(1e-6, 50.0), (0.01, 0.1)],
+    maximize=[False, True],
+)
+ASGD = combinations(lambd=[0.0, 0.5], alpha=[0.75, 0.0], t0=[1e6, 0.0, 20.0])
 GRIDS = {
+    "ASGD": [*ASGD, {}, {"weight_decay": 0.05, "maximize": True}],
     "Adadelta": [*ADADELTA, {}, {"eps": 1e-2}],
     "Adagrad": [*ADAGRAD, {"eps": 0.1}],
     "Adam": MOMENTS,
     "Adamax": [*ADAMAX, {"eps": 0.1}],
     "AdamW": [*MOMENTS, {}],
+    "NAdam": [*NADAM, {}, {"eps": 0.1, "maximize": True}],
+    "RAdam": [*RADAM, {}, {"eps": 0.1, "maximize": True}],
     "RMSprop": [*RMSPROP, {"alpha": 0.0}, {"eps": 0.1, "centered": True}],
+    "Rprop": RPROP,
     "SGD": SGD,
 }
 CASES = [(name, options) for name, grid in GRIDS.items() for options in grid]
 
 TYPICAL = {
+    "ASGD": {"lambd": 0.1, "t0": 5.0, "weight_decay": 0.01},
     "Adadelta": {"weight_decay": 0.01},
     "Adagrad": {"lr_decay": 0.1, "weight_decay": 0.01, "initial_accumulator_value": 0.5},
     "Adam": {"amsgrad": True, "weight_decay": 0.01},
     "AdamW": {},
     "Adamax": {"weight_decay": 0.01},
+    "NAdam": {"weight_decay": 0.01, "decoupled_weight_decay": True},
+    "RAdam": {"betas": (0.9, 0.99), "weight_decay": 0.01},
     "RMSprop": {"momentum": 0.9, "centered": True, "weight_decay": 0.01},
+    "Rprop": {},
     "SGD": {"momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01},
 }
 """One choice for each, with as much in it as the optimiser has: for suites that are slow."""

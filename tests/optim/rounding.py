@@ -8,10 +8,11 @@ operand's error does to the result follows from the op; then the result is round
 import numpy as np
 
 from chainrule.graph import DType
-from chainrule.testing.enclosure import allowed_ulps
+from chainrule.testing import enclosure
 
 UNIT = {DType.F32: 2.0**-24, DType.F64: 2.0**-53}
 SMALLEST = {DType.F32: 2.0**-149, DType.F64: 2.0**-1074}
+EXACT = enclosure.EXACT | {"reshape", "transpose"}
 
 
 def _mul(x, e):
@@ -94,6 +95,12 @@ RULES = {
 }
 
 
+def _is_whole(x, e, value):
+    """Whether a number is a count or a sign, made of such: those are exact."""
+    is_exact = not any(map(np.any, e))
+    return is_exact and all(np.all(np.rint(each) == each) for each in (*x, value))
+
+
 def run_with_bounds(graph, inputs):
     """Run a graph on pairs (value, bound); return such pairs by label."""
     found, given = [], iter(inputs)
@@ -104,8 +111,8 @@ def run_with_bounds(graph, inputs):
             continue
         x, e = zip(*(found[i] for i in node.inputs), strict=True) if node.inputs else ((), ())
         value, bound = RULES[node.op](x, e, **node.attributes)
-        if node.dtype.is_float and node.op not in ("reshape", "transpose", "neg", "abs", "max"):
-            ulps = max(2 * allowed_ulps(node.op), 1.0)
+        if node.dtype.is_float and not (node.op in EXACT or _is_whole(x, e, value)):
+            ulps = max(2 * enclosure.allowed_ulps(node.op), 1.0)
             bound = bound + ulps * UNIT[node.dtype] * (abs(value) + bound) + SMALLEST[node.dtype]
         found.append((value, bound))
     return {output.label: found[output.node] for output in graph.outputs}

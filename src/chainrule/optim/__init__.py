@@ -12,10 +12,14 @@ from chainrule.optim.adagrad import Adagrad as Adagrad
 from chainrule.optim.adam import Adam as Adam
 from chainrule.optim.adamax import Adamax as Adamax
 from chainrule.optim.adamw import AdamW as AdamW
+from chainrule.optim.asgd import ASGD as ASGD
+from chainrule.optim.nadam import NAdam as NAdam
 from chainrule.optim.optimizer import OPTIMIZERS as OPTIMIZERS
 from chainrule.optim.optimizer import Optimizer as Optimizer
 from chainrule.optim.plateau import ReduceLROnPlateau as ReduceLROnPlateau
+from chainrule.optim.radam import RAdam as RAdam
 from chainrule.optim.rmsprop import RMSprop as RMSprop
+from chainrule.optim.rprop import Rprop as Rprop
 from chainrule.optim.schedule import SCHEDULES as SCHEDULES
 from chainrule.optim.schedule import Schedule as Schedule
 from chainrule.optim.schedules import CosineAnnealingLR as CosineAnnealingLR
