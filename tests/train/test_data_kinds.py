@@ -236,7 +236,8 @@ def test_a_generators_run_has_a_history_but_no_replay(tmp_path):
             lambda: 3,
             {},
             (
-                "fit reads arrays x and y, an object with __len__ and __getitem__, or a generator of "
+                "fit reads arrays x and y, an object with __len__ and __getitem__, or a "
+                "generator of "
                 "batches; got int."
             ),
         ),

@@ -52,10 +52,10 @@ def make_arrays(
 
 def _too_large(x: Any, y: Any, dtype: np.dtype[Any]) -> NonFiniteError | None:
     """The error for a number that became infinite on the way to `dtype`, if it was not before."""
-    columns = x if isinstance(x, tuple) else (x,)
-    largest = max((float(np.max(np.abs(np.asarray(each)))) for each in (*columns, y)), default=0.0)
-    if not np.isfinite(largest):
+    given = [np.asarray(each) for each in (*(x if isinstance(x, tuple) else (x,)), y)]
+    if not all(np.isfinite(array).all() for array in given):
         return None
+    largest = max(float(np.abs(array).max()) for array in given)
     return NonFiniteError(
         f"The data hold {largest:g}, and the largest {dtype} is {np.finfo(dtype).max:.3g}",
         advice='Scale them, for example to mean 0 and standard deviation 1, or use dtype="float64"',

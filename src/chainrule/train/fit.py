@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from chainrule.graph import DType
 from chainrule.nn import Module
 from chainrule.optim import Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.callbacks import Callback
@@ -16,7 +15,7 @@ from chainrule.train.loop import run_loop
 from chainrule.train.progress import make_progress
 from chainrule.train.reading import Reader
 from chainrule.train.run import Run
-from chainrule.train.settings import Settings
+from chainrule.train.settings import Settings, float_name
 from chainrule.train.setup import Data, Parts, check_callbacks, prepare
 from chainrule.train.snapshots import Position, Standing
 from chainrule.train.step import initial_state
@@ -119,7 +118,7 @@ def fit(
         drop_last=drop_last,
         shuffle=shuffle,
         seed=seed,
-        dtype=DType.of(dtype).numpy.name,
+        dtype=float_name(dtype),
         validation_split=validation_split,
         metrics=metrics,
         backend=backend,

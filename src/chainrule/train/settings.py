@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from chainrule.base.errors import ConfigurationError
+from chainrule.base.errors import ConfigurationError, DTypeError
 from chainrule.graph import DType
 from chainrule.optim.kinds import Count, Flag, Maybe, Number, Whole
 from chainrule.optim.options import kinds
@@ -31,7 +31,7 @@ backend, threads
 
     Raises
     ------
-    ConfigurationError, DTypeError
+    ConfigurationError
         If one is not what it can be.
     """
 
@@ -50,10 +50,7 @@ backend, threads
     def __post_init__(self) -> None:
         for name, kind in kinds(Settings).items():
             self._set(name, kind.check("fit", name, getattr(self, name)))
-        dtype = DType.of(self.dtype)
-        if not dtype.is_float:
-            raise ConfigurationError(f"fit takes dtype as float32 or float64; got {dtype.numpy}")
-        self._set("dtype", str(dtype.numpy))
+        self._set("dtype", float_name(self.dtype))
         self._set("metrics", _names(self.metrics))
 
     def _set(self, name: str, value: Any) -> None:
@@ -63,6 +60,23 @@ backend, threads
     def float_type(self) -> np.dtype[Any]:
         """The dtype, as NumPy's."""
         return np.dtype(self.dtype)
+
+
+def float_name(dtype: object) -> str:
+    """The name of a dtype that training computes in.
+
+    Raises
+    ------
+    ConfigurationError
+        If it computes in no such dtype.
+    """
+    try:
+        found = DType.of(dtype)
+    except DTypeError:
+        found = None
+    if found is None or not found.is_float:
+        raise ConfigurationError(f"fit takes dtype as float32 or float64; got {dtype!r}")
+    return found.numpy.name
 
 
 def _names(metrics: Sequence[str]) -> tuple[str, ...]:
