@@ -72,6 +72,11 @@ RPROP = combinations(
     maximize=[False, True],
 )
 ASGD = combinations(lambd=[0.0, 0.5], alpha=[0.75, 0.0], t0=[1e6, 0.0, 20.0])
+LION = combinations(
+    betas=[(0.9, 0.99), (0.0, 0.5), (0.8, 0.0)],
+    weight_decay=[0.0, 0.05],
+    maximize=[False, True],
+)
 GRIDS = {
     "ASGD": [*ASGD, {}, {"weight_decay": 0.05, "maximize": True}],
     "Adadelta": [*ADADELTA, {}, {"eps": 1e-2}],
@@ -79,6 +84,7 @@ GRIDS = {
     "Adam": MOMENTS,
     "Adamax": [*ADAMAX, {"eps": 0.1}],
     "AdamW": [*MOMENTS, {}],
+    "Lion": [*LION, {}],
     "NAdam": [*NADAM, {}, {"eps": 0.1, "maximize": True}],
     "RAdam": [*RADAM, {}, {"eps": 0.1, "maximize": True}],
     "RMSprop": [*RMSPROP, {"alpha": 0.0}, {"eps": 0.1, "centered": True}],
@@ -94,6 +100,7 @@ TYPICAL = {
     "Adam": {"amsgrad": True, "weight_decay": 0.01},
     "AdamW": {},
     "Adamax": {"weight_decay": 0.01},
+    "Lion": {"weight_decay": 0.01},
     "NAdam": {"weight_decay": 0.01, "decoupled_weight_decay": True},
     "RAdam": {"betas": (0.9, 0.99), "weight_decay": 0.01},
     "RMSprop": {"momentum": 0.9, "centered": True, "weight_decay": 0.01},

@@ -71,13 +71,12 @@ class Rprop(Optimizer):
         def update(w: Tensor, g: Tensor, slots: Slots) -> Updated:
             # The product of the signs: that of tiny gradients themselves would vanish.
             agreement = g.sign() * slots["prev"].sign()
+            has_turned = agreement < 0
             before = slots["step_size"]
             step = where(before == 0, lr.astype(w.dtype), before)
-            step = step * where(agreement > 0, grow, where(agreement < 0, shrink, 1.0)).astype(
-                w.dtype
-            )
+            step = where(agreement > 0, step * grow, where(has_turned, step * shrink, step))
             step = minimum(maximum(step, smallest), largest)
-            g = where(agreement < 0, 0.0, g)
+            g = where(has_turned, 0.0, g)
             return w - g.sign() * step, {"prev": g, "step_size": step}
 
         return update
