@@ -1,0 +1,167 @@
+"""The App behind ``chainrule``: its commands, and what becomes of errors.
+
+Exit status: 0 if all went well; 2 if something has to be changed before it can (one line on
+standard error says what); 130 after Ctrl-C; 141 if nobody reads the output any more; 1 for a bug of
+chainrule's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import warnings
+from collections.abc import Sequence
+from contextlib import suppress
+
+from cyclopts import App, Parameter
+from cyclopts.exceptions import CycloptsError
+
+from chainrule.base.errors import ChainruleError
+
+FAILED, REFUSED, INTERRUPTED, NOT_READ = 1, 2, 130, 141
+
+
+def _version() -> str:
+    from importlib.metadata import version
+
+    return version("chainrule")
+
+
+app = App(
+    name="chainrule",
+    help="Train neural networks, and open any number that training produced.",
+    help_epilogue="""Start here:
+  chainrule demo             train on handwritten digits, then open one gradient
+  chainrule train iris       train on a data set by name, or on your CSV file
+  chainrule train --help     every command explains itself, with examples
+
+Exit status: 0 done, 2 something has to be changed first, 130 after Ctrl-C.""",
+    help_format="plaintext",
+    default_parameter=Parameter(show_default=False),
+    version=_version,
+    version_format="plaintext",
+    result_action="return_value",
+    exit_on_error=False,
+    print_error=False,
+    suppress_keyboard_interrupt=False,
+    verbose=False,
+)
+
+# What a command is for stands here, because `chainrule --help` must not load the commands.
+PURPOSES = {
+    "demo": """Train on handwritten digits, then open one weight's gradient.
+
+A small network learns to read 1,797 real handwritten digits, three times from
+different beginnings, and is measured on digits that it has never seen. Then one
+number that made it learn is taken apart into the products it is the sum of.""",
+    "train": """Train a network on a data set, a CSV file, or an experiment file.
+
+TARGET is a name that `chainrule data` lists (iris, digits, mnist, moons, ...),
+a CSV file with a header, a worked example (2-2-2, xor-2-3-1), or a TOML file
+that says all of this. What you leave open is decided by the data and printed.
+One example in five is held out, so that the result can be believed.""",
+    "predict": """Ask a trained network about new examples.
+
+MODEL is a model file, or the folder of a run. The examples come from a CSV file
+(its columns are found by their names), from a data set by name, or from --row.
+Inputs are prepared as they were in training; classes are called by their names.""",
+    "evaluate": """Measure a trained network on examples whose answers are known.
+
+MODEL is a model file, or the folder of a run. Without DATA it is measured on
+the examples that were held out when it was trained; DATA is a CSV file with the
+target column, or a data set by name.""",
+    "data": """List the data sets, where they are, and how to get what is missing.
+
+Some come with chainrule, some are made on demand, and some are read from files
+that you have. A NAME shows one of them: its options, its first rows.""",
+}
+
+for _order, (_name, _purpose) in enumerate(PURPOSES.items()):
+    app.command(f"chainrule.cli.{_name}:command", name=_name, help=_purpose, sort_key=_order)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    words : sequence of str, optional
+        What follows ``chainrule``; by default what the process was started with.
+
+    Returns
+    -------
+    int
+        The exit status.
+    """
+    words = sys.argv[1:] if words is None else list(words)
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(AttributeError, ValueError):  # a terminal that has no σ shows a question mark
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    try:
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_warning
+            status = _run(words)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # `chainrule data | head`: Python must not complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return NOT_READ
+
+
+def _run(words: Sequence[str]) -> int:
+    try:
+        status = app(words)
+        return status if isinstance(status, int) else 0
+    except BrokenPipeError:
+        raise
+    except KeyboardInterrupt:
+        _complain("Interrupted.")
+        return INTERRUPTED
+    except CycloptsError as error:
+        _show_traceback_if_wanted(words)
+        _complain(f"{_one_line(error)} `{_help_for(words)}` shows what there is.")
+        return REFUSED
+    except (ChainruleError, OSError, MemoryError) as error:
+        _show_traceback_if_wanted(words)
+        _complain(_one_line(error))
+        return REFUSED
+    except Exception as error:  # noqa: BLE001
+        _show_traceback_if_wanted(words)
+        _complain(
+            f"{type(error).__name__}: {_one_line(error)} This is a mistake in chainrule, not "
+            "yours: please report it, with what --debug shows."
+        )
+        return FAILED
+
+
+def _show_warning(message: Warning | str, *_: object) -> None:
+    _complain(_one_line(Warning(str(message))))
+
+
+def _complain(text: str) -> None:
+    print(f"chainrule: {text}", file=sys.stderr)
+
+
+def _one_line(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and not isinstance(error, ChainruleError):
+        # Windows and Unix both know the reason; the path is what the user can act on.
+        text = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    elif isinstance(error, MemoryError):
+        text = str(error) or "There is not enough memory"
+    else:
+        text = str(error)
+    text = " ".join(text.split()) or type(error).__name__
+    return text if text.endswith((".", "?", "!")) else f"{text}."
+
+
+def _help_for(words: Sequence[str]) -> str:
+    command = next((word for word in words if word in app and not word.startswith("-")), None)
+    return f"chainrule {command} --help" if command else "chainrule --help"
+
+
+def _show_traceback_if_wanted(words: Sequence[str]) -> None:
+    if "--debug" in words:
+        import traceback
+
+        traceback.print_exc()

@@ -1,0 +1,52 @@
+"""Names as people type them: ``relu`` for ReLU, ``cross-entropy`` for CrossEntropyLoss.
+
+The registries hold the names; here is only how they may be spelled.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TypeVar
+
+from chainrule.base.errors import NameNotFoundError
+from chainrule.base.registry import Registry
+from chainrule.nn import LAYERS, Module
+from chainrule.nn.activations import Activation
+
+T = TypeVar("T")
+
+
+def registered(registry: Registry[T], typed: str, *, where: str | None = None) -> str:
+    """Return the name in a registry that was meant by `typed`.
+
+    Letter case, dashes and underscores do not count, nor does the registry's kind at the end:
+    ``mse`` is MSELoss among the losses.
+
+    Raises
+    ------
+    NameNotFoundError
+        If there is none; the nearest is suggested.
+    """
+    return spelled(registry.kind, registry, typed, where=where)
+
+
+def spelled(kind: str, names: Iterable[str], typed: str, *, where: str | None = None) -> str:
+    """Return the one of `names` that was meant by `typed`; `kind` says what they name."""
+    known = list(names)
+    wanted = _bare(typed, kind)
+    for name in known:
+        if _bare(name, kind) == wanted:
+            return name
+    raise NameNotFoundError.among(kind, typed, known, where=where)
+
+
+def activations() -> dict[str, type[Module]]:
+    """Return the layers that are activations: those which are registered where they are written."""
+    home = Activation.__module__
+    return {name: layer for name, layer in LAYERS.items() if layer.__module__ == home}
+
+
+def _bare(name: str, kind: str) -> str:
+    bare = re.sub(r"[-_ ]", "", name).casefold()
+    return bare.removesuffix(kind) or bare
