@@ -14,6 +14,7 @@ OPTIMIZERS = [
     optim.SGD(3, momentum=0.9, nesterov=True, groups={"*.bias": {"weight_decay": 0}}),
     optim.Adam(betas=(0.5, 0.9), amsgrad=True, clip_norm=1),
     optim.AdamW(groups={"a": {"betas": [0.1, 0.2]}}, clip_value=0.5, maximize=True),
+    optim.SGD(groups={"a": optim.Adam(lr=0.1, amsgrad=True), "b": {"lr": 1}}),
     *(optim.OPTIMIZERS[name](**options) for name, options in TYPICAL.items()),
 ]
 SCHEDULES = [

@@ -42,6 +42,36 @@ def test_a_groups_rate_keeps_its_ratio():
     }
 
 
+def test_a_group_may_have_an_optimizer_of_its_own():
+    nets, adam = [layers(), layers()], {"betas": (0.5, 0.9), "weight_decay": 0.1}
+    mixed = optim.SGD(lr=2.0, momentum=0.9, groups={"*.bias": optim.Adam(lr=0.5, **adam)})
+    alone = [optim.SGD(lr=2.0, momentum=0.9), optim.Adam(lr=0.5, **adam)]
+    for i in range(3):
+        gradients = {path: np.array([1.0, -0.5 - i]) for path in nets[0].parameters}
+        mixed.update(nets[0], gradients, lr=1.0)
+        for optimizer, ending, lr in zip(alone, ("weight", "bias"), (1.0, 0.25), strict=True):
+            part = {path: w for path, w in nets[1].parameters.items() if path.endswith(ending)}
+            own = Net()
+            own.parameters = part
+            optimizer.update(own, {path: gradients[path] for path in part}, lr=lr)
+    assert {path: w.tolist() for path, w in nets[0].numpy().items()} == {
+        path: w.tolist() for path, w in nets[1].numpy().items()
+    }
+    assert mixed.slots("0.bias") == ("exp_avg", "exp_avg_sq")
+    assert mixed.slots("0.weight") == ("momentum_buffer",)
+
+
+def test_options_after_an_optimizer_are_that_optimizers():
+    groups = {"*.bias": optim.SGD(lr=0.5), "1.*": {"weight_decay": 1.0}}
+    assert moved(groups) == {"0.weight": 1.0, "0.bias": 0.5, "1.weight": 2.0, "1.bias": 1.0}
+    message = (
+        'No option of Rprop is named "weight_decay". Group "1.*". '
+        "There are: lr, etas, step_sizes, groups, clip_norm, clip_value, maximize."
+    )
+    with pytest.raises(NameNotFoundError, match=f"^{re.escape(message)}$"):
+        moved(groups | {"*.bias": optim.Rprop()})
+
+
 def test_groups_are_copied():
     groups = {"*.bias": {"weight_decay": 1}}
     optimizer = optim.SGD(groups=groups)
@@ -88,6 +118,38 @@ def test_groups_are_copied():
             (
                 "SGD takes a group's lr as a multiple of its own, which is 0; got 1.0. "
                 'Group "*.bias". Give it an lr > 0, and lr=0 to the groups that stand still.'
+            ),
+        ),
+        (
+            ConfigurationError,
+            {"lr": 0, "groups": {"*.bias": optim.Adam(lr=1)}},
+            (
+                "SGD takes a group's lr as a multiple of its own, which is 0; got 1.0. "
+                'Group "*.bias". Give it an lr > 0, and lr=0 to the groups that stand still.'
+            ),
+        ),
+        (
+            ConfigurationError,
+            {"groups": {"*.bias": optim.Adam(clip_norm=1)}},
+            (
+                "SGD takes a group's optimizer without clip_norm, which is for all parameters "
+                'together; got Adam(lr=0.001, clip_norm=1.0). Group "*.bias".'
+            ),
+        ),
+        (
+            ConfigurationError,
+            {"groups": {"*.bias": optim.StepLR(3)}},
+            (
+                "SGD takes a group as options or as an optimizer; got StepLR(step_size=3). "
+                'Group "*.bias".'
+            ),
+        ),
+        (
+            NameNotFoundError,
+            {"groups": {"*.bias": {"name": "Adm"}}},
+            (
+                'No optimizer is named "Adm". Group "*.bias". Did you mean "Adam"? '
+                f"There are: {', '.join(optim.OPTIMIZERS)}."
             ),
         ),
         (

@@ -48,10 +48,11 @@ class Optimizer(Configured, ABC):
     ----------
     lr : float
         Learning rate, ≥ 0.
-    groups : mapping of str to mapping, optional
+    groups : mapping of str to mapping or Optimizer, optional
         Other options for the parameters whose paths match a pattern, such as
-        ``{"*.bias": {"weight_decay": 0}}``; later patterns win. A group's lr keeps its ratio to
-        the optimiser's when a schedule changes that.
+        ``{"*.bias": {"weight_decay": 0}}``, or another optimiser, such as
+        ``{"*.bias": SGD(lr=0.1)}``; later patterns win. A group's lr keeps its ratio to the
+        optimiser's when a schedule changes that.
     clip_norm : float, optional
         The largest norm of all gradients together, > 0: longer ones are scaled down.
     clip_value : float, optional
@@ -69,7 +70,7 @@ class Optimizer(Configured, ABC):
 
     lr: NonNegative = 1e-3
     _: KW_ONLY
-    groups: Groups | None = None
+    groups: Groups[Optimizer] | None = None
     clip_norm: Limit = None
     clip_value: Limit = None
     maximize: Flag = False
@@ -86,12 +87,14 @@ class Optimizer(Configured, ABC):
         super().__post_init__()
         if self.groups is None:
             return
-        self.__dict__["groups"] = groups = read_groups(self, self.groups)
-        for pattern, options in groups.items():
-            if not self.lr and options.get("lr"):
+        groups = read_groups(self, self.groups, Optimizer.from_configuration)
+        self.__dict__["groups"] = groups
+        for pattern, group in groups.items():
+            lr = group.lr if isinstance(group, Optimizer) else group.get("lr")
+            if lr and not self.lr:
                 raise ConfigurationError(
                     f"{type(self).__name__} takes a group's lr as a multiple of its own, which is "
-                    f"0; got {options['lr']!r}",
+                    f"0; got {lr!r}",
                     where=f'Group "{pattern}"',
                     advice="Give it an lr > 0, and lr=0 to the groups that stand still",
                 )

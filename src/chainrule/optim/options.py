@@ -77,7 +77,7 @@ class Configured:
         object.__setattr__(self, name, value)
 
     def configuration(self) -> dict[str, Any]:
-        """The constructor's arguments, as JSON can hold them."""
+        """The constructor's arguments, as JSON can hold them; what is made of such has its name."""
         return {name: _plain(getattr(self, name)) for name in option_names(type(self))}
 
     def __repr__(self) -> str:
@@ -114,6 +114,8 @@ def build(registry: Registry[type[C]], name: str, configuration: Mapping[str, An
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, Configured):
+        return {"name": type(value).__name__} | value.configuration()
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
