@@ -12,6 +12,7 @@ import sys
 import warnings
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import Any
 
 from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
@@ -126,7 +127,7 @@ def _run(words: Sequence[str]) -> int:
         _show_traceback_if_wanted(words)
         _complain(_one_line(error))
         return REFUSED
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:
         _show_traceback_if_wanted(words)
         _complain(
             f"{type(error).__name__}: {_one_line(error)} This is a mistake in chainrule, not "
@@ -135,7 +136,7 @@ def _run(words: Sequence[str]) -> int:
         return FAILED
 
 
-def _show_warning(message: Warning | str, *_: object) -> None:
+def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
     _complain(_one_line(Warning(str(message))))
 
 

@@ -3,8 +3,8 @@
 - Answers that are classes: CrossEntropyLoss and accuracy; numbers: MSELoss and mae.
 - Inputs, and numbers to predict, are standardised, but for images, which are between 0 and 1.
 - One example in five is held out; of fewer than 20 examples, none.
-- Adam with a rate of 0.003, on one hidden layer of 64 ReLU units, in batches of 32, until some 2,000
-  updates are made: at least 5 epochs, at most 200.
+- Adam with a rate of 0.003, on one hidden layer of 64 ReLU units, in batches of 32, until some
+  2,000 updates are made: at least 5 epochs, at most 200.
 - A worked example is trained as its textbook does.
 """
 
@@ -50,9 +50,11 @@ def complete(experiment: Experiment, source: Source) -> Experiment:
     is_classes = dataset.task == "classification"
     loss = experiment.loss or ("CrossEntropyLoss" if is_classes else "MSELoss")
     loss = registered(LOSSES, loss)
-    metrics = ["accuracy" if is_classes else "mae"] if experiment.metrics is None else [
-        registered(METRICS, name) for name in experiment.metrics
-    ]
+    metrics = (
+        ["accuracy" if is_classes else "mae"]
+        if experiment.metrics is None
+        else [registered(METRICS, name) for name in experiment.metrics]
+    )
     training = _training(experiment, source)
     data = _data(experiment.data, source, training)
     return replace(
@@ -75,7 +77,9 @@ def _as_in_the_textbook(experiment: Experiment, example: WorkedExample) -> Exper
     return replace(
         experiment,
         loss=experiment.loss or example.loss,
-        metrics=(["accuracy"] if is_classes else []) if experiment.metrics is None else experiment.metrics,
+        metrics=(["accuracy"] if is_classes else [])
+        if experiment.metrics is None
+        else experiment.metrics,
         data=replace(
             experiment.data,
             test=example.validation_split if experiment.data.test is None else experiment.data.test,
@@ -87,7 +91,7 @@ def _as_in_the_textbook(experiment: Experiment, example: WorkedExample) -> Exper
             training,
             epochs=training.epochs or example.epochs,
             batch_size=training.batch_size or example.batch_size,
-            dtype=training.dtype or example.dtype,  # type: ignore[arg-type]
+            dtype=training.dtype or example.dtype,
         ),
     )
 
@@ -121,8 +125,8 @@ def _data(data: Data, source: Source, training: Training) -> Data:
     test = data.test
     if dataset.test is not None and test is not None:
         raise ConfigurationError(
-            f"{dataset.name} has {len(dataset.test)} examples of its own to test on, so no share is "
-            "to be held out",
+            f"{dataset.name} has {len(dataset.test):,} examples of its own to test on, so no share "
+            "is to be held out",
             advice="Leave out --test; --validation takes a share of the training examples",
         )
     if dataset.test is None and test is None:
@@ -182,7 +186,9 @@ def _named(registry: Any, options: Options, section: str) -> Options:
         return {}
     name = options.get("name", OPTIMIZER["name"] if section == "optimizer" else None)
     if not isinstance(name, str):
-        raise ConfigurationError(f"[{section}] needs a name", advice=f"One of: {', '.join(registry)}")
+        raise ConfigurationError(
+            f"[{section}] needs a name", advice=f"One of: {', '.join(registry)}"
+        )
     rest = {key: value for key, value in options.items() if key != "name"}
     if not rest and section == "optimizer" and name == OPTIMIZER["name"]:
         return OPTIMIZER

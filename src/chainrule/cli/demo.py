@@ -50,9 +50,13 @@ def demo(
     trained = []
     for seed in SEEDS:
         trained.append(_train(digits, seed, screen))
-        screen.say(f"  seed {seed}   {percent(trained[-1].accuracy)}   in {trained[-1].seconds:.1f} s")
+        screen.say(
+            f"  seed {seed}   {percent(trained[-1].accuracy)}   in {trained[-1].seconds:.1f} s"
+        )
     mean = float(np.mean([each.accuracy for each in trained]))
-    screen.say(f"  mean     {percent(mean)} of digits that it had never seen are read right", style="bold")
+    screen.say(
+        f"  mean     {percent(mean)} of digits that it had never seen are read right", style="bold"
+    )
     first = trained[0]
     _show_digits(first, screen)
     step = first.run.engine.plan.updates_per_epoch
@@ -166,9 +170,9 @@ def _show_gradient(
     screen.heading("One weight's gradient, opened")
     screen.say()
     screen.say(
-        f"Update {step} of seed {trained.seed} is replayed. Of all weights, {symbol} has the largest "
-        "gradient there. In the graph of the backward pass it is a sum with one product for each "
-        f"example b of the batch of {len(opened.terms)}:"
+        f"Update {step} of seed {trained.seed} is replayed. Of all weights, {symbol} has the "
+        "largest gradient there. In the graph of the backward pass it is a sum with one product "
+        f"for each example b of the batch of {len(opened.terms)}:"
     )
     screen.say()
     screen.say(f"  ∂loss/∂{symbol} = Σ over b of {' · '.join(factors)}")
@@ -194,13 +198,15 @@ def _show_gradient(
     screen.say()
     apart = abs(opened.total - opened.stored)
     proof = (
-        "equal, bit for bit" if not apart else f"{apart:.1g} apart; the order of adding explains "
-        f"up to {opened.rounding:.1g}"
+        "equal, bit for bit"
+        if not apart
+        else f"{apart:.1g} apart; the order of adding explains up to {opened.rounding:.1g}"
     )
     screen.say(
-        f"{', '.join(opened.captions(textbook))}. The sum and the gradient that was used are {proof}. "
-        "The finite difference knows nothing of the chain rule: it moves the weight, in double "
-        f"precision, and looks at the loss. It is {abs(opened.difference - opened.stored):.0e} away."
+        f"{', '.join(opened.captions(textbook))}. The sum and the gradient that was used are "
+        f"{proof}. The finite difference knows nothing of the chain rule: it moves the weight, in "
+        "double precision, and looks at the loss. It is "
+        f"{abs(opened.difference - opened.stored):.0e} away."
     )
     screen.say()
     screen.say("Next:  chainrule train iris     chainrule data     chainrule --help")
@@ -217,7 +223,8 @@ def _document(
         "data": "digits",
         "held_out": len(trained[0].held_out),
         "seeds": [
-            {"seed": t.seed, "accuracy": t.accuracy, "seconds": round(t.seconds, 3)} for t in trained
+            {"seed": t.seed, "accuracy": t.accuracy, "seconds": round(t.seconds, 3)}
+            for t in trained
         ],
         "accuracy": mean,
         "gradient": {

@@ -84,10 +84,12 @@ class Network(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class Training(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How it is trained: the arguments of `chainrule.fit` of the same names, and
+    """How it is trained.
 
     Attributes
     ----------
+    epochs, batch_size, accumulate, drop_last, shuffle, dtype, backend
+        As `chainrule.fit` takes them.
     seeds
         One training for each: it draws the weights, the order of examples, and dropout.
     early_stopping

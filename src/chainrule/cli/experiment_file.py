@@ -103,7 +103,9 @@ def as_toml(experiment: Experiment) -> str:
     Examples
     --------
     >>> from chainrule.cli.experiment import Data, Experiment
-    >>> print(as_toml(Experiment(loss="MSELoss", data=Data(name="sine", test=0.2))).split("[net")[0])
+    >>> print(
+    ...     as_toml(Experiment(loss="MSELoss", data=Data(name="sine", test=0.2))).split("[net")[0]
+    ... )
     loss = "MSELoss"
     <BLANKLINE>
     [data]
@@ -127,7 +129,8 @@ def as_toml(experiment: Experiment) -> str:
 
 def _told(struct: msgspec.Struct) -> tuple[Table, Table]:
     """Return the values that are said, and the tables, but for empty ones that are the default."""
-    plain, tables = {}, {}
+    plain: Table = {}
+    tables: Table = {}
     for field in msgspec.structs.fields(struct):
         value = getattr(struct, field.name)
         is_default = value == field.default or (
@@ -199,9 +202,10 @@ class _Places:
                 section = tuple(part.strip(" \"'") for part in header[1].split("."))
                 if section == path:
                     return f"Line {number}"
-            elif entry := re.match(r"\s*[\"']?([\w.-]+)[\"']?\s*=", line):
-                if (*section, *entry[1].split(".")) == path:
-                    return f"Line {number}"
+                continue
+            entry = re.match(r"\s*[\"']?([\w.-]+)[\"']?\s*=", line)
+            if entry and (*section, *entry[1].split(".")) == path:
+                return f"Line {number}"
         return self.of(path[:-1]) if len(path) > 1 else None
 
     def sentence(self, path: tuple[str, ...], problem: str) -> FileFormatError:
@@ -274,7 +278,9 @@ def _in_words(problem: str, path: tuple[str, ...]) -> str:
 def _type_in_words(types: str) -> str:
     """Return ``int | null`` in words, without the null: it only means that a key may be absent."""
     names = [name.strip() for name in types.split("|")]
-    return " or ".join(_TYPES.get(name, name) for name in names if name != "null" or len(names) == 1)
+    return " or ".join(
+        _TYPES.get(name, name) for name in names if name != "null" or len(names) == 1
+    )
 
 
 def _choices(path: tuple[str, ...]) -> tuple[str, ...]:

@@ -142,7 +142,7 @@ def open_gradient(moment: Moment, path: str, index: Index) -> Opened:
     )
     total = float(read(expression, reader).item())
     size = sum(abs(term.value) for term in terms)
-    unit = float(np.finfo(node.dtype.numpy).eps) / 2
+    unit = 2.0**-24 if node.dtype is DType.F32 else 2.0**-53
     difference, error = _differenced(graph, values, path, index)
     return Opened(
         name=f"d_{path}",

@@ -190,7 +190,10 @@ def _show(answers: Answers, screen: Screen, output: Path | None) -> None:
     screen.table(head, rows, left=text)
     left_out = len(answers.answers) - len(rows)
     if left_out and output is None:
-        screen.say(f"... and {counted(left_out, 'more row', 'more rows')}: --json and --output FILE.csv give all.")
+        screen.say(
+            f"... and {counted(left_out, 'more row', 'more rows')}: --output FILE.csv and --json "
+            "give all."
+        )
     if output is not None:
         screen.say()
         screen.verbatim(f"All {counted(len(answers.answers), 'row')} are in {output}")

@@ -52,11 +52,11 @@ class Scale(Struct, frozen=True):
 
     def applied(self, values: Array) -> Array:
         """Return the values, shifted and scaled."""
-        return (values - np.array(self.mean)) / np.array(self.deviation)
+        return np.asarray((values - np.array(self.mean)) / np.array(self.deviation))
 
     def undone(self, values: Array) -> Array:
         """Return the values as they were."""
-        return values * np.array(self.deviation) + np.array(self.mean)
+        return np.asarray(values * np.array(self.deviation) + np.array(self.mean))
 
 
 class Preparation(Struct, frozen=True, kw_only=True):
@@ -134,7 +134,7 @@ class Preparation(Struct, frozen=True, kw_only=True):
         """Return the number of the class that each row of outputs stands for."""
         if self.targets == "binary":
             return (outputs[:, 0] > 0).astype(np.int64)
-        return outputs.argmax(axis=1)
+        return np.asarray(outputs.argmax(axis=1))
 
     def numbers(self, outputs: Array) -> Array:
         """Return the predicted numbers, in the units of the data."""
@@ -158,7 +158,7 @@ class Preparation(Struct, frozen=True, kw_only=True):
         if columns and len(cells) != len(columns):
             names = ", ".join(column.name for column in columns[:8])
             raise DataError(
-                f'A row has {len(columns)} values ({names}{", …" if len(columns) > 8 else ""}); '
+                f"A row has {len(columns)} values ({names}{', …' if len(columns) > 8 else ''}); "
                 f'"{text:.60}" has {len(cells)}'
             )
         columns = columns or tuple(Column(f"value {i + 1}") for i in range(len(cells)))

@@ -76,9 +76,16 @@ class Reporter(Callback):
         heads = [heading(name, self.watched) for name in values]
         widths = [max(len(head), 9) for head in heads]
         if self._printed < 0:
-            self._print("".join([" epoch", *(f"   {h:>{w}}" for h, w in zip(heads, widths, strict=True))]), "dim")
+            self._print(
+                "".join([" epoch", *(f"   {h:>{w}}" for h, w in zip(heads, widths, strict=True))]),
+                "dim",
+            )
         cells = [figure(name, value) for name, value in values.items()]
-        self._print("".join([f"{epoch + 1:>6}", *(f"   {c:>{w}}" for c, w in zip(cells, widths, strict=True))]))
+        self._print(
+            "".join(
+                [f"{epoch + 1:>6}", *(f"   {c:>{w}}" for c, w in zip(cells, widths, strict=True))]
+            )
+        )
         self._printed = epoch
 
     def _print(self, text: str, style: str | None = None) -> None:
@@ -135,12 +142,15 @@ class _Bar:
     def epoch(self, epoch: int, logs: Mapping[str, float]) -> None:
         """Show the figures of an epoch beside the bar."""
         name = next((n for n in ("val_accuracy", "accuracy", "val_loss") if n in logs), "loss")
-        values = f"epoch {epoch + 1}/{self._epochs}  {name.removeprefix('val_')} {figure(name, logs[name])}"
+        told = f"{name.removeprefix('val_')} {figure(name, logs[name])}"
+        values = f"epoch {epoch + 1}/{self._epochs}  {told}"
         self._progress.update(self._task, values=values)
 
     def print(self, text: str, style: str | None) -> None:
         """Print above the bar."""
-        self._progress.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+        self._progress.console.print(
+            text, style=style, markup=False, highlight=False, soft_wrap=True
+        )
 
     def stop(self) -> None:
         """Leave the terminal as it was."""

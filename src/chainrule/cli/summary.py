@@ -36,25 +36,26 @@ def show_figures(trained: Trained, screen: Screen) -> None:
 def show_seeds(trained: Sequence[Trained], screen: Screen) -> None:
     """Show one figure after each epoch for each seed, and the mean."""
     histories = [each.run.history for each in trained]
-    name = next((n for n in ("val_accuracy", "val_loss") if n in histories[0]), "loss")
-    watched = trained[0].plan.parts.watched_name
+    names = ("val_accuracy", "accuracy", "val_loss")
+    name = next((n for n in names if n in histories[0]), "loss")
+    watched = trained[0].plan.parts.watched_name if name.startswith("val_") else "training"
     epochs = max(history.epochs for history in histories)
-    shown = sorted(epoch for epoch in shown_epochs(epochs) if epoch < epochs)
     rows = []
-    for epoch in shown:
-        values = [h[name][epoch] if epoch < h.epochs else float("nan") for h in histories]
-        cells = [figure(name, v) if np.isfinite(v) else "" for v in values]
-        rows.append([str(epoch + 1), *cells, figure(name, float(np.nanmean(values)))])
-    what = name.removeprefix("val_")
-    screen.heading(f"{watched} {what} after each epoch" if len(shown) == epochs else f"{watched} {what}")
+    for epoch in sorted(shown_epochs(epochs)):
+        values = [h[name][epoch] if epoch < h.epochs else None for h in histories]
+        known = [value for value in values if value is not None]
+        cells = ["" if value is None else figure(name, value) for value in values]
+        rows.append([str(epoch + 1), *cells, figure(name, float(np.mean(known)))])
+    screen.heading(f"{watched} {name.removeprefix('val_')} after each epoch")
     screen.table(["epoch", *(f"seed {each.seed}" for each in trained), "mean"], rows, left=())
     screen.say()
-    for key in trained[0].figures:
-        values = [each.figures[key] for each in trained]
-        spread = f"{figure(key, min(values))} to {figure(key, max(values))}"
+    whose = "training examples" if trained[0].plan.parts.test is None else "held out"
+    for key in reversed(trained[0].figures):
+        found = [each.figures[key] for each in trained]
+        spread = f"{figure(key, min(found))} to {figure(key, max(found))}"
         screen.say(
-            f"{key} at the end, mean of {len(values)} seeds: "
-            f"{figure(key, float(np.mean(values)))}   ({spread})",
+            f"{whose}   {key} at the end, mean of {len(found)} seeds: "
+            f"{figure(key, float(np.mean(found)))}   ({spread})",
             style="bold",
         )
 
@@ -62,7 +63,9 @@ def show_seeds(trained: Sequence[Trained], screen: Screen) -> None:
 def show_textbook(trained: Trained, screen: Screen) -> None:
     """Show a worked example's printed figures beside those of this run."""
     example = trained.plan.source.example
-    figures = [] if example is None else [f for f in example.figures if f.steps <= trained.run.steps]
+    figures = (
+        [] if example is None else [f for f in example.figures if f.steps <= trained.run.steps]
+    )
     if not figures:
         return
     screen.heading("The textbook's figures, beside this run's")
@@ -104,8 +107,10 @@ def show_next(trained: Sequence[Trained], screen: Screen) -> None:
         return
     dataset = trained[-1].plan.source.dataset
     screen.say()
-    home = folder if len(trained) == 1 else folder.parent
-    screen.verbatim(f"The run is kept in {home}, the model is {folder / NAME}")
+    if len(trained) == 1:
+        screen.verbatim(f"The run is kept in {folder}, the model is {folder / NAME}")
+    else:
+        screen.verbatim(f"The runs are kept in {folder.parent}, a folder for each seed")
     rows = [f"chainrule evaluate {folder}"]
     row = example_row(dataset)
     if len(row) <= WIDEST_ROW:
@@ -154,7 +159,7 @@ def as_document(trained: Sequence[Trained]) -> dict[str, Any]:
         }
         for each in trained
     ]
-    names = runs[0]["figures"]
+    names = trained[0].figures
     return {
         "experiment": msgspec.to_builtins(plan.experiment),
         "examples": {
@@ -164,7 +169,5 @@ def as_document(trained: Sequence[Trained]) -> dict[str, Any]:
         },
         "figures_of": "training" if plan.parts.test is None else "held_out",
         "runs": runs,
-        "mean": {
-            name: float(np.mean([each.figures[name] for each in trained])) for name in names
-        },
+        "mean": {name: float(np.mean([each.figures[name] for each in trained])) for name in names},
     }

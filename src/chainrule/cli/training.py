@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -242,7 +242,9 @@ def _for_the_command_line(folder: Path | None) -> Iterator[None]:
         where = re.sub(r"^Line \d+ of [^,]*,? ?", "", error.where or "")
         error.where = where[:1].upper() + where[1:] or None
         if isinstance(error, NonFiniteError) and folder is not None and folder.exists():
-            error.advice = f"{error.advice or ''}. The run up to there is kept in {folder}".lstrip(". ")
+            error.advice = f"{error.advice or ''}. The run up to there is kept in {folder}".lstrip(
+                ". "
+            )
         raise
 
 
@@ -260,7 +262,7 @@ def measure(
     return found | _metrics_of(metrics, predicted, dataset.y, loss)
 
 
-def _metrics_of(names: list[str], outputs: Any, targets: Any, loss: Loss) -> Mapping[str, float]:
+def _metrics_of(names: list[str], outputs: Any, targets: Any, loss: Loss) -> dict[str, float]:
     from chainrule.eager import Tensor
 
     target = np.asarray(targets, np.float64)
@@ -269,4 +271,3 @@ def _metrics_of(names: list[str], outputs: Any, targets: Any, loss: Loss) -> Map
         name: float(np.mean(metric(Tensor(outputs), Tensor(target)).numpy()))
         for name, metric in values.items()
     }
-

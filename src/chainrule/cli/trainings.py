@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import msgspec
 
@@ -167,7 +166,7 @@ def _reporter(plan: Plan, seed: int, screen: Screen) -> Reporter:
 
 
 def _folder(target: str, folder: Path | None) -> Path:
-    """Return a folder that is not there yet: the one asked for, or runs/iris, runs/iris-2, …"""
+    """Return a folder for a new run: the one asked for, or runs/iris, runs/iris-2 and so on."""
     if folder is not None:
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
             raise ConfigurationError(
@@ -181,5 +180,3 @@ def _folder(target: str, folder: Path | None) -> Path:
         number += 1
         candidate = RUNS / f"{name}-{number}"
     return candidate
-
-
