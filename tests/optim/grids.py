@@ -6,6 +6,8 @@ added without being compared, resumed, traced, saved and refused like the others
 
 import itertools
 
+from chainrule import optim
+
 
 def combinations(**choices):
     return [
@@ -77,6 +79,18 @@ LION = combinations(
     weight_decay=[0.0, 0.05],
     maximize=[False, True],
 )
+MUON = combinations(
+    weight_decay=[0.0, 0.5],
+    momentum=[0.95, 0.0],
+    nesterov=[False, True],
+    adjust_lr_fn=[None, "match_rms_adamw"],
+)
+MUON += [
+    {"ns_coefficients": (1.5, -0.5, 0.0), "ns_steps": 12},
+    {"ns_steps": 0},
+    {"eps": 100.0},
+    {"adjust_lr_fn": "original"},
+]
 GRIDS = {
     "ASGD": [*ASGD, {}, {"weight_decay": 0.05, "maximize": True}],
     "Adadelta": [*ADADELTA, {}, {"eps": 1e-2}],
@@ -85,6 +99,7 @@ GRIDS = {
     "Adamax": [*ADAMAX, {"eps": 0.1}],
     "AdamW": [*MOMENTS, {}],
     "Lion": [*LION, {}],
+    "Muon": [*MUON, {}],
     "NAdam": [*NADAM, {}, {"eps": 0.1, "maximize": True}],
     "RAdam": [*RADAM, {}, {"eps": 0.1, "maximize": True}],
     "RMSprop": [*RMSPROP, {"alpha": 0.0}, {"eps": 0.1, "centered": True}],
@@ -101,6 +116,7 @@ TYPICAL = {
     "AdamW": {},
     "Adamax": {"weight_decay": 0.01},
     "Lion": {"weight_decay": 0.01},
+    "Muon": {"ns_steps": 1},  # what may be lost grows 100-fold with each: see test_muon.py
     "NAdam": {"weight_decay": 0.01, "decoupled_weight_decay": True},
     "RAdam": {"betas": (0.9, 0.99), "weight_decay": 0.01},
     "RMSprop": {"momentum": 0.9, "centered": True, "weight_decay": 0.01},
@@ -108,6 +124,14 @@ TYPICAL = {
     "SGD": {"momentum": 0.9, "dampening": 0.1, "weight_decay": 0.01},
 }
 """One choice for each, with as much in it as the optimiser has: for suites that are slow."""
+
+
+def made(name, parameters, **options):
+    """The optimiser, with SGD for the parameters that it does not take."""
+    cls = optim.OPTIMIZERS[name]
+    others = [path for path, w in parameters.items() if cls.rank not in (None, len(w.shape))]
+    groups = {path: optim.SGD(lr=cls(**options).lr) for path in others}
+    return cls(**options, groups=groups) if groups else cls(**options)
 
 
 def identify(value):

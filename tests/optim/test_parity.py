@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule import optim
-from tests.optim.grids import CASES, GRIDS, TYPICAL, identify
+from tests.optim.grids import CASES, GRIDS, TYPICAL, identify, made
 from tests.optim.nets import Net
 from tests.optim.oracles import reference_class
 from tests.optim.rounding import run_with_bounds
@@ -53,14 +53,30 @@ def double(torch):
     torch.set_default_dtype(before)
 
 
+@pytest.fixture
+def no_bfloat16(torch, monkeypatch):
+    """torch's Muon in the parameters' own precision: it iterates in bfloat16."""
+    monkeypatch.setattr(torch.Tensor, "bfloat16", torch.Tensor.clone)
+
+
 def torch_parameters(torch, values):
     return {name: torch.nn.Parameter(torch.tensor(value)) for name, value in values.items()}
 
 
-def torch_update(torch, optimizer, theirs, gradients):
+def torch_optimizers(torch, name, theirs, **options):
+    """torch's optimiser; and SGD, as in `made`, for the parameters that it does not take."""
+    rank = optim.OPTIMIZERS[name].rank
+    taken = [p for p in theirs.values() if rank in (None, p.ndim)]
+    found = [reference_class(torch, name)(taken, **options)]
+    others = [p for p in theirs.values() if rank not in (None, p.ndim)]
+    return [*found, torch.optim.SGD(others, lr=found[0].param_groups[0]["lr"])] if others else found
+
+
+def torch_update(torch, optimizers, theirs, gradients):
     for name, parameter in theirs.items():
         parameter.grad = torch.tensor(gradients[name])
-    optimizer.step()
+    for optimizer in optimizers:
+        optimizer.step()
 
 
 def assert_close(ours, theirs, bound):
@@ -74,20 +90,21 @@ def test_every_optimizer_has_cases():
     assert set(GRIDS) == set(TYPICAL) == set(optim.OPTIMIZERS)
 
 
-@pytest.mark.usefixtures("double")
+@pytest.mark.usefixtures("double", "no_bfloat16")
 @pytest.mark.parametrize(("name", "options"), CASES, ids=identify)
 def test_fifty_updates_are_torchs(torch, name, options):
     net, theirs = Net(**parameters()), torch_parameters(torch, parameters())
-    ours = optim.OPTIMIZERS[name](**options)
-    reference = reference_class(torch, name)(theirs.values(), **options)
+    ours = made(name, theirs, **options)
+    references = torch_optimizers(torch, name, theirs, **options)
     for gradients, (lr, theirs_lr) in zip(gradient_sequence(), rates(name), strict=True):
-        reference.param_groups[0]["lr"] = theirs_lr
-        torch_update(torch, reference, theirs, gradients)
+        for reference in references:
+            reference.param_groups[0]["lr"] = theirs_lr
+        torch_update(torch, references, theirs, gradients)
         ours.update(net, gradients, lr=lr)
         assert_close(net.numpy(), theirs, PROMISED)
     for path, parameter in theirs.items():
         for slot in ours.slots(path):
-            kept = np.asarray(reference.state[parameter][slot])
+            kept = np.asarray(references[0].state[parameter][slot])
             np.testing.assert_allclose(
                 ours.state[f"{path}:{slot}"], kept, rtol=PROMISED, atol=PROMISED
             )
@@ -122,7 +139,7 @@ def test_groups_are_torchs_parameter_groups(torch, name, groups):
     reference = reference_class(torch, name)([{"params": [chosen], **groups["v*"]}, rest], lr=0.1)
     decay = torch.optim.lr_scheduler.ExponentialLR(reference, 0.95)
     for i, gradients in enumerate(gradient_sequence()):
-        torch_update(torch, reference, theirs, gradients)
+        torch_update(torch, [reference], theirs, gradients)
         decay.step()
         ours.update(net, gradients, lr=0.1 * 0.95**i)
         assert_close(net.numpy(), theirs, PROMISED)
@@ -144,14 +161,15 @@ def test_clipping_is_torchs(torch, kind, limit):
         assert_close(net.numpy(), theirs, PROMISED)
 
 
+@pytest.mark.usefixtures("no_bfloat16")
 @pytest.mark.parametrize("name", list(optim.OPTIMIZERS))
 def test_float32_stays_within_what_rounding_explains(torch, name):
     rng, lr = np.random.default_rng(3), 0.01
     start, options = parameters(np.float32), TYPICAL[name]
     single, double = Net(**start), Net(**{path: np.float64(w) for path, w in start.items()})
     theirs = torch_parameters(torch, start)
-    ours = [optim.OPTIMIZERS[name](lr=lr, **options) for _ in range(2)]
-    reference = reference_class(torch, name)(theirs.values(), lr=lr, **options)
+    ours = [made(name, theirs, lr=lr, **options) for _ in range(2)]
+    references = torch_optimizers(torch, name, theirs, lr=lr, **options)
     graph = ours[0].graph(single.parameters)
     exact = {path: (w, np.zeros(w.shape)) for path, w in start.items()}
     state = {
@@ -165,7 +183,7 @@ def test_float32_stays_within_what_rounding_explains(torch, name):
         }
         ours[0].update(single, gradients)
         ours[1].update(double, gradients)
-        torch_update(torch, reference, theirs, gradients)
+        torch_update(torch, references, theirs, gradients)
         inputs = [(value, 0.0) for value in (*gradients.values(), t, lr)]
         inputs = [*exact.values(), *inputs[:-2], *state.values(), *inputs[-2:]]
         results = list(run_with_bounds(graph, inputs).values())

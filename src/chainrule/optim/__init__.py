@@ -14,6 +14,7 @@ from chainrule.optim.adamax import Adamax as Adamax
 from chainrule.optim.adamw import AdamW as AdamW
 from chainrule.optim.asgd import ASGD as ASGD
 from chainrule.optim.lion import Lion as Lion
+from chainrule.optim.muon import Muon as Muon
 from chainrule.optim.nadam import NAdam as NAdam
 from chainrule.optim.optimizer import OPTIMIZERS as OPTIMIZERS
 from chainrule.optim.optimizer import Optimizer as Optimizer

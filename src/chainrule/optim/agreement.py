@@ -66,6 +66,28 @@ def check_gradients(
             )
 
 
+def check_rank(owner: str, rank: int | None, name: str, shape: Shape) -> None:
+    """Raise ShapeError unless an optimiser is made for parameters with so many axes.
+
+    Parameters
+    ----------
+    owner : str
+        The optimiser's name, for messages.
+    rank : int, optional
+        The number of axes that it is made for.
+    name : str
+        The parameter's path.
+    shape : Shape
+    """
+    if rank is None or len(shape) == rank:
+        return
+    kind = "matrices" if rank == 2 else f"arrays of {rank} axes"
+    raise ShapeError(
+        f"{owner} updates {kind}; {name} has shape {format_shape(shape)}",
+        advice=f'Give it another optimizer: groups={{"{name}": optim.AdamW(lr=0.001)}}',
+    )
+
+
 def check_state(
     owner: str,
     types: Mapping[str, TensorType],

@@ -39,12 +39,13 @@ def clip_by_norm(gradients: Mapping[str, Tensor], limit: float) -> dict[str, Ten
     With the norm n = √(Σ d²) each gradient becomes d · min(limit / (n + 10⁻⁶), 1)   [Pascanu,
     Mikolov and Bengio 2013, alg. 1]. If an element is NaN, all become NaN.
     """
-    norm = reduce(operator.add, map(_sum_of_squares, gradients.values())).sqrt()
+    norm = reduce(operator.add, map(sum_of_squares, gradients.values())).sqrt()
     scale = elementwise("min", limit / (norm + _EPSILON), 1.0)
     return {name: d * scale.astype(d.dtype) for name, d in gradients.items()}
 
 
-def _sum_of_squares(d: Tensor) -> Tensor:
+def sum_of_squares(d: Tensor) -> Tensor:
+    """The sum of all squared elements, float64[]."""
     # In float64: the square of a float32 neither overflows nor vanishes. As one axis: the order of
     # the sum is then that of the elements, not that of the array's memory.
     return d.reshape(-1).astype("float64").square().sum()

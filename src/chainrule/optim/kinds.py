@@ -73,18 +73,21 @@ class Number(Kind):
 
 @dataclass(frozen=True)
 class Whole(Kind):
-    """A whole number from `at_least` up."""
+    """A whole number from `at_least` up, or up to `at_most`."""
 
     at_least: int
+    at_most: int | None = None
 
     def read(self, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, int | np.integer):
             raise ValueError
-        if value < self.at_least:
+        if value < self.at_least or (self.at_most is not None and value > self.at_most):
             raise ValueError
         return int(value)
 
     def __str__(self) -> str:
+        if self.at_most is not None:
+            return f"a whole number from {self.at_least} to {self.at_most}"
         return f"a whole number ≥ {self.at_least}"
 
 

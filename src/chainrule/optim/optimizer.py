@@ -16,7 +16,7 @@ from chainrule.eager import Tensor, as_tensor, current_trace, here
 from chainrule.eager.tensor import Array
 from chainrule.eager.trees import ParameterHolder
 from chainrule.graph import Graph, TensorType
-from chainrule.optim.agreement import check_gradients, check_state, read_state_dict
+from chainrule.optim.agreement import check_gradients, check_rank, check_state, read_state_dict
 from chainrule.optim.clipping import clip_by_norm, clip_by_value
 from chainrule.optim.groups import Groups, read_groups, variant_for, variants_by_path
 from chainrule.optim.kinds import Flag, Maybe, NonNegative, Number
@@ -77,6 +77,9 @@ class Optimizer(Configured, ABC):
     state: dict[str, Array] = field(init=False, default_factory=dict)
     t: int = field(init=False, default=0)
     _graphs: dict[_Types, Graph] = field(init=False, default_factory=dict)
+
+    rank: ClassVar[int | None] = None
+    """How many axes the parameters must have; None: any number."""
 
     when_fixed: ClassVar[str] = (
         "Vary the learning rate by a schedule or by update(lr=...); for the rest make a new one "
@@ -147,11 +150,14 @@ class Optimizer(Configured, ABC):
         ------
         NameNotFoundError
             If a pattern of a group matches none of them.
+        ShapeError
+            If the optimiser is not made for parameters of such a shape.
         """
-        variants = variants_by_path(self, self.groups or {}, parameters)
+        types = types_of(parameters)
+        variants = self._variants(types)
         return {
             f"{name}:{slot}": filled(initial, w)
-            for name, w in types_of(parameters).items()
+            for name, w in types.items()
             for slot, initial in variants[name].initial_slots().items()
         }
 
@@ -183,10 +189,11 @@ class Optimizer(Configured, ABC):
         NameNotFoundError
             If a gradient or a state is that of no parameter, or a pattern matches none.
         ShapeError
-            If a gradient has not the shape of its parameter.
+            If a gradient has not the shape of its parameter, or the optimiser is not made for
+            parameters of that shape.
         """
         owner = type(self).__name__
-        variants = variants_by_path(self, self.groups or {}, parameters)
+        variants = self._variants(types_of(parameters))
         check_gradients(owner, parameters, gradients)
         kinds_of_state = self._state_types(types_of(parameters))
         check_state(owner, kinds_of_state, state)
@@ -237,6 +244,13 @@ class Optimizer(Configured, ABC):
             state = self._state_types(types)
             self._graphs[key] = trace_update(type(self).__name__, self.apply, types, state)
         return self._graphs[key]
+
+    def _variants(self, types: Mapping[str, TensorType]) -> dict[str, Optimizer]:
+        """The optimiser of each parameter."""
+        variants: dict[str, Optimizer] = variants_by_path(self, self.groups or {}, types)
+        for name, variant in variants.items():
+            check_rank(type(variant).__name__, variant.rank, name, types[name].shape)
+        return variants
 
     def _state_types(self, types: Mapping[str, TensorType]) -> dict[str, TensorType]:
         """The types of the state, by key."""
