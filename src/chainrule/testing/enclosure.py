@@ -24,12 +24,19 @@ Array = NDArray[Any]
 
 # What every backend must keep to, in units in the last place. IEEE 754 rounds these correctly:
 ROUNDED_CORRECTLY = frozenset({"add", "sub", "mul", "div", "sqrt"})
-# These choose or change a sign, and round nothing:
-EXACT = frozenset({"neg", "abs", "sign", "max", "min", "select"})
+# These choose, change a sign or give a whole number, and round nothing:
+EXACT = frozenset(
+    {"neg", "abs", "sign", "max", "min", "select", "floor", "ceil", "round", "floor_divide"}
+)
 # All others: a vector library's usual promise (NumPy's SVML kernels, and ours).
 MAX_ULPS = 4.0
 
-_INCREASING = frozenset({"exp", "log", "log1p", "sqrt", "tanh", "sign"})
+_INCREASING = frozenset(
+    {
+        *("exp", "expm1", "log", "log1p", "sqrt", "tanh", "atan", "erf"),
+        *("sign", "floor", "ceil", "round"),
+    }
+)
 _COMPARISONS = frozenset({"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"})
 
 
@@ -163,7 +170,7 @@ class _EnclosureReader:
         f = exact_function(op)
         if any(self.mp.isnan(x.low) for x in operands):
             return self.mp.nan, self.mp.nan
-        if all(x.low == x.high for x in operands):
+        if all(x.low == x.high for x in operands) and not _at_pole(op, operands):
             value = f(*(x.low for x in operands))
             return value, value
         if op in _INCREASING:
@@ -230,6 +237,12 @@ _DOMAIN_LOW: Mapping[str, int] = {"log": 0, "log1p": -1, "sqrt": 0}
 Image = Callable[..., tuple[Number, Number]]
 
 
+def _at_pole(op: str, operands: Sequence[Enclosure]) -> bool:
+    """Whether the result is an infinity whose sign is that of a zero: exact zeros have none."""
+    a, b = operands[0], operands[-1]
+    return (op == "div" and b.low == 0) or (op == "power" and a.low == 0 and b.low < 0)
+
+
 def _corners(f: Callable[..., Number], *operands: Enclosure) -> tuple[Number, Number]:
     """For functions monotone in each operand: the extremes lie at corners."""
     a, b = operands
@@ -244,7 +257,7 @@ def _quotient(f: Callable[..., Number], a: Enclosure, b: Enclosure) -> tuple[Num
 
 
 def _power(f: Callable[..., Number], a: Enclosure, b: Enclosure) -> tuple[Number, Number]:
-    if a.low < 0:
+    if a.low < 0 or (a.low == 0 and b.low < 0):
         return -context().inf, context().inf
     return _corners(f, a, b)
 
@@ -270,6 +283,9 @@ _IMAGES: Mapping[str, Image] = {
     "power": _power,
     "neg": lambda f, x: (-x.high, -x.low),
     "abs": _absolute,
+    "erfc": lambda f, x: (f(x.high), f(x.low)),
+    "floor_divide": _quotient,
+    "remainder": lambda f, a, b: (-max(abs(b.low), abs(b.high)), max(abs(b.low), abs(b.high))),
     "sin": _wave,
     "cos": _wave,
 }

@@ -7,6 +7,7 @@ some 1e-30: exact, for a number of 16 digits.
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -192,6 +193,14 @@ def _functions() -> Mapping[str, Callable[..., Number]]:
     def smallest(a: Number, b: Number) -> Number:
         return mp.nan if mp.isnan(a) or mp.isnan(b) else min(a, b)
 
+    def whole(f: Callable[[Number], Number]) -> Callable[[Number], Number]:
+        return lambda x: f(x) if mp.isfinite(x) else x
+
+    def floor_divide(a: Number, b: Number) -> Number:
+        if isinstance(a, int) and isinstance(b, int):
+            return a // b if b else 0
+        return whole(mp.floor)(div(a, b))
+
     def cast(x: Number, dtype: DType) -> Number:
         if dtype is DType.BOOL:
             return x != 0
@@ -215,6 +224,13 @@ def _functions() -> Mapping[str, Callable[..., Number]]:
         "sin": mp.sin,
         "cos": mp.cos,
         "tanh": mp.tanh,
+        "expm1": mp.expm1,
+        "atan": mp.atan,
+        "erf": mp.erf,
+        "erfc": mp.erfc,
+        "floor": whole(mp.floor),
+        "ceil": whole(mp.ceil),
+        "round": whole(mp.nint),
         "equal": lambda a, b: a == b,
         "not_equal": lambda a, b: a != b,
         "less": lambda a, b: a < b,
@@ -222,10 +238,19 @@ def _functions() -> Mapping[str, Callable[..., Number]]:
         "greater": lambda a, b: a > b,
         "greater_equal": lambda a, b: a >= b,
         "logical_and": lambda a, b: bool(a and b),
+        "logical_or": lambda a, b: bool(a or b),
+        "logical_xor": lambda a, b: bool(a) is not bool(b),
         "logical_not": lambda x: not x,
         "is_finite": mp.isfinite,
         "select": lambda c, a, b: a if c else b,
-        "shift_right": lambda a, b: a >> b,
+        "floor_divide": floor_divide,
+        "remainder": lambda a, b: a - b * floor_divide(a, b),
+        "bitwise_and": operator.and_,
+        "bitwise_or": operator.or_,
+        "bitwise_xor": operator.xor,
+        "bitwise_not": operator.invert,
+        "shift_left": operator.lshift,
+        "shift_right": operator.rshift,
         "cast": cast,
         "random_bits": _random_bits,
     }
