@@ -159,10 +159,11 @@ class Loop:
         self._keep(SECONDS_BETWEEN_SNAPSHOTS)
 
     def _end_epoch(self, epoch: int) -> None:
-        self.write_back()
+        held_out = self.setup.data.held_out
+        if self.callbacks or held_out is not None:  # somebody looks at the network
+            self.write_back()
         position = self.now.position
         logs = position.averages.means()
-        held_out = self.setup.data.held_out
         if held_out is not None:
             found = self.setup.evaluator(held_out.columns, held_out.target, held_out.weights)
             logs |= {f"val_{name}": value for name, value in found.items()}

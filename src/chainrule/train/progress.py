@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rich.progress import TaskID
+SECONDS_BETWEEN_LINES = 0.1
 
 
 class Progress(ABC):
@@ -48,7 +47,10 @@ class Silent(Progress):
 
 
 class Bar(Progress):
-    """A bar for the epoch under way, and a line for each that is over."""
+    """A bar for the epoch under way, and a line for each that is over.
+
+    Epochs that come faster than a reader follows do not each have a line; the last one has.
+    """
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -63,29 +65,39 @@ class Bar(Progress):
             console=Console(stderr=True),
             transient=True,
         )
-        self._task: TaskID | None = None
+        self._task = self._bar.add_task("", total=None, values="")
         self._title = ""
+        self._line = ""
+        self._printed_at = 0.0
         self._bar.start()
 
     def begin_epoch(self, epoch: int, epochs: int, updates: int | None, done: int) -> None:
-        """Start a bar."""
+        """Begin the bar anew."""
         self._title = f"epoch {epoch + 1:>{len(str(epochs))}}/{epochs}"
-        self._task = self._bar.add_task(self._title, total=updates, completed=done, values="")
+        self._bar.reset(
+            self._task, description=self._title, total=updates, completed=done, values=""
+        )
 
     def advance(self, updates: int, values: Mapping[str, float]) -> None:
         """Move the bar."""
-        if self._task is not None:
-            self._bar.update(self._task, advance=updates, values=format_values(values))
+        self._bar.update(self._task, advance=updates, values=format_values(values))
 
     def end_epoch(self, values: Mapping[str, float]) -> None:
-        """Put a line in the place of the bar."""
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._bar.console.print(f"{self._title}  {format_values(values)}", highlight=False)
+        """Put a line above the bar."""
+        self._line = f"{self._title}  {format_values(values)}"
+        if time.monotonic() - self._printed_at >= SECONDS_BETWEEN_LINES:
+            self._print()
 
     def close(self) -> None:
-        """Leave the terminal as it was."""
+        """Print the last line, and leave the terminal as it was."""
+        if self._line:
+            self._print()
         self._bar.stop()
+
+    def _print(self) -> None:
+        self._bar.console.print(self._line, highlight=False)
+        self._line = ""
+        self._printed_at = time.monotonic()
 
 
 def format_values(values: Mapping[str, float]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,7 +15,7 @@ from chainrule.base.errors import ConfigurationError, ShapeError, TrainingError
 from chainrule.base.random import seed_words
 from chainrule.eager import Tensor, Trace
 from chainrule.eager.tensor import Array
-from chainrule.graph import DType, Graph, TensorType, format_shape
+from chainrule.graph import DType, Graph, Node, Output, TensorType, format_shape
 from chainrule.nn import Module, Parameter, textbook_aliases, training, weighted_mean
 from chainrule.nn.evaluation import float_dtype
 from chainrule.nn.losses import Loss
@@ -23,10 +23,13 @@ from chainrule.nn.metrics import Metric
 from chainrule.ops import verify
 from chainrule.optim import Optimizer
 from chainrule.rewrite import eliminate_dead_nodes
+from chainrule.rewrite.rewriting import move
 
 NEXT = "next."
 BATCH_WEIGHT = "batch_weight"
 SUM = "sum."
+RANDOM = ("seed", "rows")
+"""Inputs that only random layers read."""
 ACCUMULATED = "accumulated."
 TOTAL_WEIGHT = "accumulated_weight"
 RESERVED = re.compile(r"x\d*|target|sample_weight|rows|seed|step|lr|loss")
@@ -173,6 +176,7 @@ def build_update(recipe: Recipe) -> Step:
         for path, parameter in w.parameters.items():
             total = w.state_input(ACCUMULATED + path, parameter.type)
             gradients[path] = total / weight
+            w.trace.builder.name(gradients[path].traced_value, f"d_{path}")
             w.set_next(ACCUMULATED + path, total * 0.0)
         w.set_next(TOTAL_WEIGHT, weight * 0.0)
         w.update(w.parameters, gradients)
@@ -303,17 +307,37 @@ class _Writing:
             label = self.trace.builder.nodes[symbol.traced_value.position].name or ""
             self.state[label] = self.next[label] = symbol
             captured[label] = tensor.numpy()
-        self.trace.builder.aliases |= self._aliases()
+        b = self.trace.builder
+        for key, value in self.next.items():
+            if b.nodes[value.traced_value.position].name is None:
+                b.name(value.traced_value, NEXT + key)
+        b.aliases |= self._aliases()
         outputs = self.outputs | {NEXT + key: value for key, value in self.next.items()}
         graph = eliminate_dead_nodes(self.trace.build(name, outputs)).graph
-        state = {key: NEXT + key for key in self.state}
-        wiring = Wiring(state, tuple(self.data), self.rows, tuple(self.finite))
+        graph = drop_unused_inputs(graph, RANDOM)
+        state = {key: NEXT + key for key in self.state if key in graph.input_names}
+        rows = self.rows if self.rows in graph.input_names else None
+        wiring = Wiring(state, tuple(self.data), rows, tuple(self.finite))
         return Step(verify(graph), wiring, captured, self.output)
 
     def _aliases(self) -> dict[str, str]:
         names = {node.name for node in self.trace.builder.nodes}
         aliases = textbook_aliases(self.recipe.net).items()
         return {alias: path for alias, path in aliases if path in names and alias not in names}
+
+
+def drop_unused_inputs(graph: Graph, names: Collection[str]) -> Graph:
+    """Drop those inputs among `names` that are at most handed on: nothing is random here."""
+    used = {i for node in graph.nodes for i in node.inputs}
+    unused = {i for i in graph.inputs if graph.name_of(i) in names and i not in used}
+    moved: dict[int, int] = {}
+    nodes: list[Node] = []
+    for position, node in enumerate(graph.nodes):
+        if position not in unused:
+            moved[position] = len(nodes)
+            nodes.append(move(node, moved))
+    outputs = tuple(Output(o.label, moved[o.node]) for o in graph.outputs if o.node in moved)
+    return Graph(graph.name, tuple(nodes), outputs, graph.aliases)
 
 
 def _check_name(path: str) -> None:

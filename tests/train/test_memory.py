@@ -1,0 +1,50 @@
+"""Training holds the data once, in the dtype it computes in."""
+
+import tracemalloc
+
+import numpy as np
+
+import chainrule as cr
+from chainrule import nn, optim
+
+COUNT, WIDTH = 60_000, 784
+MEGABYTE = 2**20
+
+
+def peak(**options):
+    """The largest memory that a training of 60,000 images takes, in megabytes."""
+    x = np.zeros((COUNT, WIDTH), np.float32)
+    y = np.arange(COUNT) % 10
+    net = nn.Sequential(nn.Linear(WIDTH, 10))
+    tracemalloc.start()
+    try:
+        cr.fit(
+            net,
+            x,
+            y,
+            loss="CrossEntropyLoss",
+            optimizer=optim.SGD(lr=0.1),
+            batch_size=1000,
+            **options,
+        )
+        return tracemalloc.get_traced_memory()[1] / MEGABYTE
+    finally:
+        tracemalloc.stop()
+
+
+SIZE = COUNT * WIDTH * 4 / MEGABYTE  # 179 megabytes
+
+
+def test_data_is_copied_once():
+    # One copy, a byte an element to look for NaN, and the batches.
+    assert peak() < SIZE * 1.25 + 30
+
+
+def test_a_split_copies_only_what_is_held_out():
+    assert peak(validation_split=0.1) < SIZE * (1 + 0.1) + SIZE / 4 + 30
+
+
+def test_weights_of_zero_copy_nothing():
+    weights = np.ones(COUNT)
+    weights[::2] = 0
+    assert peak(sample_weight=weights) < SIZE * 1.25 + 30
