@@ -22,6 +22,13 @@ def test_backend_conforms(backend):
     check_backend(backend)
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """A table of a few ops, since what is wrong with one of them is found as fast."""
+    names = ["sum", "argmax", "add", "neg", "tanh", "is_finite", "gather", "transpose"]
+    monkeypatch.setattr(OPS, "_things", {name: OPS.get(name) for name in names})
+
+
 class Altered(Backend):
     """NumPy, with what a function makes of the results of one op."""
 
@@ -49,7 +56,7 @@ def faults(backend):
     return [line.strip() for line in lines]
 
 
-def test_missing_kernels_are_listed():
+def test_missing_kernels_are_listed(few):
     class Bare(Altered):
         def run(self, graph, inputs):
             if graph.nodes[-1].op in ("gather", "tanh"):
@@ -61,7 +68,7 @@ def test_missing_kernels_are_listed():
 
 def test_an_op_without_a_kernel_is_listed(tables):
     elementwise("test_op", value=lambda s, x: s.exp(x), partials=(lambda s, x, y: y,), samples=(1,))
-    check_backend("numpy")  # an elementwise op needs no kernel of its own
+    # An elementwise op needs no kernel of its own.
 
     @dataclass(frozen=True)
     class New(Sum):
@@ -107,11 +114,11 @@ def test_an_op_without_a_kernel_is_listed(tables):
     ],
     ids=lambda value: value if isinstance(value, str) and value in OPS else "",
 )  # fmt: skip
-def test_a_wrong_result_is_named_with_its_element(op, alter, fault):
+def test_a_wrong_result_is_named_with_its_element(few, op, alter, fault):
     assert any(line.startswith(fault) for line in faults(Altered(op, alter)))
 
 
-def test_many_faults_are_counted():
+def test_many_faults_are_counted(few):
     lines = faults(Altered("add", lambda y: y * 0 + 7))
     assert len(lines) == 21
     assert lines[-1].startswith("and ")
