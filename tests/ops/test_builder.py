@@ -43,10 +43,12 @@ graph f(x: f64[2], y: f64[2]) -> f64[2]
 
 def test_an_op_that_does_not_exist_is_no_method():
     b, x = start("f64[2]")
-    with pytest.raises(AttributeError, match=r"^tahn$"):
-        b.tahn(x)
-    with pytest.raises(NameNotFoundError, match=r'^No op is named "tahn"\. Did you mean "tanh"\?'):
-        b.apply("tahn", x)
+    with pytest.raises(AttributeError, match=r"^sigmod$"):
+        b.sigmod(x)
+    with pytest.raises(
+        NameNotFoundError, match=r'^No op is named "sigmiod"\. Did you mean "sigmoid"\?'
+    ):
+        b.apply("sigmiod", x)
 
 
 def test_an_op_that_does_not_apply_appends_nothing():
