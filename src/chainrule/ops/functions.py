@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from chainrule.ops import primitives  # noqa: F401 - the vocabulary of the formulas
+from chainrule.ops import (  # noqa: F401 - the vocabulary of the formulas
+    integers,
+    primitives,
+    transcendental,
+)
 from chainrule.ops.elementwise import Indicator, Kink, Vocabulary, elementwise
 from chainrule.ops.expression import Expression, Operand
 

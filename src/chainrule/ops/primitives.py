@@ -176,14 +176,21 @@ EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL = (
         ("greater_equal", "≥"),
     )
 )
-LOGICAL_AND = primitive(
-    "logical_and",
-    operands="a b",
-    partials=(ZERO, ZERO),
-    notation="{0} ∧ {1}",
-    precedence=5,
-    accepts="bool",
-    samples=_BOOLS,
+LOGICAL_AND, LOGICAL_OR, LOGICAL_XOR = (
+    primitive(
+        name,
+        operands="a b",
+        partials=(ZERO, ZERO),
+        notation=f"{{0}} {sign} {{1}}",
+        precedence=precedence,
+        accepts="bool",
+        samples=_BOOLS,
+    )
+    for name, sign, precedence in (
+        ("logical_and", "∧", 5),
+        ("logical_or", "∨", 3),
+        ("logical_xor", "⊻", 4),
+    )
 )
 LOGICAL_NOT = primitive(
     "logical_not",
@@ -210,13 +217,4 @@ SELECT = primitive(
     accepts="any",
     condition=True,
     samples=((1, 2.0, 3.0), (0, 2.0, 3.0), (1, -1.5, 0.25)),
-)
-SHIFT_RIGHT = primitive(
-    "shift_right",
-    operands="a b",
-    partials=(ZERO, ZERO),
-    notation="{0} >> {1}",
-    precedence=15,
-    accepts="integer",
-    samples=((1, 3), (7, 7), (4_000_000_000, 9)),
 )

@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from chainrule.backends.numpy.error_function import erf, erfc
 from chainrule.backends.protocol import Array
 from chainrule.base.errors import DataError
 from chainrule.base.random import row_bits, step_key
@@ -43,6 +44,13 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     "sin": np.sin,
     "cos": np.cos,
     "tanh": np.tanh,
+    "expm1": np.expm1,
+    "atan": np.arctan,
+    "erf": erf,
+    "erfc": erfc,
+    "floor": np.floor,
+    "ceil": np.ceil,
+    "round": np.rint,
     "equal": np.equal,
     "not_equal": np.not_equal,
     "less": np.less,
@@ -50,9 +58,18 @@ UFUNCS: dict[str, Callable[..., Any]] = {
     "greater": np.greater,
     "greater_equal": np.greater_equal,
     "logical_and": np.logical_and,
+    "logical_or": np.logical_or,
+    "logical_xor": np.logical_xor,
     "logical_not": np.logical_not,
     "is_finite": np.isfinite,
     "select": np.where,
+    "floor_divide": np.floor_divide,
+    "remainder": np.remainder,
+    "bitwise_and": np.bitwise_and,
+    "bitwise_or": np.bitwise_or,
+    "bitwise_xor": np.bitwise_xor,
+    "bitwise_not": np.bitwise_not,
+    "shift_left": np.left_shift,
     "shift_right": np.right_shift,
 }
 
