@@ -141,6 +141,32 @@ def identify(value):
 
 
 SCHEDULES = {
+    "MultiStepLR": [
+        {"milestones": [3, 20, 50]},
+        {"milestones": [9, 9, 0, 4], "gamma": 0.7},
+        {"milestones": []},
+    ],
+    "PolynomialLR": [{}, {"total_iters": 55, "power": 2.5}, {"total_iters": 80, "power": 0.5}],
+    "CosineAnnealingWarmRestarts": [
+        {"T_0": 7},
+        {"T_0": 5, "T_mult": 2, "eta_min": 0.01},
+        {"T_0": 1, "T_mult": 3},
+        {"T_0": 80},
+    ],
+    "CyclicLR": [
+        {"base_lr": 0.01, "max_lr": 0.5, "step_size_up": 7},
+        {"base_lr": 0.0, "max_lr": 0.5, "step_size_up": 7, "step_size_down": 3},
+        {"base_lr": 0.1, "max_lr": 0.05, "step_size_up": 4, "mode": "triangular2"},
+        {"base_lr": 0.1, "max_lr": 0.5, "step_size_up": 9, "mode": "exp_range", "gamma": 0.95},
+        {"base_lr": 0.1, "max_lr": 0.5},
+    ],
+    "OneCycleLR": [
+        {"max_lr": 0.7, "total_steps": 60},
+        {"max_lr": 0.7, "epochs": 7, "steps_per_epoch": 10, "anneal_strategy": "linear"},
+        {"max_lr": 0.7, "total_steps": 60, "three_phase": True, "pct_start": 0.25},
+        {"max_lr": 0.7, "total_steps": 61, "div_factor": 3.0, "final_div_factor": 7.0},
+        {"max_lr": 0.7, "total_steps": 90, "pct_start": 0.9, "anneal_strategy": "linear"},
+    ],
     "StepLR": [{"step_size": 4}, {"step_size": 1, "gamma": 0.7}],
     "ExponentialLR": [{"gamma": 0.9}, {"gamma": 1.1}],
     "LinearLR": [

@@ -139,9 +139,39 @@ def test_plateau_state_that_does_not_fit(change, kind, message):
 
 @pytest.mark.parametrize("lr", [None, 0.0])
 def test_cosine_to_a_rate_needs_the_rate(lr):
-    message = f"CosineAnnealingLR(eta_min=0.1) takes an optimizer's learning rate > 0; got {lr!r}."
+    message = (
+        "CosineAnnealingLR(T_max=5, eta_min=0.1) takes an optimizer's learning rate > 0; "
+        f"got {lr!r}."
+    )
     with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
         optim.CosineAnnealingLR(5, eta_min=0.1).factor(2, lr)
+
+
+def test_one_cycle_ends_where_it_says():
+    schedule = optim.OneCycleLR(0.5, epochs=2, steps_per_epoch=5)
+    assert schedule.factor(10, 0.5) == schedule.factor(9, 0.5)
+    message = (
+        "OneCycleLR(max_lr=0.5, epochs=2, steps_per_epoch=5) is over after 10 steps; it was asked "
+        "for another. Count them all: epochs · steps_per_epoch."
+    )
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
+        schedule.factor(11, 0.5)
+
+
+@pytest.mark.parametrize("options", [{}, {"epochs": 3}, {"steps_per_epoch": 3}])
+def test_one_cycle_needs_its_length(options):
+    message = "OneCycleLR needs total_steps, or epochs and steps_per_epoch."
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
+        optim.OneCycleLR(0.5, **options)
+
+
+@pytest.mark.parametrize("pct_start", [0.0, 0.1, 0.5, 1.0])
+@pytest.mark.parametrize("three_phase", [False, True])
+@pytest.mark.parametrize("total_steps", [1, 2, 10])
+def test_one_cycle_has_a_rate_for_every_step(total_steps, three_phase, pct_start):
+    schedule = optim.OneCycleLR(0.5, total_steps, pct_start=pct_start, three_phase=three_phase)
+    rates = [schedule.factor(count, 1.0) for count in range(total_steps + 1)]
+    assert all(0 < rate <= 0.5 for rate in rates)
 
 
 def test_units():
@@ -151,13 +181,25 @@ def test_units():
         "ExponentialLR": "epoch",
         "LinearLR": "step",
         "CosineAnnealingLR": "epoch",
+        "CosineAnnealingWarmRestarts": "epoch",
+        "CyclicLR": "step",
+        "MultiStepLR": "epoch",
+        "OneCycleLR": "step",
+        "PolynomialLR": "epoch",
     }
     assert optim.StepLR(100, unit="step").unit == "step"
+
+
+# A schedule of ours has no optimiser and no state; momentum stays as it is; no file holds functions.
+NOT_OURS = {
+    *("optimizer", "last_epoch", "cycle_momentum", "base_momentum", "max_momentum"),
+    *("scale_fn", "scale_mode"),
+}
 
 
 @pytest.mark.parametrize("name", list(optim.SCHEDULES))
 def test_arguments_are_torchs(torch, name):
     ours = inspect.signature(optim.SCHEDULES[name]).parameters
     theirs = inspect.signature(getattr(torch.optim.lr_scheduler, name)).parameters
-    wanted = [(n, p.default) for n, p in theirs.items() if n not in ("optimizer", "last_epoch")]
+    wanted = [(n, p.default) for n, p in theirs.items() if n not in NOT_OURS]
     assert [(n, p.default) for n, p in ours.items() if n != "unit"] == wanted

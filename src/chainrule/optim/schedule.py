@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+from chainrule.base.errors import ConfigurationError
 from chainrule.base.registry import Registry
 from chainrule.optim.kinds import Choice
 from chainrule.optim.options import Configured, build
@@ -67,3 +68,26 @@ class Schedule(Configured, ABC):
             If the name or an option is unknown, or a value is not what it can be.
         """
         return build(SCHEDULES, name, configuration)
+
+
+def relative(schedule: Schedule, rate: float, lr: float | None) -> float:
+    """A rate as a factor on the optimiser's: a group with a rate of its own keeps its ratio.
+
+    Parameters
+    ----------
+    schedule : Schedule
+        Whose rate it is, for the message.
+    rate : float
+    lr : float, optional
+        The optimiser's learning rate; a rate of 0 needs none.
+
+    Raises
+    ------
+    ConfigurationError
+        If that is not known, or 0.
+    """
+    if not rate:
+        return 0.0
+    if not lr:
+        raise ConfigurationError(f"{schedule!r} takes an optimizer's learning rate > 0; got {lr!r}")
+    return rate / lr

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import KW_ONLY, dataclass
 from typing import Annotated
 
-from chainrule.base.errors import ConfigurationError
-from chainrule.optim.kinds import Count, NonNegative, Number
+from chainrule.optim.kinds import Count, Listed, NonNegative, Number, Whole
 from chainrule.optim.schedule import SCHEDULES, Schedule, Unit
 
 
@@ -37,6 +35,34 @@ class StepLR(Schedule):
 
     def factor(self, count: int, lr: float | None = None) -> float:
         return self.gamma ** (count // self.step_size)
+
+
+@SCHEDULES.register("MultiStepLR")
+@dataclass(eq=False, repr=False)
+class MultiStepLR(Schedule):
+    """Multiply the learning rate by γ at each milestone: factor = γ^(milestones reached).
+
+    Parameters
+    ----------
+    milestones : sequence of int
+        Counts at which the rate changes, ≥ 0; one that is there twice counts twice.
+    gamma : float
+        γ ≥ 0.
+    unit : {"step", "epoch"}
+        What is counted.
+
+    Examples
+    --------
+    >>> schedule = MultiStepLR([1, 3], gamma=0.5)
+    >>> [schedule.factor(epoch) for epoch in range(5)]
+    [1.0, 0.5, 0.5, 0.25, 0.25]
+    """
+
+    milestones: Annotated[tuple[int, ...], Listed(Whole(at_least=0))]
+    gamma: NonNegative = 0.1
+
+    def factor(self, count: int, lr: float | None = None) -> float:
+        return self.gamma ** sum(milestone <= count for milestone in self.milestones)
 
 
 @SCHEDULES.register("ExponentialLR")
@@ -94,41 +120,30 @@ class LinearLR(Schedule):
         return self.start_factor + (self.end_factor - self.start_factor) * way
 
 
-@SCHEDULES.register("CosineAnnealingLR")
+@SCHEDULES.register("PolynomialLR")
 @dataclass(eq=False, repr=False)
-class CosineAnnealingLR(Schedule):
-    """Go down along half a cosine wave, and up again if training lasts longer.
-
-    lr = e + (η - e)·(1 + cos(π·count / T)) / 2   [Loshchilov and Hutter 2017, eq. 5]
+class PolynomialLR(Schedule):
+    """Go down to 0 along a power: factor = (1 - min(count, n) / n)^power.
 
     Parameters
     ----------
-    T_max : int
-        T ≥ 1: how many epochs the way down takes.
-    eta_min : float
-        e ≥ 0: the smallest learning rate. It is a rate, not a factor, so `factor` needs the
-        optimiser's rate unless it is 0; a group with a rate of its own keeps its ratio.
+    total_iters : int
+        n ≥ 1: how many epochs the way takes; the rate is 0 after it.
+    power : float
+        1 is a line; less is late, more is early.
     unit : {"step", "epoch"}
         What is counted.
 
     Examples
     --------
-    >>> schedule = CosineAnnealingLR(T_max=2)
-    >>> [round(schedule.factor(epoch), 6) for epoch in range(4)]
-    [1.0, 0.5, 0.0, 0.5]
+    >>> schedule = PolynomialLR(total_iters=4, power=2)
+    >>> [schedule.factor(epoch) for epoch in range(6)]
+    [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
     """
 
-    T_max: Count
-    eta_min: NonNegative = 0.0
+    total_iters: Count = 5
+    power: NonNegative = 1.0
 
     def factor(self, count: int, lr: float | None = None) -> float:
-        way = (1 + math.cos(math.pi * count / self.T_max)) / 2
-        if not self.eta_min:
-            return way
-        if not lr:
-            raise ConfigurationError(
-                f"CosineAnnealingLR(eta_min={self.eta_min!r}) takes an optimizer's learning rate "
-                f"> 0; got {lr!r}"
-            )
-        lowest = self.eta_min / lr
-        return lowest + (1 - lowest) * way
+        way: float = (1 - min(count, self.total_iters) / self.total_iters) ** self.power
+        return way
