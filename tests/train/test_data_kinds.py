@@ -5,7 +5,13 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.base.errors import ConfigurationError, DataError, ReplayError, ShapeError
+from chainrule.base.errors import (
+    ConfigurationError,
+    DataError,
+    ReplayError,
+    ShapeError,
+    TargetError,
+)
 from tests.train.nets import examples, plain, regular, same, same_run
 
 X, Y = examples()
@@ -263,6 +269,24 @@ def test_data_that_cannot_be_read_is_refused(x, options, message):
     with pytest.raises((DataError, ConfigurationError, ShapeError)) as caught:
         train(x(), **options)
     assert str(caught.value).startswith(message)
+
+
+def test_every_batchs_targets_are_checked():
+    """Not only those that are looked at before training."""
+    y = np.append(Y, 3)
+    items = [(X[i % 50], y[50 if i == 290 else i % 50]) for i in range(300)]
+    with pytest.raises(TargetError, match=r"from 0 to 2; got 3\. In the batch of rows"):
+        train(items, shuffle=False)
+    with pytest.raises(TargetError, match=r"from 0 to 2; got 4\. Batch 1, Row 0"):
+        train(iter([(X, Y), (X, Y + 3)]), epochs=1)
+
+
+def test_a_batch_that_weighs_nothing_is_refused():
+    with pytest.raises(DataError) as caught:
+        train(iter([(X, Y, np.ones(50)), (X, Y, np.zeros(50))]), epochs=1)
+    assert str(caught.value) == (
+        "Weights are finite, not negative, and not all of them zero. Batch 1."
+    )
 
 
 # --- networks with several inputs and outputs ------------------------------------------------

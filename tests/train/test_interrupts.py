@@ -10,7 +10,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.backends.numpy.backend import NumpySession
-from chainrule.train.loop import INTERRUPTED
+from chainrule.train.run import INTERRUPTED
 from tests.train.nets import examples, plain, regular, same, same_run
 
 X, Y = examples()
@@ -49,6 +49,7 @@ def test_ctrl_c_within_a_step_leaves_the_last_whole_one(monkeypatch, call, accum
         patched.setattr(NumpySession, "_inputs", lambda *args: once(*args))
         cut = train(accumulate=accumulate, folder=tmp_path / "run")
     assert cut.stopped == INTERRUPTED
+    assert cut.interrupted
     assert cut.steps < expected.steps
     assert same(cut.standing.state, expected.at(cut.steps).state)
     assert same(cut.net.state_dict(), {n: cut.standing.state[n] for n in cut.net.state_dict()})

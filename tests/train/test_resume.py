@@ -6,7 +6,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.base.errors import ReplayError
-from chainrule.train.loop import INTERRUPTED
+from chainrule.train.run import INTERRUPTED
 from tests.train.nets import examples, plain, regular, same, same_run
 
 X, Y = examples()

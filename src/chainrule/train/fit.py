@@ -18,7 +18,7 @@ from chainrule.train.run import Run
 from chainrule.train.settings import Settings, float_name
 from chainrule.train.setup import Data, Parts, check_callbacks, prepare
 from chainrule.train.snapshots import Position, Standing
-from chainrule.train.step import initial_state
+from chainrule.train.state import initial_state
 
 
 def fit(

@@ -15,13 +15,11 @@ from chainrule.train.folder import RunFolder
 from chainrule.train.history import Averages, History
 from chainrule.train.plan import Plan
 from chainrule.train.progress import Progress
-from chainrule.train.run import Run
+from chainrule.train.run import INTERRUPTED, Run
 from chainrule.train.setup import Setup
 from chainrule.train.snapshots import Standing
-from chainrule.train.step import write_state
+from chainrule.train.state import write_state
 from chainrule.train.streams import StreamSource, join
-
-INTERRUPTED = "interrupted by Ctrl-C"
 
 SECONDS_BETWEEN_SNAPSHOTS = 30.0
 """Within an epoch; what a kill can cost."""

@@ -25,15 +25,15 @@ from chainrule.train.experiment import (
     present_versions,
 )
 from chainrule.train.folder import RunFolder
-from chainrule.train.loop import INTERRUPTED, run_loop
+from chainrule.train.loop import run_loop
 from chainrule.train.progress import make_progress
 from chainrule.train.reading import Reader
 from chainrule.train.refusals import concerning
-from chainrule.train.run import Run
+from chainrule.train.run import INTERRUPTED, Run
 from chainrule.train.settings import Settings
 from chainrule.train.setup import Data, Parts, Setup, check_callbacks, prepare
 from chainrule.train.snapshots import Standing
-from chainrule.train.step import initial_state
+from chainrule.train.state import initial_state
 
 
 class ReplayWarning(UserWarning):

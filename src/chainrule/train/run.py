@@ -19,6 +19,8 @@ from chainrule.train.folder import RunFolder
 from chainrule.train.history import History
 from chainrule.train.snapshots import Snapshots, Standing
 
+INTERRUPTED = "interrupted by Ctrl-C"
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -116,6 +118,11 @@ class Run:
     def folder(self) -> Path | None:
         """Where it is kept."""
         return None if self._folder is None else self._folder.path
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether Ctrl-C ended it."""
+        return self.stopped == INTERRUPTED
 
     def stop(self, reason: str) -> None:
         """Let training end after this epoch; callbacks call it."""

@@ -21,7 +21,7 @@ from chainrule.train.plan import LearningRate, Plan
 from chainrule.train.reading import VALIDATION, Reader
 from chainrule.train.refusals import check_instance, check_plan, check_trainable, concerning
 from chainrule.train.settings import Settings
-from chainrule.train.sources import ArraySource, Source, check_types, name_columns
+from chainrule.train.sources import ArraySource, ItemSource, Source, check_types, name_columns
 from chainrule.train.step import Recipe
 from chainrule.train.streams import StreamSource
 
@@ -183,6 +183,8 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
     width = width_of(engine.steps[0].output)
     loss.check_target(sample, width)
     check_reachable(parts.net, loss, sample)
+    if isinstance(data.examples, ItemSource | StreamSource):
+        data.examples.width = width
     if data.held_out is not None:
         _check_held_out(source, data.held_out, loss, width)
     return Setup(settings, parts, data, engine, Evaluator(parts.net, loss, metrics))

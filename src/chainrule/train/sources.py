@@ -131,11 +131,17 @@ class ItemSource(Source):
         Prepares the targets.
     dtype : numpy dtype
         Of the inputs.
+
+    Attributes
+    ----------
+    width : int or None
+        How many outputs the network has, once that is known: each batch's targets are checked.
     """
 
     weighted = False
 
     def __init__(self, items: Any, loss: Loss, dtype: np.dtype[Any]) -> None:
+        self.width: int | None = None
         self._items = items
         self._loss = loss
         self._dtype = dtype
@@ -163,6 +169,7 @@ class ItemSource(Source):
             columns = as_columns(stacked, self._dtype)
             target = self._loss.prepare_target(as_target(target), self._dtype)
             check_numbers(columns, target)
+            self._loss.check_target(target, self.width)
         return {"target": target, **name_columns(columns)}
 
     def _example(self, row: int) -> tuple[tuple[Array, ...], Array]:

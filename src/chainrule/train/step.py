@@ -7,15 +7,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
-
 from chainrule.autodiff import append_gradients
 from chainrule.backends import Wiring
-from chainrule.base.errors import ConfigurationError, ShapeError, TrainingError
-from chainrule.base.random import seed_words
+from chainrule.base.errors import ConfigurationError, TrainingError
 from chainrule.eager import Tensor, Trace
 from chainrule.eager.tensor import Array
-from chainrule.graph import DType, Graph, Node, Output, TensorType, format_shape
+from chainrule.graph import DType, Graph, Node, Output, TensorType
 from chainrule.nn import Module, Parameter, textbook_aliases, training, weighted_mean
 from chainrule.nn.evaluation import float_dtype
 from chainrule.nn.losses import Loss
@@ -79,61 +76,6 @@ class Step:
     wiring: Wiring
     captured: Mapping[str, Array]
     output: Any = None
-
-
-def initial_state(recipe: Recipe, seed: int, *, accumulate: bool) -> dict[str, Array]:
-    """The state before the first step, by input name.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    seed : int
-    accumulate : bool
-        Whether gradients are summed over several batches before an update.
-    """
-    net, optimizer = recipe.net, recipe.optimizer
-    types = {path: p.type for path, p in _trainable(net).items()}
-    slots = optimizer.initial_state(types)
-    # An optimizer that has worked before goes on from what it has, also for what is frozen now.
-    slots |= {name: _like(array, slots.get(name), name) for name, array in optimizer.state.items()}
-    state = {path: v.numpy() for path, v in [*net.named_parameters(), *net.named_buffers()]}
-    state |= slots
-    if accumulate:
-        zeros = {path: np.zeros(kind.shape, kind.dtype.numpy) for path, kind in types.items()}
-        state |= {ACCUMULATED + path: zero for path, zero in zeros.items()}
-        state[TOTAL_WEIGHT] = np.zeros((), float_dtype(net))
-    state["step"] = np.asarray(optimizer.t, np.int64)
-    state["seed"] = seed_words(seed)
-    return state
-
-
-def write_state(recipe: Recipe, state: Mapping[str, Array]) -> None:
-    """Put a training state into the network and the optimiser it came from."""
-    net, optimizer = recipe.net, recipe.optimizer
-    variables = [*net.named_parameters(), *net.named_buffers()]
-    for path, variable in variables:
-        variable.replace(state[path])
-    ours = {path for path, _ in variables} | {"step", "seed", TOTAL_WEIGHT}
-    optimizer.state = {
-        name: np.array(array)
-        for name, array in state.items()
-        if name not in ours and not name.startswith(ACCUMULATED)
-    }
-    optimizer.t = int(state["step"])
-
-
-def _like(array: Any, zeros: Array | None, name: str) -> Array:
-    """State that an optimiser has, as the step takes it."""
-    given = np.asarray(array)
-    if zeros is None:
-        return given
-    if given.shape != zeros.shape:
-        raise ShapeError(
-            f"The optimizer's state {name} has shape {format_shape(given.shape)}, from another "
-            f"network; here it takes {format_shape(zeros.shape)}",
-            advice="Make a new optimizer for each network",
-        )
-    return given.astype(zeros.dtype)
 
 
 def build_step(recipe: Recipe, batch: Sequence[TensorType], target: TensorType) -> Step:
@@ -205,7 +147,7 @@ class _Writing:
             _check_name(path)
             symbol = self.state_input(path, variable.type)
             self.trace.bind(variable, symbol)
-        self.parameters = {path: self.state[path] for path in _trainable(net)}
+        self.parameters = {path: self.state[path] for path in trainable(net)}
         self.step = self.state_input("step", TensorType((), DType.I64))
         return self
 
@@ -349,7 +291,8 @@ def _check_name(path: str) -> None:
         )
 
 
-def _trainable(net: Module) -> dict[str, Any]:
+def trainable(net: Module) -> dict[str, Parameter]:
+    """The parameters that are not frozen, by path; they may have no numbers yet."""
     return {path: p for path, p in net.named_parameters() if p.requires_grad}
 
 

@@ -28,9 +28,15 @@ class StreamSource:
         Prepares the targets.
     dtype : numpy dtype
         Of the inputs.
+
+    Attributes
+    ----------
+    width : int or None
+        How many outputs the network has, once that is known: each batch's targets are checked.
     """
 
     def __init__(self, make: Callable[[], Iterable[Any]], loss: Loss, dtype: np.dtype[Any]) -> None:
+        self.width: int | None = None
         self._make = make
         self._loss = loss
         self._dtype = dtype
@@ -63,6 +69,7 @@ class StreamSource:
                 )
             with concerning(f"Batch {i}"):
                 made = make_arrays(batch[0], batch[1], self._loss, self._dtype, *batch[2:])
+                self._loss.check_target(made.target, self.width)
             self._check(made, f"Batch {i}")
             yield made
 
