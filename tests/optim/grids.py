@@ -141,6 +141,39 @@ def identify(value):
 
 
 SCHEDULES = {
+    "SequentialLR": [
+        {
+            "schedulers": [
+                {"name": "LinearLR", "total_iters": 7, "unit": "epoch"},
+                {"name": "CosineAnnealingLR", "T_max": 50},
+            ],
+            "milestones": [7],
+        },
+        {
+            "schedulers": [
+                {"name": "ExponentialLR", "gamma": 0.9},
+                {"name": "StepLR", "step_size": 4, "gamma": 0.5},
+                {"name": "PolynomialLR", "total_iters": 12, "power": 2.0},
+            ],
+            "milestones": [5, 40],
+        },
+        {"schedulers": [{"name": "MultiStepLR", "milestones": [3]}], "milestones": []},
+    ],
+    "ChainedScheduler": [
+        {
+            "schedulers": [
+                {"name": "LinearLR", "total_iters": 20, "unit": "epoch"},
+                {"name": "ExponentialLR", "gamma": 0.9},
+                {"name": "MultiStepLR", "milestones": [10, 30], "gamma": 0.5},
+            ]
+        },
+        {
+            "schedulers": [
+                {"name": "PolynomialLR", "total_iters": 80},
+                {"name": "StepLR", "step_size": 7, "gamma": 0.7},
+            ]
+        },
+    ],
     "MultiStepLR": [
         {"milestones": [3, 20, 50]},
         {"milestones": [9, 9, 0, 4], "gamma": 0.7},

@@ -15,6 +15,7 @@ from chainrule.base.errors import (
     TrainingError,
 )
 from chainrule.eager import Tensor, trace
+from chainrule.optim.chained import Nested
 from chainrule.optim.kinds import Choice, Listed, Maybe, Number, Row, Switch, Whole
 from chainrule.optim.options import kinds
 from tests.optim.grids import TYPICAL_SCHEDULES
@@ -125,6 +126,8 @@ def bad_values(kind):
         case Row():
             good = tuple(each.low + 0.5 for each in kind.kinds)
             return [0.5, good[:-1], *((bad, *good[1:]) for bad in bad_values(kind.kinds[0]))]
+        case Nested():
+            return [3, "StepLR", None, optim.ReduceLROnPlateau(), {}]
         case Listed():
             return [3, "3", *([bad] for bad in bad_values(kind.each))]
     raise AssertionError(f"say what {type(kind).__name__} refuses")

@@ -27,11 +27,26 @@ def test_every_schedule_has_cases():
     assert {*SCHEDULES, "ReduceLROnPlateau"} == set(optim.SCHEDULES)
 
 
+def torch_schedule(torch, optimizer, name, options):
+    cls = getattr(torch.optim.lr_scheduler, name)
+    if "schedulers" not in options:
+        return cls(optimizer, **{key: each for key, each in options.items() if key != "unit"})
+    schedulers = []
+    for each in options["schedulers"]:
+        rest = {key: value for key, value in each.items() if key != "name"}
+        schedulers.append(torch_schedule(torch, optimizer, each["name"], rest))
+    arguments = [schedulers, *(options[key] for key in ("milestones",) if key in options)]
+    return cls(optimizer, *arguments) if len(arguments) > 1 else cls(*arguments)
+
+
 @pytest.mark.parametrize(("name", "options"), SCHEDULE_CASES, ids=identify)
 def test_values_are_torchs(torch, name, options):
     optimizer = torch_optimizer(torch)
-    reference = getattr(torch.optim.lr_scheduler, name)(optimizer, **options)
-    schedule = optim.SCHEDULES[name](**options)
+    reference = torch_schedule(torch, optimizer, name, options)
+    assert_rates_agree(optim.SCHEDULES[name](**options), reference, optimizer)
+
+
+def assert_rates_agree(schedule, reference, optimizer):
     for count in range(COUNTS):
         ours, theirs = LR * schedule.factor(count, LR), optimizer.param_groups[0]["lr"]
         # Near the foot of the cosine torch's products keep what rounding left of the top.
@@ -183,14 +198,100 @@ def test_units():
         "CosineAnnealingLR": "epoch",
         "CosineAnnealingWarmRestarts": "epoch",
         "CyclicLR": "step",
+        "ChainedScheduler": None,
         "MultiStepLR": "epoch",
         "OneCycleLR": "step",
         "PolynomialLR": "epoch",
+        "SequentialLR": None,
     }
     assert optim.StepLR(100, unit="step").unit == "step"
 
 
-# A schedule of ours has no optimiser and no state; momentum stays as it is; no file holds functions.
+def test_a_schedule_of_schedules_counts_what_they_count():
+    parts = [optim.LinearLR(), optim.StepLR(3, unit="step")]
+    assert optim.SequentialLR(parts, [5]).unit == "step"
+    assert optim.ChainedScheduler(parts).unit == "step"
+    assert optim.ChainedScheduler(parts, unit="step").configuration()["unit"] == "step"
+
+
+def test_schedules_nest_as_deep_as_one_likes():
+    inner = optim.SequentialLR([optim.ExponentialLR(0.5), optim.StepLR(2)], [3])
+    product = optim.ChainedScheduler([inner, optim.MultiStepLR([4], gamma=0.5)])
+    outer = optim.SequentialLR([product, optim.ExponentialLR(0.1)], milestones=[6])
+    factors = [1, 0.5, 0.25, 1, 0.5, 0.05, 1, 0.1]
+    np.testing.assert_allclose([outer.factor(count) for count in range(8)], factors, rtol=1e-15)
+    stored = json.loads(json.dumps(outer.configuration()))
+    again = optim.Schedule.from_configuration("SequentialLR", stored)
+    assert again.configuration() == outer.configuration()
+    assert repr(again) == repr(outer)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (
+            lambda: optim.SequentialLR([optim.StepLR(3)], [4]),
+            (
+                "SequentialLR takes one milestone fewer than schedulers; got 1 schedulers and 1 "
+                "milestones."
+            ),
+        ),
+        (
+            lambda: optim.SequentialLR([optim.StepLR(3)] * 3, [4, 4]),
+            "SequentialLR takes milestones that rise; got [4, 4].",
+        ),
+        (
+            lambda: optim.ChainedScheduler([optim.StepLR(3), optim.LinearLR()]),
+            (
+                "ChainedScheduler counts epochs, and so do all of its schedulers; scheduler 1, "
+                'LinearLR, counts steps. Give each the same unit: LinearLR(..., unit="epoch").'
+            ),
+        ),
+        (
+            lambda: optim.ChainedScheduler([optim.ReduceLROnPlateau()]),
+            (
+                "ChainedScheduler takes schedulers as a list of at least 1, each a schedule that "
+                "counts; got [ReduceLROnPlateau(mode='min')]."
+            ),
+        ),
+        (
+            lambda: optim.ChainedScheduler([{"name": "StepLR", "step_size": 0}]),
+            "StepLR takes step_size as a whole number ≥ 1; got 0.",
+        ),
+        (
+            lambda: optim.ChainedScheduler([optim.LambdaLR(len)]).configuration(),
+            (
+                "No file can hold a function; got <built-in function len>. "
+                "Make it a class of its own, whose options are numbers and words."
+            ),
+        ),
+        (
+            lambda: optim.LambdaLR(0.5),
+            "LambdaLR takes lr_lambda as a function of the count; got 0.5.",
+        ),
+    ],
+)
+def test_schedule_of_schedules_that_cannot_be(make, message):
+    with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
+        make()
+
+
+@pytest.mark.parametrize("name", ["LambdaLR", "MultiplicativeLR"])
+def test_schedules_of_functions_are_torchs(torch, name):
+    def fade(count):
+        return 1 - 1 / (2 + count)
+
+    optimizer = torch_optimizer(torch)
+    reference = getattr(torch.optim.lr_scheduler, name)(optimizer, fade)
+    assert_rates_agree(getattr(optim, name)(fade), reference, optimizer)
+
+
+def test_multiplicative_schedule_may_be_asked_in_any_order():
+    schedule = optim.MultiplicativeLR(lambda count: 1 / count)
+    assert [schedule.factor(count) for count in (3, 1, 0, 4)] == [1 / 6, 1.0, 1.0, 1 / 24]
+
+
+# Ours have no optimiser and no state, momentum stays as it is, and no file can hold a function.
 NOT_OURS = {
     *("optimizer", "last_epoch", "cycle_momentum", "base_momentum", "max_momentum"),
     *("scale_fn", "scale_mode"),

@@ -13,10 +13,14 @@ from chainrule.optim.adam import Adam as Adam
 from chainrule.optim.adamax import Adamax as Adamax
 from chainrule.optim.adamw import AdamW as AdamW
 from chainrule.optim.asgd import ASGD as ASGD
+from chainrule.optim.chained import ChainedScheduler as ChainedScheduler
+from chainrule.optim.chained import SequentialLR as SequentialLR
 from chainrule.optim.cosine import CosineAnnealingLR as CosineAnnealingLR
 from chainrule.optim.cosine import CosineAnnealingWarmRestarts as CosineAnnealingWarmRestarts
 from chainrule.optim.cyclic import CyclicLR as CyclicLR
 from chainrule.optim.cyclic import OneCycleLR as OneCycleLR
+from chainrule.optim.lambdas import LambdaLR as LambdaLR
+from chainrule.optim.lambdas import MultiplicativeLR as MultiplicativeLR
 from chainrule.optim.lion import Lion as Lion
 from chainrule.optim.muon import Muon as Muon
 from chainrule.optim.nadam import NAdam as NAdam

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import numpy as np
 
-from chainrule.base.errors import ConfigurationError, did_you_mean
+from chainrule.base.errors import ChainruleError, ConfigurationError, did_you_mean
 
 
 class Kind(ABC):
@@ -36,6 +36,8 @@ class Kind(ABC):
         """
         try:
             return self.read(value)
+        except ChainruleError:
+            raise  # about something inside the value, which it names
         except (ValueError, OverflowError):
             raise ConfigurationError(
                 f"{owner} takes {option} as {self}; got {value!r}",

@@ -77,7 +77,13 @@ class Configured:
         object.__setattr__(self, name, value)
 
     def configuration(self) -> dict[str, Any]:
-        """The constructor's arguments, as JSON can hold them; what is made of such has its name."""
+        """The constructor's arguments, as JSON can hold them; what is made of such has its name.
+
+        Raises
+        ------
+        ConfigurationError
+            If an argument is a function.
+        """
         return {name: _plain(getattr(self, name)) for name in option_names(type(self))}
 
     def __repr__(self) -> str:
@@ -118,4 +124,9 @@ def _plain(value: Any) -> Any:
         return {"name": type(value).__name__} | value.configuration()
     if isinstance(value, Mapping):
         return {key: _plain(each) for key, each in value.items()}
+    if callable(value):
+        raise ConfigurationError(
+            f"No file can hold a function; got {value!r}",
+            advice="Make it a class of its own, whose options are numbers and words",
+        )
     return [_plain(each) for each in value] if isinstance(value, tuple) else value
