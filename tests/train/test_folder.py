@@ -96,6 +96,17 @@ def test_origin_is_there_before_the_data_is(tmp_path):
     assert cr.load_run(tmp_path / "run").origin == {"data": "iris"}
 
 
+def test_origin_that_json_cannot_hold(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        train(tmp_path / "run", origin={"x": {1j}})
+    assert str(caught.value) == (
+        "What the run is made of cannot be written as JSON: "
+        "Encoding objects of type complex is unsupported. "
+        "Keep text, numbers, lists and dicts in origin."
+    )
+    train(tmp_path / "run")
+
+
 def test_history_has_a_line_for_each_epoch(tmp_path):
     run = train(tmp_path / "run", metrics=["accuracy"])
     lines = [json.loads(line) for line in files.read_lines(tmp_path / "run" / "history.jsonl")]

@@ -1,11 +1,13 @@
 """A run that was cut off anywhere and resumed has the bits of one that never stopped."""
 
+import hypothesis
+import hypothesis.strategies as st
 import numpy as np
 import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.base.errors import ReplayError
+from chainrule.base.errors import ConfigurationError, ReplayError
 from chainrule.train.run import INTERRUPTED
 from tests.train.nets import examples, plain, regular, same, same_run
 
@@ -219,6 +221,78 @@ def test_a_users_callback_gets_its_state_back(tmp_path):
     assert cut.history.epochs == 2
     assert [counter.count for counter in again] == [4, 4]
     assert again[1].trail.tolist() == run.history["loss"]
+
+
+class Keeps(cr.Callback):
+    def __init__(self, value):
+        self.value = value
+
+    def state_dict(self):
+        return {"value": self.value}
+
+    def load_state_dict(self, state):
+        self.value = state["value"]
+
+
+@pytest.mark.parametrize("value", [np.float32(1.5), np.int64(3), None, "text", [1, {"a": 2.0}]])
+def test_a_callbacks_state_is_plain_data(tmp_path, value):
+    told = {"loss": "CrossEntropyLoss", "epochs": 1, "folder": tmp_path / "run"}
+    cr.fit(plain(), X, Y, callbacks=[Keeps(value)], **told)
+    again = Keeps(0)
+    cr.resume(tmp_path / "run", X, Y, epochs=2, callbacks=[again])
+    assert again.value == value
+
+
+def test_a_callbacks_state_that_is_not_is_refused(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        cr.fit(
+            plain(), X, Y, loss="CrossEntropyLoss", callbacks=[Keeps({1})], folder=tmp_path / "r"
+        )
+    assert str(caught.value) == (
+        "A callback's state_dict holds what no file can: Object of type set is not JSON "
+        "serializable. Callbacks Keeps. "
+        "Keep numbers, text and arrays in it, and lists and dicts of these."
+    )
+
+
+@hypothesis.settings(max_examples=25)
+@hypothesis.given(
+    count=st.integers(8, 40),
+    batch_size=st.integers(2, 12),
+    accumulate=st.integers(1, 3),
+    drop_last=st.booleans(),
+    shuffle=st.booleans(),
+    split=st.sampled_from([None, 0.25]),
+    weighted=st.booleans(),
+    at=st.floats(0, 0.999),
+)
+def test_whatever_the_settings(
+    tmp_path_factory, count, batch_size, accumulate, drop_last, shuffle, split, weighted, at
+):
+    hypothesis.assume(not drop_last or batch_size * accumulate <= count * 0.7)
+    told = {
+        "loss": "CrossEntropyLoss",
+        "epochs": 3,
+        "batch_size": batch_size,
+        "accumulate": accumulate,
+        "drop_last": drop_last,
+        "shuffle": shuffle,
+        "validation_split": split,
+        "optimizer": optim.SGD(lr=0.1, momentum=0.9),
+    }
+    given = {"sample_weight": np.arange(count) % 4} if weighted else {}
+    x, y = X[:count], Y[:count]
+    net = nn.Sequential(nn.Linear(4, 5), nn.Dropout(0.3), nn.Linear(5, 3))
+    expected = cr.fit(net, x, y, **told, **given)
+    step = int(at * expected.steps)
+    folder = tmp_path_factory.mktemp("runs") / "run"
+    again = nn.Sequential(nn.Linear(4, 5), nn.Dropout(0.3), nn.Linear(5, 3))
+    told["optimizer"] = optim.SGD(lr=0.1, momentum=0.9)
+    cr.fit(again, x, y, folder=folder, callbacks=[Interrupt(step)], **told, **given)
+    resumed = cr.resume(folder, x, y, callbacks=[], **given)
+    assert same_run(resumed, expected)
+    loaded = cr.load_run(folder, x, y, **given)
+    assert same(loaded.at(step).state, expected.at(step).state)
 
 
 # --- things of the user's own ----------------------------------------------------------------

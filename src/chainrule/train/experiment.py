@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from chainrule.base.errors import FileFormatError, ReplayError
+from chainrule.base.errors import ConfigurationError, FileFormatError, ReplayError
 from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
 from chainrule.nn import LOSSES, Module
@@ -158,8 +158,20 @@ class Experiment:
         )
 
     def to_json(self) -> bytes:
-        """Write it for people to read, too."""
-        return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        """Write it for people to read, too.
+
+        Raises
+        ------
+        ConfigurationError
+            If JSON cannot hold it.
+        """
+        try:
+            return msgspec.json.format(msgspec.json.encode(self), indent=2) + b"\n"
+        except TypeError as error:
+            raise ConfigurationError(
+                f"What the run is made of cannot be written as JSON: {error}",
+                advice="Keep text, numbers, lists and dicts in origin",
+            ) from None
 
     @classmethod
     def from_json(cls, text: bytes, where: str) -> Experiment:

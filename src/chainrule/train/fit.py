@@ -73,10 +73,12 @@ def fit(
     sample_weight : array of shape (N,)
     class_weight : mapping or sequence
         A weight for each class. The loss of a batch is Σ wᵢ·lᵢ / Σ wᵢ, w being their product.
+        Examples of weight 0 are left out, as if they were not there.
     accumulate : int
         How many batches make one update; their gradients count as one large batch's.
     drop_last : bool
-        Leave out the last, short batch of an epoch.
+        Leave out what does not fill an update at the end of an epoch; otherwise it makes a short
+        one.
     schedule : Schedule or ReduceLROnPlateau
     callbacks : sequence of Callback
     backend : str
@@ -92,7 +94,8 @@ def fit(
     progress : bool
         Show a bar, if there is a terminal to show it on.
     folder : path
-        Keep the run there, so that it can be resumed (`resume`) and replayed (`load_run`).
+        Keep the run there, so that it can be resumed (`resume`) and replayed (`load_run`). The
+        folder is new or empty.
     origin : object
         Kept in the run folder, for whoever has to find the data again: anything JSON can hold.
 

@@ -230,17 +230,24 @@ class RunFolder:
 
 def _write_standing(path: Path, standing: Standing) -> None:
     arrays = dict(standing.state)
-    plain: dict[str, dict[str, Any]] = {}
+    plain: dict[str, dict[str, Any]] = {key: {} for key in standing.callbacks}
     for key, state in standing.callbacks.items():
-        plain[key] = {}
         for name, value in state.items():
             if isinstance(value, np.ndarray):
                 arrays[f"{_CALLBACK}{key}/{name}"] = value
             else:
-                plain[key][name] = value
+                plain[key][name] = value.item() if isinstance(value, np.generic) else value
     facts = {"position": msgspec.to_builtins(standing.position), "callbacks": plain}
-    # Python's own JSON, which can say NaN: an average may be.
-    write_tensors(path, arrays, {"standing": json.dumps(facts)})
+    try:
+        # Python's own JSON, which can say NaN: an average may be.
+        text = json.dumps(facts)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"A callback's state_dict holds what no file can: {error}",
+            where=f"Callbacks {', '.join(plain)}",
+            advice="Keep numbers, text and arrays in it, and lists and dicts of these",
+        ) from None
+    write_tensors(path, arrays, {"standing": text})
 
 
 def _read_standing(path: Path) -> Standing:

@@ -92,6 +92,7 @@ class Loop:
         self.run.standing = replace(self.now, position=replace(self.now.position, **changes))
 
     def _begin(self) -> None:
+        self.run.stopped = None
         for callback in self.callbacks:
             callback.run = self.run
             callback.on_train_begin()
@@ -101,7 +102,6 @@ class Loop:
         plateau = self.setup.parts.plateau
         if plateau is not None and self.now.position.plateau is not None:
             plateau.load_state_dict(self.now.position.plateau)
-        self.run.stopped = None
         observed = None if plateau is None else plateau.state_dict()
         self._move(plateau=observed, stopped=None, ended=False)
         self._remember_callbacks()

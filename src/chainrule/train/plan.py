@@ -50,9 +50,13 @@ class Plan:
         """The epoch of an update, and its place in it."""
         return divmod(step, self.updates_per_epoch)
 
-    def order(self, epoch: int) -> Rows:
-        """The examples' rows in the order of an epoch."""
-        order = _order(self.count, self.seed, epoch) if self.shuffle else np.arange(self.count)
+    def order(self, epoch: int, start: int = 0, stop: int | None = None) -> Rows:
+        """The examples' rows in the order of an epoch, from one place to another."""
+        stop = self.count if stop is None else min(stop, self.count)
+        if self.shuffle:
+            order = _order(self.count, self.seed, epoch)[start:stop]
+        else:
+            order = np.arange(start, stop)
         return order if self.rows is None else self.rows[order]
 
     def sizes(self) -> list[int]:
@@ -65,7 +69,7 @@ class Plan:
     def batches(self, epoch: int, update: int) -> list[Rows]:
         """The rows of each batch of one update."""
         examples = self.batch_size * self.accumulate
-        rows = self.order(epoch)[update * examples : (update + 1) * examples]
+        rows = self.order(epoch, update * examples, (update + 1) * examples)
         return [rows[i : i + self.batch_size] for i in range(0, len(rows), self.batch_size)]
 
     def whole_updates(self, epoch: int, start: int, stop: int) -> Rows:
@@ -75,7 +79,7 @@ class Plan:
         """
         whole = self.count // self.batch_size if self.accumulate == 1 else 0
         stop = max(min(stop, whole), start)
-        rows = self.order(epoch)[start * self.batch_size : stop * self.batch_size]
+        rows = self.order(epoch, start * self.batch_size, stop * self.batch_size)
         return rows.reshape(stop - start, self.batch_size)
 
 

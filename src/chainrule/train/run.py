@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from chainrule.backends import Rows
 from chainrule.base.errors import ReplayError
@@ -42,8 +40,8 @@ class Moment:
     epoch: int
     rows: list[Rows]
     learning_rate: float
-    state: Mapping[str, Array]
-    _engine: Engine
+    state: Mapping[str, Array] = field(repr=False)
+    _engine: Engine = field(repr=False)
 
     @property
     def graph(self) -> Graph:
@@ -183,6 +181,6 @@ class Run:
 
     def __repr__(self) -> str:
         last = {name: values[-1] for name, values in self.history.items() if values}
-        shown = ", ".join(f"{name}={np.format_float_positional(v, 4)}" for name, v in last.items())
+        shown = ", ".join(f"{name}={value:.4g}" for name, value in last.items())
         ended = f", stopped: {self.stopped}" if self.stopped else ""
         return f"Run({self.history.epochs} epochs, {self.steps} steps, {shown}{ended})"
