@@ -6,6 +6,7 @@ one for each partial), a structural op as a class in the file of its family, a c
 """
 
 from chainrule.ops import (  # noqa: F401 - importing a family enters its ops into the table
+    activations,
     composites,
     contract,
     custom,

@@ -8,12 +8,13 @@ from chainrule.ops import (  # noqa: F401 - the vocabulary of the formulas
     transcendental,
 )
 from chainrule.ops.elementwise import Indicator, Kink, Vocabulary, elementwise
-from chainrule.ops.expression import Expression, Operand
+from chainrule.ops.expression import Expression
 
 _REALS = (-745.0, -30.0, -1.5, -1e-3, 0.5, 2.0, 30.0)
 
 
-def _sigmoid(s: Vocabulary, x: Expression) -> Operand:
+def sigmoid_formula(s: Vocabulary, x: Expression) -> Expression:
+    """1/(1+e⁻ˣ), for formulas that contain it."""
     # 1/(1+e⁻ˣ) alone overflows for x < -709: e⁻ˡˣˡ is never above 1.
     e = s.exp(-s.abs(x))
     return s.select(s.less(x, 0), e, 1) / (1 + e)
@@ -21,7 +22,7 @@ def _sigmoid(s: Vocabulary, x: Expression) -> Operand:
 
 SIGMOID = elementwise(
     "sigmoid",
-    value=_sigmoid,
+    value=sigmoid_formula,
     partials=(lambda s, x, y: y * (1 - y),),
     samples=(*_REALS, 0.0),
     source="Rumelhart, Hinton and Williams 1986, eq. 2",
