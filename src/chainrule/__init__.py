@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from chainrule.train import LambdaCallback as LambdaCallback
     from chainrule.train import Run as Run
     from chainrule.train import StopOnPlateau as StopOnPlateau
-    from chainrule.train import fit as fit
     from chainrule.train import load_run as load_run
-    from chainrule.train import resume as resume
+    from chainrule.train.fit import fit as fit
+    from chainrule.train.resume import resume as resume
 
 _ROOMS = ("data", "nn", "optim", "testing")
 _NAMES = {
@@ -72,9 +72,9 @@ _NAMES = {
     "LambdaCallback": "train",
     "Run": "train",
     "StopOnPlateau": "train",
-    "fit": "train",
+    "fit": "train.fit",
     "load_run": "train",
-    "resume": "train",
+    "resume": "train.resume",
 }
 
 __all__ = [*_NAMES, *_ROOMS]  # noqa: PLE0604 - the names above, once
