@@ -12,10 +12,12 @@ from chainrule.ops import (  # noqa: F401 - importing a family enters its ops in
     custom,
     functions,
     index,
+    order,
     primitives,
     random,
     reduce,
     shape,
+    statistics,
 )
 from chainrule.ops.builder import Builder as Builder
 from chainrule.ops.builder import Value as Value

@@ -114,7 +114,7 @@ class Gather(Op):
         _, indices = operands
         inner = index[self.axis : self.axis + len(indices.shape)]
         before, after = index[: self.axis], index[self.axis + len(indices.shape) :]
-        return _choose(
+        return choose(
             Element(1, inner),
             [Element(0, (*before, i, *after)) for i in range(operands[0].shape[self.axis])],
         )
@@ -181,7 +181,8 @@ def _check_indices(op: str, axis: int, shape: Shape, indices: TensorType) -> Non
         raise ShapeError(f"{op} got axis {axis} of a value of shape {format_shape(shape)}")
 
 
-def _choose(position: Expression, candidates: list[Element]) -> Expression:
+def choose(position: Expression, candidates: list[Element]) -> Expression:
+    """The candidate at a position that is known when the graph runs."""
     chosen: Expression = candidates[-1]
     for i, candidate in reversed(list(enumerate(candidates[:-1]))):
         chosen = apply("select", apply("equal", position, i), candidate, chosen)

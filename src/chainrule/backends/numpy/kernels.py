@@ -18,6 +18,7 @@ from chainrule.base.random import row_bits, step_key
 from chainrule.base.registry import Registry
 from chainrule.ops.contract import Contract
 from chainrule.ops.index import Cast, Constant, Gather, Iota, ScatterAdd
+from chainrule.ops.order import AddAlongAxis, Argsort, Cumsum, Flip, TakeAlongAxis
 from chainrule.ops.random import RandomBits
 from chainrule.ops.reduce import Amax, Argmax, Sum
 from chainrule.ops.shape import Broadcast, Concat, Pad, Reshape, Slice, Transpose
@@ -210,6 +211,60 @@ def _scatter_add(op: ScatterAdd, operands: Operands) -> Kernel:
         y = np.zeros(moved, x_type.dtype.numpy)
         np.add.at(y, indices, x.transpose(front))
         return np.moveaxis(y, 0, op.axis)
+
+    return kernel
+
+
+@KERNELS.register("flip")
+def _flip(op: Flip, operands: Operands) -> Kernel:
+    return lambda x: np.flip(x, op.axes)
+
+
+@KERNELS.register("cumsum")
+def _cumsum(op: Cumsum, operands: Operands) -> Kernel:
+    dtype = operands[0].dtype.numpy  # NumPy would widen int32
+    if op.reverse:
+        return lambda x: np.flip(np.cumsum(np.flip(x, op.axis), op.axis, dtype), op.axis)
+    return lambda x: np.cumsum(x, op.axis, dtype)
+
+
+@KERNELS.register("argsort")
+def _argsort(op: Argsort, operands: Operands) -> Kernel:
+    last = int(operands[0].shape[op.axis]) - 1
+
+    def kernel(x: Array) -> Array:
+        if not op.descending:
+            return np.argsort(x, op.axis, stable=True).astype(np.int64, copy=False)
+        # Twice in reverse: falling, and equal elements in the order they had.
+        backward = np.argsort(np.flip(x, op.axis), op.axis, stable=True)
+        return last - np.flip(backward, op.axis).astype(np.int64, copy=False)
+
+    return kernel
+
+
+@KERNELS.register("take_along_axis")
+def _take_along_axis(op: TakeAlongAxis, operands: Operands) -> Kernel:
+    size = int(operands[0].shape[op.axis])
+
+    def kernel(x: Array, indices: Array) -> Array:
+        _check_bounds("take_along_axis", indices, size)
+        return np.take_along_axis(x, indices, op.axis)
+
+    return kernel
+
+
+@KERNELS.register("add_along_axis")
+def _add_along_axis(op: AddAlongAxis, operands: Operands) -> Kernel:
+    y_type = op.infer(operands)
+    shape = tuple(map(int, operands[0].shape))
+
+    def kernel(x: Array, indices: Array) -> Array:
+        _check_bounds("add_along_axis", indices, op.size)
+        y = np.zeros(tuple(map(int, y_type.shape)), y_type.dtype.numpy)
+        places: list[Any] = list(np.ogrid[tuple(map(slice, shape))])
+        places[op.axis] = indices
+        np.add.at(y, tuple(places), x)
+        return y
 
     return kernel
 
