@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from chainrule.train.callbacks import Callback
 from chainrule.train.diagnosis import explain_non_finite
 from chainrule.train.engine import Chunk, Halt
+from chainrule.train.epochs import Epochs, PlannedEpochs, StreamedEpochs
 from chainrule.train.folder import RunFolder
 from chainrule.train.history import Averages, History
-from chainrule.train.plan import Plan
 from chainrule.train.progress import Progress
 from chainrule.train.run import INTERRUPTED, Run
 from chainrule.train.setup import Setup
 from chainrule.train.snapshots import Standing
 from chainrule.train.state import write_state
-from chainrule.train.streams import StreamSource, join
+from chainrule.train.streams import StreamSource
 
 SECONDS_BETWEEN_SNAPSHOTS = 30.0
 """Within an epoch; what a kill can cost."""
@@ -36,6 +36,8 @@ class Loop:
     run : Run
         Filled in as training goes on.
     setup : Setup
+    epochs : Epochs
+        What makes the updates.
     callbacks : sequence of Callback
     progress : Progress
     folder : RunFolder, optional
@@ -46,12 +48,14 @@ class Loop:
         self,
         run: Run,
         setup: Setup,
+        epochs: Epochs,
         callbacks: Sequence[Callback],
         progress: Progress,
         folder: RunFolder | None = None,
     ) -> None:
         self.run = run
         self.setup = setup
+        self.epochs = epochs
         self.engine = setup.engine
         self.callbacks = list(callbacks)
         self.progress = progress
@@ -114,25 +118,13 @@ class Loop:
                 callback.on_epoch_begin(epoch)
             self._set_rate(epoch)
             done = self.now.position.update
-            self.progress.begin_epoch(epoch, epochs, self.updates_per_epoch, done)
-            for result in self.updates(epoch, done):
+            self.progress.begin_epoch(epoch, epochs, self.epochs.length, done)
+            for result in self.epochs.updates(self.now, singly=self._singly):
                 if isinstance(result, Halt):
                     self._save_if_folder()
                     raise explain_non_finite(result, self.run.steps)
                 self._take(result)
             self._end_epoch(epoch)
-
-    @property
-    def updates_per_epoch(self) -> int | None:
-        """How many updates an epoch has, where that is known."""
-        return self.engine.plan.updates_per_epoch
-
-    def updates(self, epoch: int, start: int) -> Iterator[Chunk | Halt]:
-        """Make the epoch's updates."""
-        stop = self.engine.plan.updates_per_epoch
-        return self.engine.updates(
-            self.now.state, self.run.steps, epoch, start, stop, singly=self._singly
-        )
 
     def _take(self, chunk: Chunk) -> None:
         position = self.now.position
@@ -186,10 +178,11 @@ class Loop:
 
     def _set_rate(self, epoch: int) -> None:
         """Note the factor of reduce-on-plateau for this epoch, so that a replay knows it."""
-        factor = 1.0 if self.setup.parts.plateau is None else self.setup.parts.plateau.scale
-        factors = (*self.now.position.factors[:epoch], factor)
-        self.engine.rate.factors = factors
-        self._move(factors=factors)
+        plateau = self.setup.parts.plateau
+        if plateau is not None:
+            factors = (*self.now.position.factors[:epoch], plateau.scale)
+            self.engine.rate.factors = factors
+            self._move(factors=factors)
 
     def _keep(self, seconds: float, *, always_in_memory: bool = False) -> None:
         """Take a snapshot if the last one is long enough ago."""
@@ -260,29 +253,19 @@ def run_loop(
     history : History, optional
         Of the epochs before.
     """
-    streamed = isinstance(setup.data.examples, StreamSource)
-    run = Run(setup.parts.net, standing, None if streamed else setup.engine, folder, origin)
+    parts, engine, settings, examples = (
+        setup.parts,
+        setup.engine,
+        setup.settings,
+        setup.data.examples,
+    )
+    if isinstance(examples, StreamSource):
+        epochs: Epochs = StreamedEpochs(engine, examples, settings)
+        run = Run(parts.net, standing, None, folder, origin)
+    else:
+        epochs = PlannedEpochs(engine)
+        run = Run(parts.net, standing, engine, folder, origin)
     run.history = history or run.history
-    setup.parts.net.trained_with = (setup.parts.loss, tuple(setup.settings.metrics))
-    loop = (StreamLoop if streamed else Loop)(run, setup, callbacks, progress, folder)
-    loop.train(setup.settings.epochs)
+    parts.net.trained_with = (parts.loss, tuple(settings.metrics))
+    Loop(run, setup, epochs, callbacks, progress, folder).train(settings.epochs)
     return run
-
-
-class StreamLoop(Loop):
-    """A training on batches that come once, from a generator."""
-
-    @property
-    def updates_per_epoch(self) -> int | None:
-        return None
-
-    def updates(self, epoch: int, start: int) -> Iterator[Chunk | Halt]:
-        stream, seed = self.setup.data.examples, self.setup.settings.seed
-        assert isinstance(stream, StreamSource)
-        for batches in stream.groups(self.setup.settings.accumulate):
-            source = join(batches)
-            rows = source.rows()
-            count = source.count if rows is None else len(rows)
-            plan = Plan(count, batches[0].count, len(batches), False, False, seed, rows)
-            self.engine.read(source, plan)
-            yield from self.engine.updates(self.now.state, self.run.steps, epoch, 0, 1)
