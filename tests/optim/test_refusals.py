@@ -135,7 +135,7 @@ def bad_values(kind):
 
 OPTIONS = [
     (cls, option)
-    for registry in (optim.OPTIMIZERS, optim.SCHEDULES)
+    for registry in (optim.OPTIMIZERS, optim.SCHEDULES, optim.MINIMIZERS)
     for cls in registry.values()
     for option in kinds(cls)
 ]

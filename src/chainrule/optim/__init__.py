@@ -21,6 +21,9 @@ from chainrule.optim.cyclic import CyclicLR as CyclicLR
 from chainrule.optim.cyclic import OneCycleLR as OneCycleLR
 from chainrule.optim.lambdas import LambdaLR as LambdaLR
 from chainrule.optim.lambdas import MultiplicativeLR as MultiplicativeLR
+from chainrule.optim.lbfgs import LBFGS as LBFGS
+from chainrule.optim.lbfgs import MINIMIZERS as MINIMIZERS
+from chainrule.optim.lbfgs import Minimum as Minimum
 from chainrule.optim.lion import Lion as Lion
 from chainrule.optim.muon import Muon as Muon
 from chainrule.optim.nadam import NAdam as NAdam
