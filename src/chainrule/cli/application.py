@@ -98,16 +98,27 @@ def main(words: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError, ValueError):  # a terminal that has no σ shows a question mark
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    status = REFUSED
     try:
         with warnings.catch_warnings():
             warnings.showwarning = _show_warning
             status = _run(words)
         sys.stdout.flush()
-        return status
-    except BrokenPipeError:
-        # `chainrule data | head`: Python must not complain again when it flushes at exit.
+    except BrokenPipeError:  # `chainrule data | head`
+        status = NOT_READ
+        _forget_output()
+    except OSError as error:  # `chainrule data > /dev/full`
+        if status != REFUSED:
+            _complain(_one_line(error))
+        status = REFUSED
+        _forget_output()
+    return status
+
+
+def _forget_output() -> None:
+    """Let what is still to be written go nowhere, so that Python does not try it again at exit."""
+    with suppress(OSError, ValueError, AttributeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return NOT_READ
 
 
 def _run(words: Sequence[str]) -> int:

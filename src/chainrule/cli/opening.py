@@ -8,17 +8,16 @@ loss is differenced in double precision.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from chainrule.backends import get_backend
 from chainrule.eager import Tensor, elementwise
-from chainrule.graph import DType, Graph, Output
-from chainrule.ops import bind, format_expression
+from chainrule.graph import DType, Graph
+from chainrule.ops import Builder, bind, format_expression
 from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal, fold_in_order, read
-from chainrule.rewrite import eliminate_dead_nodes
 from chainrule.testing.differences import differentiate
 from chainrule.testing.widen import in_float64
 from chainrule.train import Moment
@@ -198,11 +197,38 @@ def _differenced(
     graph: Graph, values: Mapping[str, Array], path: str, index: Index
 ) -> tuple[float, float]:
     """Return the finite difference of the loss in one element, in float64, and its error bound."""
-    loss = replace(graph, outputs=(Output("loss", graph.find("loss")),))
-    wide = in_float64(eliminate_dead_nodes(loss).graph)
-    inputs = [np.asarray(values[name], wide[name].dtype.numpy) for name in wide.input_names]
+    part, inputs = _what_depends_on(graph, values, path)
+    wide = in_float64(part)
     backend = get_backend("numpy")
     found, errors = differentiate(
-        lambda arrays: backend.run(wide, arrays), inputs, wide.input_names.index(path), index
+        lambda arrays: backend.run(wide, arrays),
+        [np.asarray(a, n.dtype.numpy) for a, n in zip(inputs, wide.nodes, strict=False)],
+        wide.input_names.index(path),
+        index,
     )
     return float(found[0]), float(errors[0])
+
+
+def _what_depends_on(
+    graph: Graph, values: Mapping[str, Array], path: str
+) -> tuple[Graph, list[Array]]:
+    """Return the part of the loss that a parameter reaches, and the values that enter it.
+
+    All else is held at what it was: a dropout mask must not be drawn anew in another precision.
+    """
+    start, loss = graph.find(path), graph.find("loss")
+    reached = {start}
+    for i in range(start + 1, loss + 1):
+        if not reached.isdisjoint(graph.nodes[i].inputs):
+            reached.add(i)
+    needed = {loss}
+    for i in range(loss, start, -1):
+        if i in needed and i in reached:
+            needed.update(graph.nodes[i].inputs)
+    b = Builder()
+    entering = [i for i in sorted(needed) if i not in reached or i == start]
+    made = {i: b.input(graph.nodes[i].type, path if i == start else f"held{i}") for i in entering}
+    for i in sorted(needed & reached - {start}):
+        node = graph.nodes[i]
+        made[i] = b.apply(node.op, *(made[j] for j in node.inputs), **dict(node.attributes))
+    return b.build("loss", {"loss": made[loss]}), [values[graph.name_of(i)] for i in entering]

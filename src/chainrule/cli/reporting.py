@@ -47,7 +47,7 @@ class Reporter(Callback):
     @contextmanager
     def showing(self) -> Iterator[Reporter]:
         """Show the bar, where somebody is looking at a terminal, until the block is left."""
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and not self.screen.err.is_dumb_terminal:
             self._bar = _Bar(self.screen, self.title)
         try:
             yield self

@@ -112,9 +112,15 @@ class Plan:
         dataset, example = self.source.dataset, self.source.example
         inputs, outputs = dataset.x.shape[1], outputs_of(dataset, self.loss)
         net = build_network(self.experiment.network, inputs, outputs)
-        if example is not None and self.experiment.network == textbook_network(example):
+        if example is not None and self.is_the_textbooks:
             start_as_in_the_textbook(net, example)
         return net
+
+    @property
+    def is_the_textbooks(self) -> bool:
+        """Whether the network is a worked example's, so that its numbers and figures fit."""
+        example = self.source.example
+        return example is not None and self.experiment.network == textbook_network(example)
 
     def origin(self, seed: int) -> Origin:
         """Return what is kept of this, beside the numbers."""

@@ -141,7 +141,7 @@ def conclude(trained: list[Trained], screen: Screen) -> int:
         show_seeds(trained, screen)
     else:
         show_figures(last, screen)
-    if last.plan.source.example is not None and len(trained) == 1:
+    if last.plan.is_the_textbooks and len(trained) == 1:
         show_textbook(last, screen)
     show_next(trained, screen)
     if not last.was_interrupted:
