@@ -138,17 +138,20 @@ class _Writing:
         self.rows: str | None = None
         self.finite: list[str] = []
         self.parameters: dict[str, Tensor] = {}
+        self.paths: dict[int, str] = {}
         self.output: Any = None
 
     def __enter__(self) -> _Writing:
-        self.trace.__enter__()
         net = self.recipe.net
         for path, variable in [*net.named_parameters(), *net.named_buffers()]:
             _check_name(path)
             symbol = self.state_input(path, variable.type)
             self.trace.bind(variable, symbol)
+            self.paths[id(variable)] = path
         self.parameters = {path: self.state[path] for path in trainable(net)}
         self.step = self.state_input("step", TensorType((), DType.I64))
+        # Last: what raises in here would leave the trace open, and nobody to close it.
+        self.trace.__enter__()
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -200,7 +203,13 @@ class _Writing:
         if weights is not None:
             self.outputs[BATCH_WEIGHT] = self.total_weight
         for variable, value in self.trace.writes.values():
-            self.set_next(variable.name or "", value)
+            # By identity: a loss that calls a part of the network gives its variables other names.
+            if id(variable) not in self.paths:
+                raise TrainingError(
+                    f"Training assigns {variable.name or 'a buffer'}, which is not the network's",
+                    advice="Assign its module to an attribute of the network",
+                )
+            self.set_next(self.paths[id(variable)], value)
         return loss
 
     def gradients_of(self, loss: Tensor) -> dict[str, Tensor]:
