@@ -64,6 +64,7 @@ def test_whatever_a_write_meets_the_run_can_be_resumed(tmp_path, monkeypatch, at
     expected = train(net=regular())
     assert same(cut.standing.state, expected.at(cut.steps).state)
     assert same_run(cr.resume(folder, X, Y), expected)
+    assert same_run(cr.load_run(folder, X, Y), expected)
 
 
 SCRIPT = """
@@ -110,6 +111,7 @@ def test_a_killed_process_can_be_resumed(tmp_path):
     resumed = cr.resume(folder, X, Y, epochs=epochs, callbacks=[])
     expected = cr.fit(regular(), X, Y, loss="CrossEntropyLoss", epochs=epochs, batch_size=8)
     assert same_run(resumed, expected)
+    assert same_run(cr.load_run(folder, X, Y), expected)
     assert not (folder / "lock").exists()
 
 

@@ -58,7 +58,8 @@ class RunFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._written: list[str] = []
+        self._written: list[str] | None = None
+        """The lines of the history, where it is known what the file holds."""
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -135,8 +136,9 @@ class RunFolder:
 
     def _write_history(self, history: History, epochs: int) -> None:
         lines = [_line(epoch, history.epoch(epoch)) for epoch in range(epochs)]
-        known = len(self._written)
-        if lines[:known] == self._written and len(lines) - known <= 8:
+        before, self._written = self._written, None  # not known, until it is done
+        known = 0 if before is None else len(before)
+        if lines[:known] == before and len(lines) - known <= 8:
             for line in lines[known:]:
                 append_line(self.path / HISTORY, line)
         else:  # short epochs come by the thousand, and each line that is appended is a wait
@@ -199,17 +201,21 @@ class RunFolder:
     def history(self, epochs: int) -> History:
         """Read the first `epochs` epochs of the history."""
         path = self.path / HISTORY
-        lines = read_lines(path)[:epochs] if path.exists() else []
+        found = read_lines(path) if path.exists() else []
+        # There may be more: a kill came between the history and the snapshot that belongs to it.
+        lines = found[:epochs]
         if len(lines) < epochs:
             raise FileFormatError(f"{path} has {len(lines)} epochs, and the run {epochs}")
         history = History()
         try:
-            for line in lines:
+            for epoch, line in enumerate(lines):
                 values = msgspec.json.decode(line, type=dict[str, float | str])
-                history.append({name: float(v) for name, v in values.items() if name != "epoch"})
+                if values.pop("epoch", None) != epoch:
+                    raise ValueError(f"line {epoch + 1} is not that of epoch {epoch}")
+                history.append({name: float(value) for name, value in values.items()})
         except (msgspec.DecodeError, ValueError) as error:
             raise FileFormatError(f"{path} cannot be read: {error}") from None
-        self._written = lines
+        self._written = lines if lines == found else None
         return history
 
     @property
