@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from chainrule.base.errors import ChainruleError
 from chainrule.cli.experiment import Data, Experiment, Network, Training
 from chainrule.cli.experiment_file import as_toml, overlaid, read_table
+from tests.tree import ROOT
 
 WRONG = {
     "not toml": (
@@ -113,6 +114,17 @@ def test_same_optimizer_keeps_its_options():
     table = {"optimizer": {"name": "SGD", "momentum": 0.9}}
     experiment = overlaid(table, {"optimizer.name": ("SGD", ""), "optimizer.lr": (1.0, "")})
     assert experiment.optimizer == {"name": "SGD", "momentum": 0.9, "lr": 1.0}
+
+
+def test_every_key_is_documented():
+    page = (ROOT / "docs" / "command-line.md").read_text("utf-8")
+    keys = [
+        f"{section.name}.{field.name}" if inner else section.name
+        for section in msgspec.structs.fields(Experiment)
+        for inner in [isinstance(section.type, type) and issubclass(section.type, msgspec.Struct)]
+        for field in (msgspec.structs.fields(section.type) if inner else [section])
+    ]
+    assert [key for key in keys if f"`{key}`" not in page] == []
 
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)

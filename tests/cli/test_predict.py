@@ -135,3 +135,8 @@ def test_binary_logits_and_sigmoids_answer_by_name_too(chainrule):
         right = [row["class"] == row["known"] for row in done["rows"]]
         assert np.mean(right) > 0.9
         assert chainrule("evaluate", loss).status == 0
+
+
+def test_examples_it_was_trained_on_are_called_so(chainrule, iris_run):
+    assert "It was trained on most of these." in chainrule("predict", "run", "iris").out
+    assert "trained on" not in chainrule("predict", "run", "--row", "5,3,1,0").out

@@ -69,6 +69,11 @@ def predict(
         _write(output, answers)
     screen.document(answers.document())
     _show(answers, screen, output)
+    if known is not None and _was_trained_on(trained, data):
+        screen.say()
+        screen.say(
+            "It was trained on most of these. `chainrule evaluate` measures it on those it was not."
+        )
     return 0
 
 
@@ -144,6 +149,16 @@ def _known(dataset: Dataset) -> list[Any]:
     if dataset.class_names:
         return [dataset.class_names[int(i)] for i in dataset.y]
     return [_plain(row) for row in dataset.y]
+
+
+def _was_trained_on(model: Model, data: str | None) -> bool:
+    """Whether a data set by name is the one that the model learned from, with no test part."""
+    origin = model.origin
+    return (
+        origin is not None
+        and data == origin.experiment.data.name
+        and load_source(origin.experiment.data).dataset.test is None
+    )
 
 
 def _answer(model: Model, raw: Array, known: list[Any] | None) -> Answers:

@@ -11,6 +11,7 @@ from cyclopts import App, Group, Parameter
 from chainrule.backends import BACKENDS
 from chainrule.base.errors import ConfigurationError
 from chainrule.cli.choices import activations, registered
+from chainrule.cli.completion import BATCH, HELD_OUT, HIDDEN, UPDATES
 from chainrule.cli.experiment import Experiment
 from chainrule.cli.experiment_file import as_toml, overlaid
 from chainrule.cli.screen import Screen, Showing
@@ -69,7 +70,8 @@ def train(
         str | None, _option(DATA, "CHARACTER", "What stands between two cells of a CSV file.")
     ] = None,
     test: Annotated[
-        float | None, _option(DATA, "SHARE", "Of the examples, to hold out and measure on: 0.2.")
+        float | None,
+        _option(DATA, "SHARE", f"Of the examples, to hold out and measure on ({HELD_OUT})."),
     ] = None,
     validation: Annotated[
         float | None, _option(DATA, "SHARE", "Of the others, to evaluate after each epoch.")
@@ -81,7 +83,10 @@ def train(
         ),
     ] = None,
     hidden: Annotated[
-        str | None, _option(NETWORK, "N,N", 'Units of each hidden layer; "none" for no layer.')
+        str | None,
+        _option(
+            NETWORK, "N,N", f'Units of hidden layers, {HIDDEN[0]} by default; "none": no layer.'
+        ),
     ] = None,
     activation: Annotated[
         str | None, _option(NETWORK, "NAME", f"After hidden layers: {_listing(activations())}.")
@@ -102,7 +107,9 @@ def train(
         str | None, _option(TRAINING, "NAME", f"How weights move: {_listing(OPTIMIZERS)}.")
     ] = None,
     lr: Annotated[float | None, _option(TRAINING, "RATE", "Learning rate.")] = None,
-    momentum: Annotated[float | None, _option(TRAINING, "M", "Momentum, for SGD.")] = None,
+    momentum: Annotated[
+        float | None, _option(TRAINING, "M", "Momentum, where the optimizer has one.")
+    ] = None,
     weight_decay: Annotated[
         float | None, _option(TRAINING, "W", "How strongly weights are pulled to 0.")
     ] = None,
@@ -111,9 +118,14 @@ def train(
         _option(TRAINING, "NAME", f"How the rate changes: {_listing(SCHEDULES)}."),
     ] = None,
     epochs: Annotated[
-        int | None, _option(TRAINING, "N", "How often to go through all examples.")
+        int | None,
+        _option(
+            TRAINING, "N", f"How often to use all examples; by default for {UPDATES:,} updates."
+        ),
     ] = None,
-    batch_size: Annotated[int | None, _option(TRAINING, "N", "Examples in one update.")] = None,
+    batch_size: Annotated[
+        int | None, _option(TRAINING, "N", f"Examples in one update, {BATCH} by default.")
+    ] = None,
     early_stopping: Annotated[
         int | None,
         _option(
