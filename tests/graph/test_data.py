@@ -64,6 +64,15 @@ def test_sources_stand_outside_equality_and_hash():
     assert format_graph(moved) == TEXT
 
 
+def test_a_hash_is_kept_and_not_carried_to_another_process():
+    graph = replace(GRAPH)
+    assert "_hash" not in vars(graph)
+    assert hash(graph) == vars(graph)["_hash"] == hash(GRAPH)
+    moved = copy.copy(graph)  # by the state that pickling would carry
+    assert "_hash" not in vars(moved)
+    assert (moved, hash(moved)) == (graph, hash(graph))
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -163,7 +172,7 @@ def test_an_unsupported_dtype_is_refused():
         DType.of("complex64")
     assert str(caught.value) == (
         "expected one of the dtypes float32, float64, int32, int64, uint32, bool; got 'complex64'. "
-        "convert the array first, for example with x.astype('float32')."
+        "Convert the array first, for example with x.astype('float32')."
     )
 
 

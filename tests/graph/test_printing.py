@@ -167,3 +167,16 @@ def test_sources_print_as_comments_which_the_parser_passes_over():
 def test_text_that_is_no_graph_is_refused_with_its_line(text, message):
     with pytest.raises(ParseError, match=f"^{re.escape(message)}$"):
         parse_graph(text)
+
+
+def test_a_shape_with_a_named_axis_is_an_attribute_that_reads_back():
+    text = """\
+graph f(x: f32[B=3,4]) -> f32[B=3,1]
+  %1: f32[B=3] = sum(x)  axes=[1]
+  %2: f32[B=3,1] = reshape(%1)  shape=[B=3,1]
+  return y=%2"""
+    graph = parse_graph(text)
+    assert str(graph) == text
+    shape = graph.nodes[2].attributes["shape"]
+    assert shape == (3, 1)
+    assert repr(shape[0]) == "B=3"

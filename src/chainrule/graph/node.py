@@ -145,6 +145,18 @@ class Graph:
     aliases: tuple[tuple[str, str], ...] = ()
 
     @cached_property
+    def _hash(self) -> int:
+        return hash((self.name, self.nodes, self.outputs, self.aliases))
+
+    def __hash__(self) -> int:
+        # Kept: a graph is looked up in caches at each call, and has thousands of nodes.
+        return self._hash
+
+    def __getstate__(self) -> dict[str, object]:
+        # Another process hashes text differently.
+        return {key: value for key, value in vars(self).items() if key != "_hash"}
+
+    @cached_property
     def inputs(self) -> tuple[int, ...]:
         """Positions of the inputs: the leading nodes whose op is ``input``."""
         return tuple(i for i, node in enumerate(self.nodes) if node.op == "input")

@@ -55,7 +55,7 @@ class DType(enum.Enum):
             known = ", ".join(f"{member.numpy}" for member in cls)
             raise DTypeError(
                 f"expected one of the dtypes {known}; got {dtype!r}",
-                advice="convert the array first, for example with x.astype('float32')",
+                advice="Convert the array first, for example with x.astype('float32')",
             ) from None
 
 
