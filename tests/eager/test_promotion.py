@@ -143,8 +143,10 @@ def test_bools_combine_as_numpys_do():
     agree(a & y, a & b, "reflected and")
     agree(a | y, a | b, "reflected or")
     agree(x & True, a & True, "Python bool")
-    with pytest.raises(DTypeError, match="logical_and takes bool operands; got i64"):
-        x & cr.tensor([1, 2, 3, 4])
+    numbers = np.array([1, 2, 3, 4])
+    agree(x & cr.tensor(numbers), a & numbers, "bits")
+    with pytest.raises(DTypeError, match="logical_and takes bool operands; got f64"):
+        x & cr.tensor([1.0, 2.0, 3.0, 4.0])
 
 
 def test_promotion_is_the_same_while_a_function_is_traced():

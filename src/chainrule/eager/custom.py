@@ -67,6 +67,19 @@ def custom_gradient(
     return decorate
 
 
+@custom_gradient(lambda x, y, d_y: None)
+def stop_gradient(x: Tensor) -> Tensor:
+    """The same numbers, from which no gradient flows back.
+
+    Examples
+    --------
+    >>> from chainrule.eager import grad
+    >>> grad(lambda x: x * stop_gradient(x))(3.0).item()
+    3.0
+    """
+    return x
+
+
 def _trace_body(name: str, f: Callable[..., Any], types: Sequence[TensorType]) -> Graph:
     with Trace() as trace:
         y = f(*(trace.input(kind, f"x{i}") for i, kind in enumerate(types)))

@@ -12,7 +12,7 @@ from chainrule.base.errors import DataError, ShapeError
 from chainrule.eager.promotion import promote
 from chainrule.eager.tensor import Tensor, apply, as_tensor, elementwise
 from chainrule.eager.tracing import at_the_users_line, here
-from chainrule.graph import DType, Shape, format_shape
+from chainrule.graph import AttributeValue, DType, Shape, format_shape
 from chainrule.ops.broadcasting import broadcast_shapes
 from chainrule.ops.table import normalize_axis
 
@@ -114,10 +114,10 @@ def take(x: Any, indices: Any, axis: int = 0) -> Tensor:
     """
     source = as_tensor(x)
     along = axis_of(axis, source.ndim, "take")
-    return apply("gather", source, _positions(indices, source.shape[along]), axis=along)
+    return apply("gather", source, positions(indices, source.shape[along]), axis=along)
 
 
-def _positions(indices: Any, size: int) -> Tensor:
+def positions(indices: Any, size: int) -> Tensor:
     """Positions from 0 up to `size`."""
     if isinstance(indices, Tensor):
         return indices
@@ -134,16 +134,22 @@ def _positions(indices: Any, size: int) -> Tensor:
     return Tensor(np.where(array < 0, array + size, array).astype(np.int64))
 
 
-def reduce_axes(op: str, x: Tensor, axis: int | Sequence[int] | None, keepdims: bool) -> Tensor:
-    """Apply ``sum`` or ``mean`` over any number of axes, in NumPy's dtype."""
+def reduce_axes(
+    op: str,
+    x: Tensor,
+    axis: int | Sequence[int] | None,
+    keepdims: bool,
+    **attributes: AttributeValue,
+) -> Tensor:
+    """Apply a reduction over any number of axes, in NumPy's dtype."""
     if axis is None:
         axes = tuple(range(x.ndim))
     else:
         given = tuple(axis) if isinstance(axis, Sequence) else (axis,)
         axes = tuple(sorted(axis_of(a, x.ndim, op) for a in given))
     if not x.type.dtype.is_float:
-        x = x.astype(DType.F64 if op == "mean" else DType.I64)
-    return _restore(apply(op, x, axes=axes), x, axes, keepdims)
+        x = x.astype(DType.I64 if op in ("sum", "prod") else DType.F64)
+    return _restore(apply(op, x, axes=axes, **attributes), x, axes, keepdims)
 
 
 def reduce_axis(op: str, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:

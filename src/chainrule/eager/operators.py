@@ -86,20 +86,49 @@ class Operators:
         return _binary("not_equal", self, other)
 
     def __and__(self, other: Any) -> Tensor:
-        return _binary("logical_and", self, other)
+        return _bits_or_truth("and", self, other)
 
     def __rand__(self, other: Any) -> Tensor:
-        return _binary("logical_and", other, self)
+        return _bits_or_truth("and", other, self)
 
     def __or__(self, other: Any) -> Tensor:
-        if not _is_operand(other):
-            return NotImplemented
-        return ~(~self & _unary("logical_not", other))
+        return _bits_or_truth("or", self, other)
 
-    __ror__ = __or__
+    def __ror__(self, other: Any) -> Tensor:
+        return _bits_or_truth("or", other, self)
+
+    def __xor__(self, other: Any) -> Tensor:
+        return _bits_or_truth("xor", self, other)
+
+    def __rxor__(self, other: Any) -> Tensor:
+        return _bits_or_truth("xor", other, self)
 
     def __invert__(self) -> Tensor:
-        return _unary("logical_not", self)
+        return _bits_or_truth("not", self)
+
+    def __lshift__(self, other: Any) -> Tensor:
+        return _binary("shift_left", self, other)
+
+    def __rlshift__(self, other: Any) -> Tensor:
+        return _binary("shift_left", other, self)
+
+    def __rshift__(self, other: Any) -> Tensor:
+        return _binary("shift_right", self, other)
+
+    def __rrshift__(self, other: Any) -> Tensor:
+        return _binary("shift_right", other, self)
+
+    def __floordiv__(self, other: Any) -> Tensor:
+        return _binary("floor_divide", self, other)
+
+    def __rfloordiv__(self, other: Any) -> Tensor:
+        return _binary("floor_divide", other, self)
+
+    def __mod__(self, other: Any) -> Tensor:
+        return _binary("remainder", self, other)
+
+    def __rmod__(self, other: Any) -> Tensor:
+        return _binary("remainder", other, self)
 
 
 _OPERANDS = (Operators, np.ndarray, np.generic, int, float, list, tuple)
@@ -125,6 +154,17 @@ def _binary(op: str, left: Any, right: Any) -> Tensor:
     if _is_operand(left) and _is_operand(right):
         return elementwise(op, left, right)
     return NotImplemented  # type: ignore[no-any-return]
+
+
+def _bits_or_truth(word: str, *operands: Any) -> Tensor:
+    """``&`` and its like: bit by bit on integers, and otherwise on truth values."""
+    from chainrule.eager.promotion import promote
+    from chainrule.eager.tensor import elementwise
+
+    if not all(map(_is_operand, operands)):
+        return NotImplemented  # type: ignore[no-any-return]
+    kind = "bitwise" if promote(operands, needs_float=False).is_integer else "logical"
+    return elementwise(f"{kind}_{word}", *operands)
 
 
 def _product(left: Any, right: Any) -> Tensor:

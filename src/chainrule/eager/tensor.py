@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from chainrule.backends import get_backend
 from chainrule.base.errors import ChainruleError, DTypeError, ShapeError, TracingError
-from chainrule.eager.operators import Operators
+from chainrule.eager.methods import Methods
 from chainrule.eager.promotion import dtype_of as dtype_of
 from chainrule.eager.promotion import is_weak
 from chainrule.eager.promotion import promote as promote
@@ -60,7 +60,7 @@ class Made:
     number: int = field(default_factory=itertools.count().__next__)
 
 
-class Tensor(Operators):
+class Tensor(Methods):
     """An n-dimensional array with derivatives.
 
     Outside of a traced function its value exists at once (`numpy`), and `backward` fills in
