@@ -1,5 +1,6 @@
 """Bad input: one line on standard error that says what to change, status 2, nothing written."""
 
+import os
 import re
 
 import pytest
@@ -254,6 +255,30 @@ def test_folder_that_is_used(chainrule, folder, iris_run):
 def test_folder_that_cannot_be_made(chainrule, folder):
     (folder / "runs").write_text("a file", "utf-8")
     check(chainrule("train", "xor", "--epochs", 1), "...: Not a directory.", folder, ["runs"])
+
+
+def test_folder_of_several_runs(chainrule, folder):
+    chainrule("train", "xor", "--epochs", 1, "--seeds", "0,1")
+    message = "runs/xor holds several runs: seed-0, seed-1. Go on with one of them: --resume ..."
+    check(chainrule("train", "--resume", "runs/xor"), message, folder, ["runs"])
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="nothing is closed to the superuser"
+)
+def test_folder_that_is_closed(chainrule, folder):
+    (folder / "runs").mkdir(mode=0)
+    done = chainrule("train", "xor", "--epochs", 1)
+    (folder / "runs").chmod(0o700)
+    check(done, "...: Permission denied.", folder, ["runs"])
+
+
+def test_folder_in_the_place_of_a_file(chainrule, folder):
+    (folder / "t.csv").mkdir()
+    message = "t.csv is a folder, not a table."
+    check(chainrule("train", "t.csv", "--target", "b"), message, folder, ["t.csv"])
+    (folder / "t.csv").rename(folder / "t.toml")
+    check(chainrule("train", "t.toml"), "t.toml: Is a directory.", folder, ["t.toml"])
 
 
 def test_damaged_run_folder(chainrule, folder, iris_run):

@@ -22,7 +22,7 @@ from chainrule.cli.summary import (
     show_textbook,
 )
 from chainrule.cli.training import Origin, Plan, Trained
-from chainrule.train.folder import RunFolder
+from chainrule.train.folder import EXPERIMENT, RunFolder
 
 RUNS = Path("runs")
 INTERRUPTED = 130
@@ -57,6 +57,12 @@ def begin(
 
 def go_on(folder: Path, epochs: int | None, screen: Screen) -> int:
     """Go on with a run that is kept in a folder; return the exit status."""
+    inside = sorted(path.parent for path in folder.glob(f"*/{EXPERIMENT}"))
+    if inside and not (folder / EXPERIMENT).exists():
+        raise ReplayError(
+            f"{folder} holds several runs: {', '.join(path.name for path in inside)}",
+            advice=f"Go on with one of them: --resume {inside[-1]}",
+        )
     kept = RunFolder.open(folder).experiment()
     if kept.origin is None:
         raise ReplayError(
