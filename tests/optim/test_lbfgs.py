@@ -12,7 +12,7 @@ from chainrule import nn, optim
 from chainrule.base.errors import ConfigurationError, NonFiniteError, TrainingError
 from chainrule.graph import TensorType, parse_graph
 from chainrule.ops import verify
-from chainrule.optim.lbfgs import direction, direction_graph
+from chainrule.optim.curvature import direction, direction_graph
 from chainrule.optim.line_search import Point, strong_wolfe
 from chainrule.optim.options import build
 from tests.optim.grids import identify

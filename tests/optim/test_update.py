@@ -248,16 +248,22 @@ def test_slots_and_initial_state_have_the_parameters_types():
     assert optim.SGD().initial_state(TYPES) == {}
 
 
-def test_a_parameter_frozen_for_a_while_keeps_its_state():
-    net, adam = Net(w=np.zeros(2), b=np.zeros(())), optim.Adam()
-    adam.update(net, {"w": np.ones(2), "b": np.ones(())})
-    kept = adam.state["b:exp_avg"]
-    frozen = net.parameters.pop("b")
-    adam.update(net, {"w": np.ones(2)})
-    assert adam.state["b:exp_avg"] is kept
-    net.parameters["b"] = frozen
-    adam.update(net, {"w": np.ones(2), "b": np.ones(())})
+@pytest.mark.parametrize("path", ["w", "b"])
+def test_a_parameter_frozen_for_a_while_keeps_its_state(path):
+    net, adam = Net(w=np.zeros(2), b=np.zeros(2)), optim.Adam()
+    gradients = {"w": np.ones(2), "b": np.full(2, 3.0)}
+    adam.update(net, gradients)
+    kept = adam.state[f"{path}:exp_avg"]
+    frozen = net.parameters.pop(path)
+    other = next(iter(net.parameters))
+    adam.update(net, {other: gradients[other]})
+    assert adam.state[f"{path}:exp_avg"] is kept
+    net.parameters[path] = frozen  # now it stands last
+    adam.update(net, gradients)
     assert adam.t == 3
+    means = {key: value[0] for key, value in adam.state.items() if key.endswith("exp_avg")}
+    assert means[f"{path}:exp_avg"] == pytest.approx(gradients[path][0] * (1 - 0.9**2))
+    assert means[f"{other}:exp_avg"] == pytest.approx(gradients[other][0] * (1 - 0.9**3))
 
 
 def test_state_follows_the_parameters_dtype():

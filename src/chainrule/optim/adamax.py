@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from chainrule.eager import Tensor, maximum
 from chainrule.optim.decay import penalized
 from chainrule.optim.kinds import Betas, NonNegative
-from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule, Slots, Updated
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
+from chainrule.optim.rules import Rule, Slots, Updated
 
 
 @OPTIMIZERS.register("Adamax")

@@ -8,7 +8,8 @@ from chainrule.eager import Tensor
 from chainrule.optim.adam import moment_rule, moment_slots
 from chainrule.optim.decay import shrinking
 from chainrule.optim.kinds import Betas, Flag, NonNegative
-from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule, Slots, Updated
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
+from chainrule.optim.rules import Rule, Slots, Updated
 
 
 @OPTIMIZERS.register("AdamW")

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 import numpy as np
 
-from chainrule.backends import get_backend
 from chainrule.base.errors import NonFiniteError
 from chainrule.base.registry import Registry
-from chainrule.eager import Tensor, Trace
 from chainrule.eager.tensor import Array
-from chainrule.graph import DType, Graph, TensorType
+from chainrule.optim.curvature import Memory, direction
 from chainrule.optim.flat import Flat
 from chainrule.optim.kinds import Choice, Count, Maybe, NonNegative, Number, Whole
 from chainrule.optim.line_search import Point, strong_wolfe
@@ -25,44 +22,6 @@ MINIMIZERS: Registry[type[LBFGS]] = Registry("minimizer")
 
 _MaybeCount = Annotated[int | None, Maybe(Whole(at_least=1))]
 _Search = Annotated[Literal["strong_wolfe"] | None, Maybe(Choice(("strong_wolfe",)))]
-_LEAST_CURVATURE = 1e-10  # y·s: pairs with less say nothing of a minimum
-
-
-@dataclass(frozen=True, eq=False)
-class Memory:
-    """What L-BFGS knows of the function after some steps.
-
-    Parameters
-    ----------
-    steps, changes : tuples of arrays of shape (n,)
-        The last steps s, and by how much each changed the gradient, y.
-    scale : float
-        γ = s·y / y·y of the last of them.
-    step, gradient : array of shape (n,), or None
-        The last step, and the gradient before it.
-    """
-
-    steps: tuple[Array, ...] = ()
-    changes: tuple[Array, ...] = ()
-    scale: float = 1.0
-    step: Array | None = None
-    gradient: Array | None = None
-
-    def after(self, gradient: Array, size: int) -> Memory:
-        """The memory with the last step in it, of at most `size` steps."""
-        if self.step is None or self.gradient is None:
-            return self
-        change = gradient - self.gradient
-        curvature = float(change @ self.step)
-        if not curvature > _LEAST_CURVATURE:
-            return self
-        return Memory(
-            (*self.steps, self.step)[-size:],
-            (*self.changes, change)[-size:],
-            curvature / float(change @ change),
-            self.step,
-            self.gradient,
-        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -269,42 +228,3 @@ class _Walk:
             f"{f'after step {self.iterations}' if self.iterations else 'at the start'} is not",
             advice=advice,
         )
-
-
-def direction(g: Array, steps: Sequence[Array], changes: Sequence[Array], scale: float) -> Array:
-    """The direction of the next step: minus the inverse curvature times the gradient."""
-    graph = direction_graph(TensorType(g.shape, DType.of(g.dtype)), len(steps))
-    inputs = [g, np.asarray(scale, g.dtype), *steps, *changes]
-    return get_backend("numpy").run(graph, inputs)[0]
-
-
-@lru_cache(maxsize=128)
-def direction_graph(kind: TensorType, count: int) -> Graph:
-    """The direction's graph, from the gradient, γ and `count` remembered steps and changes.
-
-    Parameters
-    ----------
-    kind : TensorType
-        The gradient's type, a vector.
-    count : int
-    """
-    with Trace() as trace:
-        g = trace.input(kind, "d_x")
-        scale = trace.input(TensorType((), kind.dtype), "scale")
-        steps = [trace.input(kind, f"step{i}") for i in range(count)]
-        changes = [trace.input(kind, f"change{i}") for i in range(count)]
-        return trace.build("direction", {"direction": _two_loops(g, scale, steps, changes)})
-
-
-def _two_loops(g: Tensor, scale: Tensor, steps: list[Tensor], changes: list[Tensor]) -> Tensor:
-    q = -g
-    pairs = [(s, y, 1 / (y @ s)) for s, y in zip(steps, changes, strict=True)]
-    weights = []
-    for s, y, rho in reversed(pairs):
-        a = (s @ q) * rho
-        q = q - a * y
-        weights.append(a)
-    d = q * scale
-    for (s, y, rho), a in zip(pairs, reversed(weights), strict=True):
-        d = d + (a - (y @ d) * rho) * s
-    return d

@@ -10,7 +10,8 @@ from chainrule.eager import Tensor, maximum
 from chainrule.optim.clipping import sum_of_squares
 from chainrule.optim.decay import shrinking
 from chainrule.optim.kinds import Choice, Flag, Fraction, Maybe, NonNegative, Number, Row, Whole
-from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule, Slots, Updated
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
+from chainrule.optim.rules import Rule, Slots, Updated
 
 _Triple = Annotated[tuple[float, float, float], Row((Number(),) * 3)]
 _Steps = Annotated[int, Whole(at_least=0, at_most=99)]

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import Annotated, Any, ClassVar
 
 import numpy as np
 
-from chainrule.backends import get_backend
-from chainrule.base.errors import ConfigurationError, DTypeError, TracingError
+from chainrule.base.errors import ConfigurationError
 from chainrule.base.registry import Registry
-from chainrule.eager import Tensor, as_tensor, current_trace, here
+from chainrule.eager import Tensor, as_tensor
 from chainrule.eager.tensor import Array
 from chainrule.eager.trees import ParameterHolder
 from chainrule.graph import Graph, TensorType
@@ -21,15 +20,17 @@ from chainrule.optim.clipping import clip_by_norm, clip_by_value
 from chainrule.optim.groups import Groups, read_groups, variant_for, variants_by_path
 from chainrule.optim.kinds import Flag, Maybe, NonNegative, Number
 from chainrule.optim.options import Configured, build, kinds
+from chainrule.optim.rules import Rule, apply_rules
 from chainrule.optim.slots import InitialSlots, filled, slot_type
-from chainrule.optim.update_graph import Typed, trace_update, types_of
+from chainrule.optim.update_graph import (
+    Typed,
+    refuse_tracing,
+    run_update,
+    trace_update,
+    types_of,
+)
 
 OPTIMIZERS: Registry[type[Optimizer]] = Registry("optimizer")
-
-Slots = Mapping[str, Tensor]
-Updated = tuple[Tensor, dict[str, Tensor]]
-Rule = Callable[[Tensor, Tensor, Slots], Updated]
-"""(w, g, slots) to (the new w, the new slots), for one parameter and its gradient."""
 
 _Types = tuple[tuple[str, TensorType], ...]
 
@@ -203,26 +204,10 @@ class Optimizer(Configured, ABC):
             d = clip_by_value(d, self.clip_value)
         if self.clip_norm is not None:
             d = clip_by_norm(d, self.clip_norm)
-        rules: dict[int, Rule] = {}
-        new_parameters: dict[str, Tensor] = {}
-        new_state: dict[str, Tensor] = {}
-        for name, w in parameters.items():
-            variant = variants[name]
-            if id(variant) not in rules:
-                own = lr if variant.lr == self.lr else lr * (variant.lr / self.lr)
-                rules[id(variant)] = variant.rule(t, own)
-            keys = {slot: f"{name}:{slot}" for slot in variant.initial_slots()}
-            slots = {
-                slot: as_tensor(state[key]).astype(kinds_of_state[key].dtype)
-                for slot, key in keys.items()
-            }
-            g = -d[name] if variant.maximize else d[name]
-            new_parameters[name], new_slots = rules[id(variant)](w, g, slots)
-            _check_type(owner, name, w.type, new_parameters[name])
-            for slot, key in keys.items():
-                new_state[key] = new_slots[slot]
-                _check_type(owner, key, kinds_of_state[key], new_state[key])
-        return new_parameters, new_state
+        # A ratio of rates, and not a rate: a schedule's factor reaches all groups alike.
+        ratios = {v.lr: lr if v.lr == self.lr else lr * (v.lr / self.lr) for v in variants.values()}
+        rates = {name: ratios[variant.lr] for name, variant in variants.items()}
+        return apply_rules(variants, rates, parameters, d, state, kinds_of_state, t)
 
     def graph(self, parameters: Mapping[str, Typed]) -> Graph:
         """The update of parameters of these types, as a graph.
@@ -283,36 +268,18 @@ class Optimizer(Configured, ABC):
             If a function is being traced.
         """
         owner = type(self).__name__
-        if current_trace() is not None:
-            raise TracingError(
-                f"{owner}.update changes parameters, and while a function is traced there are only "
-                "symbols",
-                where=here(),
-                advice="Call it outside the traced function",
-            )
+        refuse_tracing(owner)
         rate = self.lr if lr is None else kinds(type(self))["lr"].check(owner, "lr", lr)
         parameters = net.trainable_parameters()
         check_gradients(owner, parameters, gradients)
         if not self.state and not self.t:
             self.state = self.initial_state(parameters)
         types = self._state_types(types_of(parameters))
-        # A parameter that is frozen by now leaves its state behind, for when it trains again. One
-        # that has another dtype by now takes its state along.
-        kept = {key: value for key, value in self.state.items() if key in types}
+        # A parameter that is frozen by now leaves its state behind, for when it trains again.
+        kept = {key: self.state[key] for key in types if key in self.state}
         check_state(owner, types, kept)
-        results = get_backend("numpy").run(
-            self.graph(parameters),
-            [
-                *(w.numpy() for w in parameters.values()),
-                *(np.asarray(gradients[name], w.dtype) for name, w in parameters.items()),
-                *(np.asarray(kept[key], kind.dtype.numpy) for key, kind in types.items()),
-                np.asarray(self.t, np.int64),
-                np.asarray(rate, np.float64),
-            ],
-        )
-        for w, new in zip(parameters.values(), results[: len(parameters)], strict=True):
-            w._set(new)
-        self.state = self.state | dict(zip(types, results[len(parameters) :], strict=True))
+        graph = self.graph(parameters)
+        self.state = self.state | run_update(graph, parameters, gradients, kept, self.t, rate)
         self.t += 1
 
     # --- saving --------------------------------------------------------------------------------
@@ -354,12 +321,3 @@ class Optimizer(Configured, ABC):
             If the name or an option is unknown, or a value is not what it can be.
         """
         return build(OPTIMIZERS, name, configuration)
-
-
-def _check_type(owner: str, name: str, kind: TensorType, new: Tensor) -> None:
-    if new.type != kind:
-        raise DTypeError(
-            f"{owner}.rule gives values of the types it takes; {name} is {kind}, it gave "
-            f"{new.type}",
-            advice="Cast what is computed from t and lr: .astype(w.dtype)",
-        )

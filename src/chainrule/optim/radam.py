@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from chainrule.eager import Tensor, maximum, where
 from chainrule.optim.decay import penalized, shrinking
 from chainrule.optim.kinds import Betas, Flag, NonNegative
-from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule, Slots, Updated
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
+from chainrule.optim.rules import Rule, Slots, Updated
 
 _LONG_ENOUGH = 5.0  # The paper has 4; torch and the authors' code have 5.
 

@@ -8,7 +8,8 @@ from typing import Annotated
 from chainrule.base.errors import ConfigurationError
 from chainrule.eager import Tensor, maximum, minimum, where
 from chainrule.optim.kinds import NonNegative, Number, Row
-from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule, Slots, Updated
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
+from chainrule.optim.rules import Rule, Slots, Updated
 
 _Etas = Annotated[
     tuple[float, float],

@@ -8,7 +8,8 @@ from chainrule.base.errors import ConfigurationError
 from chainrule.eager import Tensor, where
 from chainrule.optim.decay import penalized
 from chainrule.optim.kinds import Flag, NonNegative, Real
-from chainrule.optim.optimizer import OPTIMIZERS, Optimizer, Rule, Slots, Updated
+from chainrule.optim.optimizer import OPTIMIZERS, Optimizer
+from chainrule.optim.rules import Rule, Slots, Updated
 
 
 @OPTIMIZERS.register("SGD")
