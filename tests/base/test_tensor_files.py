@@ -265,3 +265,11 @@ def test_arbitrary_bytes_never_do_more_than_fail(
     with suppress(FileFormatError):
         tensors, _ = read_tensors(path)
         assert tensors == {}  # "{" and "}" with white space: the one file that is no noise
+
+
+def test_the_same_numbers_are_the_same_bytes(tmp_path):
+    metadata = {key: key for key in "the words of a header have no order of their own".split()}
+    for name in ("a", "b"):
+        write_tensors(tmp_path / name, {"x": np.arange(3.0), "y": np.ones(2)}, metadata)
+        metadata = dict(reversed(metadata.items()))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()

@@ -5,6 +5,7 @@ by a rename, which the disk is then told to remember too.  Whatever interrupts i
 Ctrl-C, a power cut) leaves either the old content or the new.
 """
 
+import json
 import os
 import stat
 from collections.abc import Mapping
@@ -162,7 +163,17 @@ def write_tensors(
         name: np.array(array, dtype=array.dtype.newbyteorder("<"), order="C", copy=None)
         for name, array in tensors.items()
     }
-    write_durably(path, save(laid_out, dict(metadata) if metadata else None))
+    write_durably(path, _in_order(save(laid_out, dict(metadata) if metadata else None)))
+
+
+def _in_order(content: bytes) -> bytes:
+    """Sort a safetensors file's header: the library writes its metadata in random order."""
+    # The same numbers are to be the same bytes, so that files can be compared.
+    size = int.from_bytes(content[:8], "little")
+    header = json.dumps(json.loads(content[8 : 8 + size]), sort_keys=True, separators=(",", ":"))
+    text = header.encode()
+    text += b" " * (-len(text) % 8)  # the numbers behind it stay aligned
+    return len(text).to_bytes(8, "little") + text + content[8 + size :]
 
 
 def read_tensors(path: Pathlike) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
