@@ -268,7 +268,7 @@ def test_arbitrary_bytes_never_do_more_than_fail(
 
 
 def test_the_same_numbers_are_the_same_bytes(tmp_path):
-    metadata = {key: key for key in "the words of a header have no order of their own".split()}
+    metadata = {key: key for key in ("format", "architecture", "step", "epoch", "update")}
     for name in ("a", "b"):
         write_tensors(tmp_path / name, {"x": np.arange(3.0), "y": np.ones(2)}, metadata)
         metadata = dict(reversed(metadata.items()))
