@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from chainrule.eager import norm as norm
     from chainrule.eager import one_hot as one_hot
     from chainrule.eager import outer as outer
+    from chainrule.eager import pad as pad
     from chainrule.eager import prod as prod
     from chainrule.eager import repeat as repeat
     from chainrule.eager import roll as roll
@@ -101,6 +102,7 @@ _NAMES = {
     "norm": "eager",
     "one_hot": "eager",
     "outer": "eager",
+    "pad": "eager",
     "prod": "eager",
     "repeat": "eager",
     "roll": "eager",
@@ -148,13 +150,13 @@ def __getattr__(name: str) -> Any:
 
         return version("chainrule")
     if not name.startswith("_"):
-        # Elementwise ops are functions by themselves: the op table is their list.
+        # Elementwise ops and methods are functions by themselves: there is no second list.
         eager = importlib.import_module("chainrule.eager")
-        if name in eager.elementwise_names():
-            return eager.elementwise_function(name)
+        if name in eager.function_names():
+            return eager.named_function(name)
     raise AttributeError(f"chainrule has no {name!r}")
 
 
 def __dir__() -> list[str]:
-    ops = importlib.import_module("chainrule.eager").elementwise_names()
+    ops = importlib.import_module("chainrule.eager").function_names()
     return sorted({*globals(), *__all__, *ops, "__version__"})

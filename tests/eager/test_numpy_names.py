@@ -7,6 +7,7 @@ import pytest
 
 import chainrule as cr
 from chainrule.base.errors import DataError, DTypeError, ShapeError
+from chainrule.eager.methods import Methods
 from chainrule.ops import OPS, Elementwise
 from chainrule.testing import check_gradients
 
@@ -91,6 +92,9 @@ SHAPES = {
     "outer": (lambda lib, x: lib.outer(x[0], x[1, :, :2])),
     "clip": (lambda lib, x: lib.clip(x, 1, 3)),
     "clip below": (lambda lib, x: lib.clip(x, 1, None)),
+    "pad": (lambda lib, x: lib.pad(x, 1)),
+    "pad a pair": (lambda lib, x: lib.pad(x, (1, 2))),
+    "pad each": (lambda lib, x: lib.pad(x, ((0, 1), (2, 0), (0, 0)))),
     "clip by arrays": (lambda lib, x: lib.clip(x, lib.squeeze(x[:1, :1, :1]), x[0])),
 }
 
@@ -258,9 +262,32 @@ def test_functions_take_tensors_arrays_and_numbers():
     assert cr.leaky_relu.__doc__.startswith("leaky_relu(x, slope=0.01) of each element")
 
 
-def test_functions_that_numpy_has_over_axes_are_numpys():
-    assert cr.max(X).item() == X.max()
-    assert np.array_equal(cr.min(X, axis=1).numpy(), X.min(axis=1))
+METHODS = [name for name in vars(Methods) if not name.startswith("_")]
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_a_function(name):
+    assert getattr(cr, name).__doc__
+    assert name in dir(cr)
+
+
+ORDERED, OTHERS = ["max", "min", "argmax", "argmin"], ["any", "all", "sum", "mean"]
+
+
+@pytest.mark.parametrize(
+    ("name", "dtype"),
+    [
+        *itertools.product([*ORDERED, *OTHERS], ["float64", "int32", "uint32"]),
+        *itertools.product(OTHERS, ["bool"]),  # the largest of truth values is `any`
+    ],
+)
+def test_functions_that_numpy_has_over_axes_are_numpys(name, dtype):
+    for x in (WHOLE.astype(dtype), np.ones((2, 2), dtype), np.zeros((2, 2), dtype)):
+        for axis, keepdims in itertools.product((None, 0, 1, -1), (False, True)):
+            got = getattr(cr, name)(x, axis=axis, keepdims=keepdims)
+            wanted = getattr(np, name)(x, axis=axis, keepdims=keepdims)
+            assert np.array_equal(got.numpy(), wanted)
+            assert got.dtype == wanted.dtype or wanted.dtype == np.uint64
 
 
 REFUSED = {
@@ -268,6 +295,16 @@ REFUSED = {
         lambda: cr.top_k([1, 2], 3),
         ShapeError,
         "top_k of axis 0 of shape [2] takes from 0 to 2 elements; got 3",
+    ),
+    "pad pairs": (
+        lambda: cr.pad(X, ((1, 1), (1, 1))),
+        ShapeError,
+        "pad takes a width before and after, none negative, for each axis of shape [2,3,4]; got ((",
+    ),
+    "pad below 0": (
+        lambda: cr.pad([1.0], -1),
+        ShapeError,
+        "pad takes a width before and after, none negative, for each axis of shape [1]; got -1",
     ),
     "split": (
         lambda: cr.split(X, 2, 1),

@@ -15,8 +15,8 @@ from chainrule.eager.functions import minimum as minimum
 from chainrule.eager.functions import stack as stack
 from chainrule.eager.functions import take as take
 from chainrule.eager.functions import where as where
-from chainrule.eager.op_functions import elementwise_function as elementwise_function
-from chainrule.eager.op_functions import elementwise_names as elementwise_names
+from chainrule.eager.op_functions import function_names as function_names
+from chainrule.eager.op_functions import named_function as named_function
 from chainrule.eager.order import argsort as argsort
 from chainrule.eager.order import cumsum as cumsum
 from chainrule.eager.order import flip as flip
@@ -30,6 +30,7 @@ from chainrule.eager.products import outer as outer
 from chainrule.eager.promotion import promote as promote
 from chainrule.eager.shapes import expand_dims as expand_dims
 from chainrule.eager.shapes import moveaxis as moveaxis
+from chainrule.eager.shapes import pad as pad
 from chainrule.eager.shapes import repeat as repeat
 from chainrule.eager.shapes import split as split
 from chainrule.eager.shapes import squeeze as squeeze

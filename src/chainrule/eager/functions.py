@@ -167,11 +167,14 @@ def reduce_axis(op: str, x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
 
 def smallest(x: Tensor, axis: int | None, keepdims: bool) -> Tensor:
     """The smallest elements, as the largest of a value that falls where x rises."""
+    return falling(reduce_axis("amax", falling(x), axis, keepdims))
+
+
+def falling(x: Tensor) -> Tensor:
+    """A value that falls where `x` rises; of it, it is `x` again."""
     # -x has no place for the smallest int32: -1 - x has, and 2³²-1 - x for unsigned ones.
     top = {DType.I32: -1, DType.I64: -1, DType.U32: 2**32 - 1}.get(x.type.dtype)
-    if top is None:
-        return -reduce_axis("amax", -x, axis, keepdims)
-    return top - reduce_axis("amax", top - x, axis, keepdims)
+    return -x if top is None else top - x
 
 
 def reshape(x: Tensor, *shape: int | Sequence[int]) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 from chainrule.base.errors import ShapeError
 from chainrule.eager.functions import axis_of, broadcast_to, reshape, transpose, where
-from chainrule.eager.tensor import Tensor, apply, as_tensor
+from chainrule.eager.tensor import Tensor, apply, as_tensor, constant
 from chainrule.eager.tracing import here
 from chainrule.graph import DType, format_shape
 
@@ -72,6 +72,41 @@ def repeat(x: Any, repetitions: int, axis: int | None = None) -> Tensor:
     spread = [*shape[: along + 1], count, *shape[along + 1 :]]
     copies = broadcast_to(reshape(tensor, [*spread[: along + 1], 1, *spread[along + 2 :]]), spread)
     return reshape(copies, [*shape[:along], shape[along] * count, *shape[along + 1 :]])
+
+
+def pad(x: Any, widths: int | Sequence[int | Sequence[int]], value: float = 0) -> Tensor:
+    """Surround the elements with `value`.
+
+    Parameters
+    ----------
+    x : array_like
+    widths : int, or pair of int, or a pair for each axis
+        How many elements come before and after along each axis; a single number or pair is that
+        of all axes.
+    value : number
+
+    Raises
+    ------
+    ShapeError
+        If there is another number of pairs than of axes, or a width is negative.
+    """
+    tensor = as_tensor(x)
+    pairs: list[Any]
+    if not isinstance(widths, Sequence):
+        pairs = [(widths, widths)] * tensor.ndim
+    elif all(not isinstance(width, Sequence) for width in widths):
+        pairs = [widths] * tensor.ndim
+    else:
+        pairs = list(widths)
+    if len(pairs) != tensor.ndim or any(len(pair) != 2 or min(pair) < 0 for pair in pairs):
+        raise ShapeError(
+            f"pad takes a width before and after, none negative, for each axis of shape "
+            f"{format_shape(tensor.shape)}; got {widths}",
+            where=here(),
+        )
+    low, high = (tuple(operator.index(pair[k]) for pair in pairs) for k in (0, 1))
+    filler = constant(value, tensor.type.dtype)
+    return apply("pad", tensor, filler, low=low, high=high, interior=(0,) * tensor.ndim)
 
 
 def expand_dims(x: Any, axis: int) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -266,35 +266,7 @@ class Tensor(Methods):
         ops = [name for name in OPS if isinstance(OPS.get(name), Elementwise)]
         return sorted({*super().__dir__(), *ops})
 
-    # --- shape and reduction ----------------------------------------------------------------
-
-    def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
-        """Sum over `axis`; over all axes by default. Integers and bools are summed as int64."""
-        return functions.reduce_axes("sum", self, axis, keepdims)
-
-    def mean(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
-        """Mean over `axis`; over all axes by default."""
-        return functions.reduce_axes("mean", self, axis, keepdims)
-
-    def max(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """Largest element over `axis`; at a tie the first one takes the gradient."""
-        return functions.reduce_axis("amax", self, axis, keepdims)
-
-    def min(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """Smallest element over `axis`; at a tie the first one takes the gradient."""
-        return functions.smallest(self, axis, keepdims)
-
-    def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
-        """Position of the first of the largest elements over `axis`."""
-        return functions.reduce_axis("argmax", self, axis, keepdims)
-
-    def reshape(self, *shape: int | Sequence[int]) -> Tensor:
-        """The same elements under another shape; one size may be -1."""
-        return functions.reshape(self, *shape)
-
-    def transpose(self, *axes: int | Sequence[int]) -> Tensor:
-        """Permute the axes; reverse them by default."""
-        return functions.transpose(self, *axes)
+    # --- shape and parts -----------------------------------------------------------------------
 
     @property
     def T(self) -> Tensor:
@@ -308,14 +280,6 @@ class Tensor(Methods):
 
     def __getitem__(self, index: Any) -> Tensor:
         return indexing.index_tensor(self, index)
-
-    def softmax(self, axis: int = -1) -> Tensor:
-        """Softmax over `axis`."""
-        return apply("softmax", self, axis=functions.axis_of(axis, self.ndim, "softmax"))
-
-    def log_softmax(self, axis: int = -1) -> Tensor:
-        """Logarithm of the softmax over `axis`, without its underflow."""
-        return apply("log_softmax", self, axis=functions.axis_of(axis, self.ndim, "log_softmax"))
 
     # --- derivatives -------------------------------------------------------------------------
 
