@@ -153,7 +153,8 @@ def __getattr__(name: str) -> Any:
         # Elementwise ops and methods are functions by themselves: there is no second list.
         eager = importlib.import_module("chainrule.eager")
         if name in eager.function_names():
-            return eager.named_function(name)
+            globals()[name] = eager.named_function(name)  # asked for once
+            return globals()[name]
     raise AttributeError(f"chainrule has no {name!r}")
 
 

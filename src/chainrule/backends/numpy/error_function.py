@@ -59,7 +59,9 @@ _ZERO_FROM = 30.0  # erfc is below the smallest number
 def erf(x: Any) -> Any:
     """The error function 2/√π·∫₀ˣ exp(-t²) dt, in the dtype of `x`."""
     wide, size, near, middle, far = _regions(x)
-    y = wide + wide * _ratio(_NEAR, np.square(np.where(near, wide, 0.0)))
+    y = np.empty_like(wide)
+    small = wide[near]
+    y[near] = small + small * _ratio(_NEAR, np.square(small))
     y[middle] = np.copysign(_AT_ONE + _ratio(_ONE, size[middle] - 1), wide[middle])
     y[far] = np.copysign(1 - _tail(size[far]), wide[far])
     return _like(y, x)
@@ -93,7 +95,10 @@ def _tail(size: Doubles) -> Doubles:
     """Erfc for arguments from 1.25 up, and for NaN."""
     x = np.minimum(size, _ZERO_FROM)
     inverse = 1 / (x * x)
-    correction = np.where(x < _MIDDLE_END, _ratio(_MIDDLE, inverse), _ratio(_FAR, inverse))
+    below = x < _MIDDLE_END
+    correction = np.empty_like(x)
+    correction[below] = _ratio(_MIDDLE, inverse[below])
+    correction[~below] = _ratio(_FAR, inverse[~below])
     # exp(-x²) = exp(-s²)·exp(-(x-s)(x+s)) with s of few bits, whose square is exact: the rounding
     # of x² would be multiplied by x².
     s = np.trunc(x * 2.0**20) * 2.0**-20
@@ -111,7 +116,8 @@ def _polynomial(coefficients: Sequence[float], x: Doubles) -> Doubles:
     # Horner's rule.
     value = np.full_like(x, coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
-        value = value * x + coefficient
+        value *= x
+        value += coefficient
     return value
 
 
