@@ -1,7 +1,7 @@
 """Options: each declared once, as a field of a dataclass with its type, default and range.
 
 What a constructor refuses, what a run folder stores and what `repr` shows are all read from these
-fields::
+fields. What values there are is in `kinds.py`::
 
     @dataclass(eq=False, repr=False)
     class StepLR(Schedule):
@@ -18,13 +18,7 @@ from typing import Any, ClassVar, TypeVar, get_type_hints
 
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
 from chainrule.base.registry import Registry
-from chainrule.optim.kinds import Choice as Choice
-from chainrule.optim.kinds import Flag as Flag
-from chainrule.optim.kinds import Kind as Kind
-from chainrule.optim.kinds import Maybe as Maybe
-from chainrule.optim.kinds import NonNegative as NonNegative
-from chainrule.optim.kinds import Number as Number
-from chainrule.optim.kinds import Whole as Whole
+from chainrule.optim.kinds import Kind
 
 
 def kinds(cls: type) -> Mapping[str, Kind]:
