@@ -19,7 +19,6 @@ from numpy.typing import NDArray
 from chainrule.base.errors import (
     ConfigurationError,
     DataError,
-    FileFormatError,
     NameNotFoundError,
     ShapeError,
 )
@@ -207,22 +206,6 @@ def prepare(
         values=Scale.of(training.y) if scale_values else None,
         image=list(training.image_shape[1:]) if training.image_shape[:1] == (1,) else [],
     )
-
-
-def read_preparation(data: bytes | str, where: str) -> Preparation:
-    """Return a preparation from JSON.
-
-    Raises
-    ------
-    FileFormatError
-        If it is malformed.
-    """
-    import msgspec
-
-    try:
-        return msgspec.json.decode(data, type=Preparation)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise FileFormatError(f"{where} is malformed: {error}") from None
 
 
 def _targets(dataset: Dataset, loss: Loss) -> Targets:

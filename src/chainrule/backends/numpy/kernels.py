@@ -22,7 +22,7 @@ from chainrule.ops.order import AddAlongAxis, Argsort, Cumsum, Flip, TakeAlongAx
 from chainrule.ops.random import RandomBits
 from chainrule.ops.reduce import Amax, Argmax, Sum
 from chainrule.ops.shape import Broadcast, Concat, Pad, Reshape, Slice, Transpose
-from chainrule.ops.table import Op, Operands
+from chainrule.ops.table import Operands
 
 Kernel = Callable[..., Array]
 KernelMaker = Callable[[Any, Operands], Kernel]
@@ -289,8 +289,3 @@ def _check_bounds(op: str, indices: Array, size: int) -> None:
             f"{op} takes indices from 0 to {size - 1}; got {np.asarray(indices)[first]}",
             where=f"Element {list(first)} of the indices",
         )
-
-
-def has_kernel(op: Op) -> bool:
-    """Whether NumPy runs this op as it is."""
-    return op.name in UFUNCS or op.name in KERNELS
