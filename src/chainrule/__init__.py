@@ -22,51 +22,16 @@ if TYPE_CHECKING:
     from chainrule import nn as nn
     from chainrule import optim as optim
     from chainrule import testing as testing
-    from chainrule.eager import Tensor as Tensor
-    from chainrule.eager import argsort as argsort
-    from chainrule.eager import broadcast_to as broadcast_to
-    from chainrule.eager import clip as clip
-    from chainrule.eager import concatenate as concatenate
-    from chainrule.eager import cumsum as cumsum
-    from chainrule.eager import custom_gradient as custom_gradient
-    from chainrule.eager import einsum as einsum
-    from chainrule.eager import expand_dims as expand_dims
-    from chainrule.eager import flip as flip
-    from chainrule.eager import grad as grad
-    from chainrule.eager import hessian as hessian
-    from chainrule.eager import jacobian as jacobian
-    from chainrule.eager import jvp as jvp
-    from chainrule.eager import log_sum_exp as log_sum_exp
-    from chainrule.eager import matmul as matmul
-    from chainrule.eager import maximum as maximum
-    from chainrule.eager import minimum as minimum
-    from chainrule.eager import moveaxis as moveaxis
-    from chainrule.eager import norm as norm
-    from chainrule.eager import one_hot as one_hot
-    from chainrule.eager import outer as outer
-    from chainrule.eager import pad as pad
-    from chainrule.eager import prod as prod
-    from chainrule.eager import repeat as repeat
-    from chainrule.eager import roll as roll
-    from chainrule.eager import sort as sort
-    from chainrule.eager import split as split
-    from chainrule.eager import squeeze as squeeze
-    from chainrule.eager import stack as stack
-    from chainrule.eager import std as std
-    from chainrule.eager import stop_gradient as stop_gradient
-    from chainrule.eager import swapaxes as swapaxes
-    from chainrule.eager import take as take
-    from chainrule.eager import take_along_axis as take_along_axis
-    from chainrule.eager import tensor as tensor
-    from chainrule.eager import tile as tile
-    from chainrule.eager import top_k as top_k
-    from chainrule.eager import trace as trace
-    from chainrule.eager import tril as tril
-    from chainrule.eager import triu as triu
-    from chainrule.eager import value_and_grad as value_and_grad
-    from chainrule.eager import var as var
-    from chainrule.eager import vjp as vjp
-    from chainrule.eager import where as where
+    from chainrule.eager.custom import *
+    from chainrule.eager.functions import *
+    from chainrule.eager.order import *
+    from chainrule.eager.products import *
+    from chainrule.eager.shapes import *
+    from chainrule.eager.statistics import *
+    from chainrule.eager.tensor import Tensor as Tensor
+    from chainrule.eager.tensor import tensor as tensor
+    from chainrule.eager.traced import trace as trace
+    from chainrule.eager.transforms import *
     from chainrule.nn import load as load
     from chainrule.nn import save as save
     from chainrule.train import Callback as Callback
@@ -81,50 +46,8 @@ if TYPE_CHECKING:
 _ROOMS = ("data", "nn", "optim", "testing")
 _NAMES = {
     "Tensor": "eager",
-    "argsort": "eager",
-    "broadcast_to": "eager",
-    "clip": "eager",
-    "concatenate": "eager",
-    "cumsum": "eager",
-    "custom_gradient": "eager",
-    "einsum": "eager",
-    "expand_dims": "eager",
-    "flip": "eager",
-    "grad": "eager",
-    "hessian": "eager",
-    "jacobian": "eager",
-    "jvp": "eager",
-    "log_sum_exp": "eager",
-    "matmul": "eager",
-    "maximum": "eager",
-    "minimum": "eager",
-    "moveaxis": "eager",
-    "norm": "eager",
-    "one_hot": "eager",
-    "outer": "eager",
-    "pad": "eager",
-    "prod": "eager",
-    "repeat": "eager",
-    "roll": "eager",
-    "sort": "eager",
-    "split": "eager",
-    "squeeze": "eager",
-    "stack": "eager",
-    "std": "eager",
-    "stop_gradient": "eager",
-    "swapaxes": "eager",
-    "take": "eager",
-    "take_along_axis": "eager",
     "tensor": "eager",
-    "tile": "eager",
-    "top_k": "eager",
     "trace": "eager",
-    "tril": "eager",
-    "triu": "eager",
-    "value_and_grad": "eager",
-    "var": "eager",
-    "vjp": "eager",
-    "where": "eager",
     "load": "nn",
     "save": "nn",
     "Callback": "train",
@@ -137,8 +60,6 @@ _NAMES = {
     "resume": "train.resume",
 }
 
-__all__ = [*_NAMES, *_ROOMS]  # noqa: PLE0604 - the names above, once
-
 
 def __getattr__(name: str) -> Any:
     if name in _ROOMS:
@@ -149,15 +70,25 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("chainrule")
+    if name == "__all__":
+        return [*_NAMES, *_ROOMS, *_eager().public_functions()]
     if not name.startswith("_"):
-        # Elementwise ops and methods are functions by themselves: there is no second list.
-        eager = importlib.import_module("chainrule.eager")
-        if name in eager.function_names():
-            globals()[name] = eager.named_function(name)  # asked for once
-            return globals()[name]
+        eager = _eager()
+        if name in eager.public_functions():
+            found = getattr(eager, name)
+        elif name in eager.function_names():  # elementwise ops and methods, as functions
+            found = eager.named_function(name)
+        else:
+            raise AttributeError(f"chainrule has no {name!r}")
+        globals()[name] = found  # asked for once
+        return found
     raise AttributeError(f"chainrule has no {name!r}")
 
 
 def __dir__() -> list[str]:
-    ops = importlib.import_module("chainrule.eager").function_names()
-    return sorted({*globals(), *__all__, *ops, "__version__"})
+    ops = _eager().function_names()
+    return sorted({*globals(), *__getattr__("__all__"), *ops, "__version__"})
+
+
+def _eager() -> Any:
+    return importlib.import_module("chainrule.eager")

@@ -1,17 +1,15 @@
 """Whatever a user can name is described: public functions and classes, commands, options."""
 
-import ast
 import importlib
 import importlib.util
 import inspect
 import re
 from functools import cached_property
-from pathlib import Path
 from types import ModuleType
 
 import pytest
 
-from tests.tree import PACKAGE, documents, module_name, rooms, syntax_tree
+from tests.tree import PACKAGE, documents, module_name, rooms
 
 SECTION = re.compile(r"^(\w[\w ]*)\n-{3,}$", re.MULTILINE)
 
@@ -23,15 +21,14 @@ def front_doors():
 
 
 def public_names(module):
-    """`__all__`, or else what the front door re-exports as `from ... import X as X`."""
+    """What a front door shows of its room: `__all__`, or every name but its files' and imports'."""
     if hasattr(module, "__all__"):
         return list(module.__all__)
     return [
-        alias.name
-        for node in ast.walk(syntax_tree(Path(module.__file__)))
-        if isinstance(node, ast.ImportFrom)
-        for alias in node.names
-        if alias.name == alias.asname and not alias.name.startswith("_")
+        name
+        for name, value in vars(module).items()
+        if not (name.startswith("_") or isinstance(value, ModuleType))
+        and getattr(value, "__module__", module.__name__).startswith("chainrule")
     ]
 
 

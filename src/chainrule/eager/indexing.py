@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import ShapeError
-from chainrule.eager.functions import reshape, take
+from chainrule.eager.axes import reshape
+from chainrule.eager.functions import take
 from chainrule.eager.tensor import Tensor, apply
 from chainrule.eager.tracing import here
 from chainrule.graph import format_shape

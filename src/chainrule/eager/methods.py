@@ -27,61 +27,61 @@ class Methods(Operators):
 
     def sum(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         """Sum over `axis`; over all axes by default. Integers and bools are summed as int64."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
-        return functions.reduce_axes("sum", _tensor(self), axis, keepdims)
+        return axes.reduce_axes("sum", _tensor(self), axis, keepdims)
 
     def mean(self, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
         """Mean over `axis`; over all axes by default."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
-        return functions.reduce_axes("mean", _tensor(self), axis, keepdims)
+        return axes.reduce_axes("mean", _tensor(self), axis, keepdims)
 
     def max(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Largest element over `axis`; at a tie the first one takes the gradient."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
-        return functions.reduce_axis("amax", _tensor(self), axis, keepdims)
+        return axes.reduce_axis("amax", _tensor(self), axis, keepdims)
 
     def min(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Smallest element over `axis`; at a tie the first one takes the gradient."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
-        return functions.smallest(_tensor(self), axis, keepdims)
+        return axes.smallest(_tensor(self), axis, keepdims)
 
     def argmax(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Position of the first of the largest elements over `axis`."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
-        return functions.reduce_axis("argmax", _tensor(self), axis, keepdims)
+        return axes.reduce_axis("argmax", _tensor(self), axis, keepdims)
 
     def reshape(self, *shape: int | Sequence[int]) -> Tensor:
         """The same elements under another shape; one size may be -1."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
-        return functions.reshape(_tensor(self), *shape)
+        return axes.reshape(_tensor(self), *shape)
 
     def transpose(self, *axes: int | Sequence[int]) -> Tensor:
         """Permute the axes; reverse them by default."""
-        from chainrule.eager import functions
+        from chainrule.eager.axes import transpose
 
-        return functions.transpose(_tensor(self), *axes)
+        return transpose(_tensor(self), *axes)
 
     def softmax(self, axis: int = -1) -> Tensor:
         """Softmax over `axis`."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
         from chainrule.eager.tensor import apply
 
         x = _tensor(self)
-        return apply("softmax", x, axis=functions.axis_of(axis, x.ndim, "softmax"))
+        return apply("softmax", x, axis=axes.axis_of(axis, x.ndim, "softmax"))
 
     def log_softmax(self, axis: int = -1) -> Tensor:
         """Logarithm of the softmax over `axis`, without its underflow."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
         from chainrule.eager.tensor import apply
 
         x = _tensor(self)
-        return apply("log_softmax", x, axis=functions.axis_of(axis, x.ndim, "log_softmax"))
+        return apply("log_softmax", x, axis=axes.axis_of(axis, x.ndim, "log_softmax"))
 
     def argsort(self, axis: int | None = -1, descending: bool = False) -> Tensor:
         """Positions of the elements in rising order; equal ones keep their order."""
@@ -145,9 +145,9 @@ class Methods(Operators):
 
     def ravel(self) -> Tensor:
         """All elements as one row, in row-major order."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
-        return functions.reshape(_tensor(self), -1)
+        return axes.reshape(_tensor(self), -1)
 
     def take(self, indices: Any, axis: int | None = None) -> Tensor:
         """Slices along `axis` at integer positions; of all elements as one row by default."""
@@ -161,20 +161,20 @@ class Methods(Operators):
 
     def argmin(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Position of the first of the smallest elements over `axis`."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
-        return functions.reduce_axis("argmax", functions.falling(_tensor(self)), axis, keepdims)
+        return axes.reduce_axis("argmax", axes.falling(_tensor(self)), axis, keepdims)
 
     def any(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Whether an element over `axis` is true, or not 0."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
         truth = _tensor(self).astype("bool").astype("int32")
-        return functions.reduce_axis("amax", truth, axis, keepdims).astype("bool")
+        return axes.reduce_axis("amax", truth, axis, keepdims).astype("bool")
 
     def all(self, axis: int | None = None, keepdims: bool = False) -> Tensor:
         """Whether all elements over `axis` are true, or not 0."""
-        from chainrule.eager import functions
+        from chainrule.eager import axes
 
         truth = _tensor(self).astype("bool").astype("int32")
-        return functions.smallest(truth, axis, keepdims).astype("bool")
+        return axes.smallest(truth, axis, keepdims).astype("bool")

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.base.errors import DataError, DTypeError, ShapeError
-from chainrule.eager.functions import axis_of, concatenate, positions, reshape
+from chainrule.eager.axes import axis_of, positions, reshape
+from chainrule.eager.functions import concatenate
 from chainrule.eager.promotion import dtype_of
 from chainrule.eager.tensor import Tensor, apply, as_tensor
 from chainrule.eager.tracing import here

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.base.errors import ShapeError
-from chainrule.eager.functions import reshape, transpose
+from chainrule.eager.axes import reshape, transpose
 from chainrule.eager.promotion import promote
 from chainrule.eager.tensor import Tensor, apply, as_tensor
 from chainrule.eager.tracing import here

@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.base.errors import ShapeError
-from chainrule.eager.functions import axis_of, broadcast_to, reshape, transpose, where
+from chainrule.eager.axes import axis_of, reshape, transpose
+from chainrule.eager.functions import broadcast_to, where
 from chainrule.eager.tensor import Tensor, apply, as_tensor, constant
 from chainrule.eager.tracing import here
 from chainrule.graph import DType, format_shape

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from chainrule.base.errors import ShapeError
-from chainrule.eager.functions import maximum, minimum, reduce_axes
+from chainrule.eager.axes import reduce_axes
+from chainrule.eager.functions import maximum, minimum
 from chainrule.eager.promotion import is_weak
 from chainrule.eager.tensor import Tensor, as_tensor, elementwise
 from chainrule.eager.tracing import here

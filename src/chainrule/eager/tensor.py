@@ -271,7 +271,7 @@ class Tensor(Methods):
     @property
     def T(self) -> Tensor:
         """The transpose."""
-        return functions.transpose(self)
+        return axes.transpose(self)
 
     def astype(self, dtype: object) -> Tensor:
         """The same numbers in another dtype."""
@@ -413,4 +413,4 @@ def constant(value: float, dtype: DType) -> Tensor:
 
 
 # These need Tensor, and its methods need them.
-from chainrule.eager import backward, functions, indexing  # noqa: E402
+from chainrule.eager import axes, backward, indexing  # noqa: E402
