@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,7 +15,7 @@ from chainrule.base.errors import ConfigurationError, ShapeError
 from chainrule.base.registry import Registry
 from chainrule.eager import Tensor, as_tensor, here
 from chainrule.eager.tensor import Array
-from chainrule.graph import format_shape
+from chainrule.graph import DType, format_shape
 from chainrule.nn.agreement import check_costs, width_of
 from chainrule.nn.calling import as_tensors
 from chainrule.nn.configured import Configured
@@ -60,6 +62,46 @@ class Loss(Configured, ABC):
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Costs [B] of outputs [B, ...] beside targets."""
 
+    def of_batch(self, output: Any, target: Any, weights: Any = None) -> Tensor:
+        """The loss of a batch, as torch's losses return it: finish(Σ wᵢ·lᵢ / Σ wᵢ).
+
+        Parameters
+        ----------
+        output, target
+            As for a call.
+        weights : array_like of shape (B,), optional
+            Sample weights; the loss's own weights multiply them.
+        """
+        costs = self(output, target)
+        given = None if weights is None else as_tensor(weights)
+        return self.finish(weighted_mean(costs, self.all_weights(costs, target, given)))
+
+    def all_weights(self, costs: Tensor, target: Any, given: Tensor | None) -> Tensor | None:
+        """The weights of a batch's costs, [B]: those given times the loss's own; None: all 1."""
+        targets = _as_tensors(target)
+        own = (self.example_weights(targets), self.counted(targets))
+        return combined_weights(costs.type.dtype, given, *own)
+
+    def example_weights(self, target: Tensor) -> Tensor | None:
+        """What the cost of each example counts, [B], beside its sample weight; None: all alike.
+
+        A loss with class weights returns that of each target. It is asked while a training step
+        is traced, so it computes on Tensors.
+        """
+        return None
+
+    def counted(self, target: Tensor) -> Tensor | None:
+        """Whether each example counts at all, bool[B]; None: all do.
+
+        Examples that do not, such as those of an ignored class, have no cost and no weight, and no
+        metric sees them.
+        """
+        return None
+
+    def finish(self, mean: Tensor) -> Tensor:
+        """The batch's loss from the mean cost: by default the mean cost itself."""
+        return mean
+
     def prepare_target(self, target: Array, dtype: np.dtype[Any]) -> Array:
         """Return the target in the dtype the loss computes with: by default the outputs'."""
         return np.asarray(target).astype(dtype)
@@ -99,6 +141,12 @@ def weighted_mean(costs: Tensor, weights: Any = None) -> Tensor:
             where=here(),
         )
     return (given * costs).sum() / given.sum()
+
+
+def combined_weights(dtype: DType, *weights: Tensor | None) -> Tensor | None:
+    """The product of those weights that there are, each [B], in `dtype`; None if there are none."""
+    given = [w.astype(dtype) for w in weights if w is not None]
+    return reduce(operator.mul, given) if given else None
 
 
 class FunctionLoss(Loss):
