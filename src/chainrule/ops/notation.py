@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from string import Formatter
@@ -11,8 +12,11 @@ from chainrule.ops.elementwise import Elementwise
 from chainrule.ops.expression import Element, Expression, Literal, Symbol, read
 from chainrule.ops.table import OPS
 
-_ATOM = 100
-_SUM = 20
+ATOM = 100
+SUM = 20
+
+_ASSOCIATIVE = ("{0} + {1}", "{0}·{1}")  # a + (b + c) is read as a + b + c
+_INFIX = re.compile(r"\{0\}[^^]+\{1\}")  # read from the left; powers are read from the right
 
 
 @dataclass(frozen=True)
@@ -58,32 +62,60 @@ class _TextReader:
 
     def leaf(self, leaf: Expression) -> _Text:
         text = self.name_leaf(leaf)
-        return _Text(text, _SUM if text.startswith("-") else _ATOM)
+        return _Text(text, SUM if text.startswith("-") else ATOM)
 
     def apply(self, op: str, arguments: Sequence[_Text], dtype: DType | None) -> _Text:
-        declaration = OPS.get(op)
-        if not isinstance(declaration, Elementwise):
+        outer = notation_of(op, len(arguments))
+        if outer is None:
             inner = ", ".join(argument.text for argument in arguments)
-            return _Text(f"{op}({inner})", _ATOM)
+            return _Text(f"{op}({inner})", ATOM)
         pieces = []
-        for literal, field, _, _ in Formatter().parse(declaration.notation):
+        for literal, field, _, _ in Formatter().parse(outer.notation):
             pieces.append(literal)
             if field is not None:
-                pieces.append(_enclose(arguments[int(field)], int(field), declaration))
-        return _Text("".join(pieces), declaration.precedence)
+                pieces.append(_enclose(arguments[int(field)], int(field), outer))
+        return _Text("".join(pieces), outer.precedence)
 
     def fold(self, op: str, items: Sequence[_Text], order: str) -> _Text:
         if op == "add":
-            return _Text(" + ".join(item.text for item in items), _SUM)
-        return _Text(f"{op}({', '.join(item.text for item in items)})", _ATOM)
+            return _Text(" + ".join(item.text for item in items), SUM)
+        return _Text(f"{op}({', '.join(item.text for item in items)})", ATOM)
 
 
 def _enclose(argument: _Text, position: int, outer: Elementwise) -> str:
-    if outer.precedence == _ATOM:
-        return argument.text  # a function's parentheses are enough
-    # a - (b - c): the right operand of an operator needs a strictly tighter binding.
-    tight = argument.precedence > outer.precedence
-    associative = outer.name in ("add", "mul") or (position == 0 and outer.name != "power")
-    if tight or (argument.precedence == outer.precedence and associative):
-        return argument.text
-    return f"({argument.text})"
+    signed = argument.text.startswith("-")
+    if needs_parentheses(outer, position, argument.precedence, signed=signed):
+        return f"({argument.text})"
+    return argument.text
+
+
+def notation_of(op: str, arguments: int) -> Elementwise | None:
+    """The op whose notation is used for this many arguments; None: it is written as a function."""
+    declaration = OPS.get(op)
+    if isinstance(declaration, Elementwise) and declaration.arity == arguments:
+        return declaration
+    return None
+
+
+def needs_parentheses(outer: Elementwise, position: int, precedence: int, *, signed: bool) -> bool:
+    """Whether an argument stands in parentheses.
+
+    Parameters
+    ----------
+    outer : Elementwise
+        The op whose argument it is.
+    position : int
+        Which argument it is.
+    precedence : int
+        How tightly the argument binds.
+    signed : bool
+        Whether it begins with a sign: after an operator, it would be a second one in a row.
+    """
+    if outer.precedence == ATOM:
+        return False  # a function's parentheses are enough
+    if precedence != outer.precedence:
+        return precedence < outer.precedence or (signed and position > 0)
+    if outer.notation in _ASSOCIATIVE:
+        return signed and position > 0
+    # a - (b - c), (x²)², -(-x): only the left operand of an operator needs no tighter binding.
+    return position > 0 or not _INFIX.fullmatch(outer.notation)
