@@ -113,9 +113,10 @@ def needs_parentheses(outer: Elementwise, position: int, precedence: int, *, sig
     """
     if outer.precedence == ATOM:
         return False  # a function's parentheses are enough
+    second_sign = signed and position > 0 and outer.precedence >= SUM  # not of a comparison
     if precedence != outer.precedence:
-        return precedence < outer.precedence or (signed and position > 0)
+        return precedence < outer.precedence or second_sign
     if outer.notation in _ASSOCIATIVE:
-        return signed and position > 0
+        return second_sign
     # a - (b - c), (x²)², -(-x): only the left operand of an operator needs no tighter binding.
     return position > 0 or not _INFIX.fullmatch(outer.notation)
