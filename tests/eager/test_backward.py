@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule import nn
 from chainrule.base.errors import NotDifferentiableError, TracingError
 from chainrule.eager import assign
 
@@ -73,6 +74,22 @@ def test_the_gradient_has_the_type_of_its_value():
     (a * b).sum().backward()
     assert (a.grad.shape, a.grad.dtype) == ((2, 1), np.float32)
     assert (b.grad.shape, b.grad.dtype) == ((3,), np.float64)
+
+
+def test_a_frozen_parameter_has_no_gradient_and_lets_others_have_theirs():
+    net = nn.Sequential(nn.Linear(2, 3), nn.Tanh(), nn.Linear(3, 1)).astype("float64").initialize(0)
+    x = cr.tensor([[0.5, -1.0]])
+    net(x).sum().backward()
+    wanted = {name: parameter.grad.numpy() for name, parameter in net.named_parameters()}
+    for parameter in net.parameters():
+        parameter.grad = None
+    frozen = net[2].weight
+    frozen.requires_grad = False
+    net(x).sum().backward()
+    assert frozen.grad is None
+    for name, parameter in net.named_parameters():
+        if parameter is not frozen:
+            np.testing.assert_array_equal(parameter.grad.numpy(), wanted[name])
 
 
 def test_a_leaf_is_its_own_loss():

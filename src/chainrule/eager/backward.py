@@ -13,7 +13,7 @@ from chainrule.ops import Builder, Value
 
 
 def backward(result: Tensor) -> None:
-    """Set `grad` on every float Tensor in the history of `result`."""
+    """Set `grad` on every float Tensor in the history of `result`, but on no frozen parameter."""
     if result.trace is not None:
         result.check_alive()
         raise TracingError(
@@ -29,18 +29,20 @@ def backward(result: Tensor) -> None:
         )
     b = Builder()
     history = collect_history(b, result)
-    # A number written in the code has no gradient that anybody could ask for.
-    wanted = {
-        tensor: value
-        for tensor, value in history.values.items()
-        if tensor.type.dtype.is_float and (tensor.made is None or tensor.made.inputs)
-    }
+    wanted = {tensor: value for tensor, value in history.values.items() if _has_gradient(tensor)}
     seed = b.apply("constant", value=1.0, dtype=result.type.dtype)
     gradients = append_gradients(b, {history.values[result]: seed}, list(wanted.values()))
     graph = b.build("backward", {f"d{i}": d for i, d in enumerate(gradients)})
     arrays = get_backend("numpy").run(graph, list(history.leaves.values()))
     for tensor, array in zip(wanted, arrays, strict=True):
         tensor.grad = Tensor.computed(array)
+
+
+def _has_gradient(tensor: Tensor) -> bool:
+    # A number written in the code has no gradient that anybody could ask for.
+    written = tensor.made is not None and not tensor.made.inputs
+    frozen = not getattr(tensor, "requires_grad", True)
+    return tensor.type.dtype.is_float and not written and not frozen
 
 
 @dataclass(frozen=True)

@@ -286,7 +286,7 @@ class Tensor(Methods):
     def backward(self) -> None:
         """Set `grad` on every float Tensor that this scalar was computed from.
 
-        Called twice it gives the same answer: nothing accumulates.
+        Called twice it gives the same answer: nothing accumulates. Frozen parameters are passed by.
 
         Raises
         ------
