@@ -12,7 +12,8 @@ def measure(name, loss, output, target):
     loss = nn.as_loss(loss)
     target = loss.prepare_target(np.asarray(target), np.dtype(np.float64))
     metric = nn.make_metric(name, loss, target)
-    return metric(cr.tensor(np.asarray(output, np.float64)), cr.tensor(target)).numpy().tolist()
+    outputs = cr.tensor(np.asarray(output, np.float64))
+    return metric.statistics(outputs, cr.tensor(target)).numpy().tolist()
 
 
 def any_cost(output, target):
@@ -105,7 +106,7 @@ def test_metrics_do_not_broadcast(name):
     assert caught.value.advice == "Reshape the target with y.reshape(-1, 1)"
 
 
-def test_a_metric_of_ones_own_gives_one_number_per_example(monkeypatch):
+def test_a_metric_of_ones_own_gives_numbers_for_each_example(monkeypatch):
     monkeypatch.setattr(nn.METRICS, "_things", dict(nn.METRICS.items()))
     nn.METRICS.register("largest", lambda loss, target: lambda output, target: output.max(axis=1))
     nn.METRICS.register("wrong", lambda loss, target: lambda output, target: output.max())
@@ -113,7 +114,7 @@ def test_a_metric_of_ones_own_gives_one_number_per_example(monkeypatch):
     with pytest.raises(ShapeError) as caught:
         measure("wrong", "MSELoss", [[1, 2], [4, 3]], [[0, 0], [0, 0]])
     assert caught.value.message == (
-        "A metric gives one number per example, of shape [2]; wrong gave []"
+        "A metric gives numbers for each example, with the 2 of the batch in front; wrong gave []"
     )
 
 

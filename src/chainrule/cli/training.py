@@ -32,6 +32,7 @@ from chainrule.cli.splitting import Parts, fingerprint, split
 from chainrule.data import Dataset
 from chainrule.nn import Loss, Sequential, make_metric
 from chainrule.nn import evaluate as evaluate_network
+from chainrule.nn.metrics import measure as measure_metric
 from chainrule.train import Callback, EarlyStopping, Run, fit, resume
 
 
@@ -269,11 +270,7 @@ def measure(
 
 
 def _metrics_of(names: list[str], outputs: Any, targets: Any, loss: Loss) -> dict[str, float]:
-    from chainrule.eager import Tensor
-
     target = np.asarray(targets, np.float64)
-    values = {name: make_metric(name, loss, target) for name in names}
     return {
-        name: float(np.mean(metric(Tensor(outputs), Tensor(target)).numpy()))
-        for name, metric in values.items()
+        name: measure_metric(make_metric(name, loss, target), outputs, target) for name in names
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +19,9 @@ from chainrule.nn.batches import batch_type as batch_type
 from chainrule.nn.batches import check_lengths as check_lengths
 from chainrule.nn.batches import map_batches
 from chainrule.nn.calling import float_type
-from chainrule.nn.losses import Loss, as_loss
-from chainrule.nn.metrics import Metric, make_metric
+from chainrule.nn.losses import as_loss
+from chainrule.nn.measures import Measures, Tally
+from chainrule.nn.metrics import make_metric
 from chainrule.nn.module import Module
 
 
@@ -112,7 +113,7 @@ def evaluate(
     check_lengths(columns, target)
     chosen = (names,) if isinstance(names, str) else names
     made = {name: make_metric(name, criterion, target) for name in chosen}
-    return Evaluator(net, criterion, made)(columns, target, weights, batch_size)
+    return Evaluator(net, Measures(criterion, made))(columns, target, weights, batch_size)
 
 
 class Evaluator:
@@ -121,14 +122,12 @@ class Evaluator:
     Parameters
     ----------
     net : Module
-    loss : Loss
-    metrics : mapping of str to Metric
+    measures : Measures
     """
 
-    def __init__(self, net: Module, loss: Loss, metrics: Mapping[str, Metric]) -> None:
+    def __init__(self, net: Module, measures: Measures) -> None:
         self.net = net
-        self.loss = loss
-        self.metrics = metrics
+        self.measures = measures
 
     def __call__(
         self,
@@ -138,20 +137,20 @@ class Evaluator:
         batch_size: int = 256,
     ) -> dict[str, float]:
         """Evaluate on all rows, of one weight each unless `weights` says otherwise."""
+        measures, tally = self.measures, Tally(self.measures)
 
-        def scores(*batch: Tensor) -> list[Tensor]:
+        def measure(*batch: Tensor) -> dict[str, Any]:
             output = self.net(*batch[:-1])
-            self.loss.check_target(target, width_of(output))
-            measures: list[Metric] = [self.loss, *self.metrics.values()]
-            return [measure(output, batch[-1]) for measure in measures]
+            measures.loss.check_target(target, width_of(output))
+            found = dict(vars(measures.of_batch(output, batch[-1])))
+            if measures.of_all:
+                found["output"] = output
+            return {name: value for name, value in found.items() if value is not None}
 
         w = as_weights(weights, len(target))
-        names = ["loss", *self.metrics]
-        totals = dict.fromkeys(names, 0.0)
-        for rows, values in map_batches(scores, [*columns, target], batch_size):
-            for name, per_example in zip(names, values, strict=True):
-                totals[name] += float(np.sum(w[rows] * per_example))  # in float64, as w is
-        return {name: total / float(w.sum()) for name, total in totals.items()}
+        for rows, found in map_batches(measure, [*columns, target], batch_size):
+            tally.add(found, target[rows], w[rows])
+        return tally.values()
 
 
 def as_weights(weights: Any, count: int) -> Array:

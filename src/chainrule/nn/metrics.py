@@ -1,8 +1,9 @@
-"""Metrics: one number per example, averaged like the loss."""
+"""Metrics: what is read off outputs beside targets, averaged like the loss or of all at once."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,13 +14,49 @@ from chainrule.eager import Tensor, here
 from chainrule.eager.tensor import Array
 from chainrule.graph import format_shape
 from chainrule.nn.agreement import check_one_output, check_same_shape
-from chainrule.nn.losses import Loss
+from chainrule.nn.losses.loss import Loss
 
-Metric = Callable[[Any, Tensor], Tensor]
-"""(output, target) to one number per example, [B]."""
+Statistics = Callable[[Any, Tensor], Tensor]
+"""(output, target) to one number per example, [B], or several, [B, ...]."""
 
-METRICS: Registry[Callable[[Loss, Array], Metric]] = Registry("metric")
-"""For each metric: from the loss and the whole target array to the function of a batch."""
+
+@dataclass(frozen=True)
+class Mean:
+    """A metric that is read off the weighted mean of something known of each example.
+
+    Parameters
+    ----------
+    statistics : callable
+        (output, target) to one number per example, [B], or several, [B, ...].
+    value : callable
+        From their weighted mean over the examples, a float64 array of shape (...), to a number.
+    """
+
+    statistics: Statistics
+    value: Callable[[Array], float] = float
+
+
+@dataclass(frozen=True)
+class OfAll:
+    """A metric of all examples together, such as an area under a curve: no mean gives it.
+
+    It is evaluated on whole sets, and not while training goes over batches.
+
+    Parameters
+    ----------
+    value : callable
+        From the outputs [N, ...], targets [N, ...] and weights [N] > 0 of all examples, as arrays,
+        to a number.
+    """
+
+    value: Callable[[Array, Array, Array], float]
+
+
+Metric = Mean | OfAll
+
+METRICS: Registry[Callable[[Loss, Array], Metric | Statistics]] = Registry("metric")
+"""For each metric: from the loss and the whole target array to the metric, or to the statistics
+of one that is their mean."""
 
 
 def make_metric(name: str, loss: Loss, target: Array) -> Metric:
@@ -39,20 +76,32 @@ def make_metric(name: str, loss: Loss, target: Array) -> Metric:
     TargetError
         If it has no meaning for these targets.
     """
-    metric = METRICS.get(name)(loss, target)
+    made = METRICS.get(name)(loss, target)
+    if isinstance(made, OfAll):
+        return made
+    metric = made if isinstance(made, Mean) else Mean(made)
 
     def measure(output: Any, target: Tensor) -> Tensor:
         check_one_output(f"The metric {name}", output)
-        values = metric(output, target)
-        if values.shape != output.shape[:1]:
+        values = metric.statistics(output, target)
+        if values.shape[:1] != output.shape[:1]:
             raise ShapeError(
-                f"A metric gives one number per example, of shape {format_shape(output.shape[:1])};"
-                f" {name} gave {format_shape(values.shape)}",
+                f"A metric gives numbers for each example, with the "
+                f"{output.shape[0]} of the batch in front; {name} gave "
+                f"{format_shape(values.shape)}",
                 where=here(),
             )
         return values
 
-    return measure
+    return Mean(measure, metric.value)
+
+
+def measure(metric: Metric, outputs: Array, target: Array) -> float:
+    """The metric of these outputs [N, ...] beside targets [N, ...], each example counting once."""
+    if isinstance(metric, OfAll):
+        return metric.value(outputs, target, np.ones(len(target)))
+    statistics = metric.statistics(Tensor(outputs), Tensor(target)).numpy()
+    return metric.value(np.asarray(np.mean(statistics, axis=0, dtype=np.float64)))
 
 
 @METRICS.register("accuracy")
@@ -69,18 +118,18 @@ def accuracy(loss: Loss, target: Array) -> Metric:
         If the targets are no classes.
     """
     if loss.outputs == "logits":
-        return _same_class
+        return Mean(_same_class)
     if loss.outputs == "binary logits":
-        return lambda output, target: _same_sides(output, target, 0, 0.5)
+        return Mean(lambda output, target: _same_sides(output, target, 0, 0.5))
     values = np.unique(target)
     if target.ndim == 2 and target.shape[1] > 1 and _is_one_hot(target):
-        return _same_class
+        return Mean(_same_class)
     if np.isin(values, (0, 1)).all():
-        return lambda output, target: _same_sides(output, target, 0.5, 0.5)
+        return Mean(lambda output, target: _same_sides(output, target, 0.5, 0.5))
     if np.isin(values, (-1, 1)).all():
-        return lambda output, target: _same_sides(output, target, 0, 0)
+        return Mean(lambda output, target: _same_sides(output, target, 0, 0))
     if target.ndim == 1 and np.array_equal(values, np.rint(values)):
-        return _same_class
+        return Mean(_same_class)
     shown = ", ".join(f"{value:g}" for value in values[:4])
     raise TargetError(
         f"Accuracy counts classes, and these targets are no classes: they take {len(values)} "
@@ -92,13 +141,13 @@ def accuracy(loss: Loss, target: Array) -> Metric:
 @METRICS.register("mse")
 def mse(loss: Loss, target: Array) -> Metric:
     """Mean squared error over the outputs."""
-    return lambda output, target: _mean_of_outputs(_errors("mse", output, target).square())
+    return Mean(lambda o, t: _mean_of_outputs(_errors("mse", o, t).square()))
 
 
 @METRICS.register("mae")
 def mae(loss: Loss, target: Array) -> Metric:
     """Mean absolute error over the outputs."""
-    return lambda output, target: _mean_of_outputs(abs(_errors("mae", output, target)))
+    return Mean(lambda o, t: _mean_of_outputs(abs(_errors("mae", o, t))))
 
 
 def _is_one_hot(target: Array) -> bool:

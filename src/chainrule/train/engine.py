@@ -12,10 +12,13 @@ from chainrule.backends import Advanced, Backend, Program, Rows, Session
 from chainrule.base.errors import ReplayError
 from chainrule.eager.tensor import Array
 from chainrule.graph import Graph
+from chainrule.nn.measures import LOSS
 from chainrule.train.plan import LearningRate, Plan
 from chainrule.train.sources import Source
 from chainrule.train.step import (
     BATCH_WEIGHT,
+    COST_WEIGHT,
+    MEAN_COST,
     SUM,
     Recipe,
     Step,
@@ -40,8 +43,8 @@ class Chunk:
     ----------
     updates : int
     totals : mapping of str to float64 array
-        Σ wᵢ·vᵢ of each update's examples, v being loss and metrics.
-    weights : float64 array
+        Σ wᵢ·vᵢ of each update's examples, v being costs and the statistics of metrics.
+    weights : mapping of str to float64 array
         Σ wᵢ of each update's examples.
     state : mapping of str to array
         The state after the last one.
@@ -49,7 +52,7 @@ class Chunk:
 
     updates: int
     totals: Mapping[str, Array]
-    weights: Array
+    weights: Mapping[str, Array]
     state: State
 
 
@@ -239,7 +242,8 @@ class Engine:
             if kind == "accumulate":
                 parts.append(_chunk(advanced, len(rows), state))
         totals = {name: np.sum([p.totals[name] for p in parts], axis=0) for name in parts[0].totals}
-        yield Chunk(1, totals, np.sum([p.weights for p in parts], axis=0), state)
+        weights = {name: np.sum([p.weights[name] for p in parts], axis=0) for name in totals}
+        yield Chunk(1, totals, weights, state)
 
     def _batches(self, epoch: int, update: int) -> list[tuple[str, Rows]]:
         kind = "accumulate" if self.plan.accumulate > 1 else "step"
@@ -281,7 +285,11 @@ def _after(state: State, session: Session) -> State:
 
 def _chunk(advanced: Advanced, size: int, state: State) -> Chunk:
     outputs = {name: array.astype(np.float64) for name, array in advanced.outputs.items()}
-    weights = outputs.pop(BATCH_WEIGHT, np.full(advanced.steps, float(size)))
-    totals = {"loss": outputs.pop("loss") * weights}
+    loss = outputs.pop("loss")
+    mean_cost = outputs.pop(MEAN_COST, loss)
+    weight = outputs.pop(BATCH_WEIGHT, np.full(advanced.steps, float(size)))
+    cost_weight = outputs.pop(COST_WEIGHT, weight)
+    totals = {LOSS: mean_cost * cost_weight}
     totals |= {name.removeprefix(SUM): array for name, array in outputs.items()}
+    weights = {name: cost_weight if name == LOSS else weight for name in totals}
     return Chunk(advanced.steps, totals, weights, state)

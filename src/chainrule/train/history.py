@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from chainrule.eager.tensor import Array
 
 
 class History(dict[str, list[float]]):
@@ -31,24 +36,32 @@ class History(dict[str, list[float]]):
 
 @dataclass(frozen=True)
 class Averages:
-    """Loss and metrics of an epoch so far: Σ wᵢ·vᵢ / Σ wᵢ over its updates, in float64.
+    """Costs and statistics of an epoch so far: Σ wᵢ·vᵢ / Σ wᵢ over its updates, in float64.
 
     Parameters
     ----------
-    totals : mapping of str to float
+    totals : mapping of str to float, or to (nested) lists of them
         Σ wᵢ·vᵢ by name.
-    weight : float
-        Σ wᵢ.
+    weights : mapping of str to float
+        Σ wᵢ by name: a loss may weigh examples otherwise than metrics do.
     """
 
-    totals: Mapping[str, float] = field(default_factory=dict)
-    weight: float = 0.0
+    totals: dict[str, Any] = field(default_factory=dict)
+    weights: dict[str, float] = field(default_factory=dict)
 
-    def plus(self, totals: Mapping[str, float], weight: float) -> Averages:
-        """These with the totals and the weight of one more update."""
-        summed = {name: self.totals.get(name, 0.0) + total for name, total in totals.items()}
-        return Averages(summed, self.weight + weight)
+    def plus(self, totals: Mapping[str, Array], weights: Mapping[str, Array]) -> Averages:
+        """These with the totals and the weights of more updates, arrays of shape (updates, ...)."""
+        return Averages(
+            {name: _sum_in_order(self.totals.get(name), more) for name, more in totals.items()},
+            {name: _sum_in_order(self.weights.get(name), more) for name, more in weights.items()},
+        )
 
-    def means(self) -> dict[str, float]:
+    def means(self) -> dict[str, Array]:
         """The averages."""
-        return {name: total / self.weight for name, total in self.totals.items()}
+        return {name: np.divide(total, self.weights[name]) for name, total in self.totals.items()}
+
+
+def _sum_in_order(so_far: Any, more: Array) -> Any:
+    """Sum one update after the other, so that chunks of any length make the same bits."""
+    first = np.zeros_like(more[:1]) if so_far is None else np.asarray(so_far)[None]
+    return np.add.accumulate(np.concatenate([first, more]))[-1].tolist()

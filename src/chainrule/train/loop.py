@@ -128,10 +128,7 @@ class Loop:
 
     def _take(self, chunk: Chunk) -> None:
         position = self.now.position
-        averages = position.averages
-        for i in range(chunk.updates):
-            totals = {name: float(array[i]) for name, array in chunk.totals.items()}
-            averages = averages.plus(totals, float(chunk.weights[i]))
+        averages = position.averages.plus(chunk.totals, chunk.weights)
         moved = replace(
             position,
             step=position.step + chunk.updates,
@@ -139,10 +136,10 @@ class Loop:
             averages=averages,
         )
         self.run.standing = replace(self.now, position=moved, state=chunk.state)
-        self.progress.advance(chunk.updates, averages.means())
+        self.progress.advance(chunk.updates, self._values(averages))
         if self._singly:
             self.write_back()
-            logs = Averages().plus(totals, float(chunk.weights[0])).means()
+            logs = self._values(Averages().plus(chunk.totals, chunk.weights))
             for callback in self.callbacks:
                 callback.on_train_batch_end(position.step, logs)
             self._remember_callbacks()
@@ -153,7 +150,7 @@ class Loop:
         if self.callbacks or held_out is not None:  # somebody looks at the network
             self.write_back()
         position = self.now.position
-        logs = position.averages.means()
+        logs = self._values(position.averages)
         if held_out is not None:
             found = self.setup.evaluator(held_out.columns, held_out.target, held_out.weights)
             logs |= {f"val_{name}": value for name, value in found.items()}
@@ -175,6 +172,10 @@ class Loop:
         )
         self.run.standing = Standing(moved, self.now.state, self._callback_states())
         self._keep(0.0, always_in_memory=True)
+
+    def _values(self, averages: Averages) -> dict[str, float]:
+        """Loss and metrics of what was averaged."""
+        return self.engine.recipe.measures.values(averages.means())
 
     def _set_rate(self, epoch: int) -> None:
         """Note the factor of reduce-on-plateau for this epoch, so that a replay knows it."""

@@ -187,7 +187,7 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
         data.examples.width = width
     if data.held_out is not None:
         _check_held_out(source, data.held_out, loss, width)
-    return Setup(settings, parts, data, engine, Evaluator(parts.net, loss, metrics))
+    return Setup(settings, parts, data, engine, Evaluator(parts.net, recipe.measures))
 
 
 def check_callbacks(callbacks: Any) -> list[Callback]:

@@ -12,7 +12,7 @@ from chainrule.base.random import seed_words
 from chainrule.eager.tensor import Array
 from chainrule.graph import format_shape
 from chainrule.nn.evaluation import float_dtype
-from chainrule.train.step import ACCUMULATED, TOTAL_WEIGHT, Recipe, trainable
+from chainrule.train.step import ACCUMULATED, TOTAL_COST, TOTAL_WEIGHT, Recipe, trainable
 
 
 def initial_state(recipe: Recipe, seed: int, *, accumulate: bool) -> dict[str, Array]:
@@ -36,6 +36,8 @@ def initial_state(recipe: Recipe, seed: int, *, accumulate: bool) -> dict[str, A
         zeros = {path: np.zeros(kind.shape, kind.dtype.numpy) for path, kind in types.items()}
         state |= {ACCUMULATED + path: zero for path, zero in zeros.items()}
         state[TOTAL_WEIGHT] = np.zeros((), float_dtype(net))
+        if not recipe.loss.is_mean:
+            state[TOTAL_COST] = np.zeros((), float_dtype(net))
     state["step"] = np.asarray(optimizer.t, np.int64)
     state["seed"] = seed_words(seed)
     return state
@@ -47,7 +49,7 @@ def write_state(recipe: Recipe, state: Mapping[str, Array]) -> None:
     variables = [*net.named_parameters(), *net.named_buffers()]
     for path, variable in variables:
         variable.replace(state[path])
-    ours = {path for path, _ in variables} | {"step", "seed", TOTAL_WEIGHT}
+    ours = {path for path, _ in variables} | {"step", "seed", TOTAL_WEIGHT, TOTAL_COST}
     optimizer.state = {
         name: np.array(array)
         for name, array in state.items()

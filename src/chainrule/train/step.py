@@ -16,6 +16,7 @@ from chainrule.graph import DType, Graph, Node, Output, TensorType
 from chainrule.nn import Module, Parameter, textbook_aliases, training, weighted_mean
 from chainrule.nn.evaluation import float_dtype
 from chainrule.nn.losses import Loss
+from chainrule.nn.measures import Measures
 from chainrule.nn.metrics import Metric
 from chainrule.ops import verify
 from chainrule.optim import Optimizer
@@ -23,12 +24,15 @@ from chainrule.rewrite import eliminate_dead_nodes
 from chainrule.rewrite.rewriting import move
 
 NEXT = "next."
+COST_WEIGHT = "cost_weight"
 BATCH_WEIGHT = "batch_weight"
+MEAN_COST = "mean_cost"
 SUM = "sum."
 RANDOM = ("seed", "rows")
 """Inputs that only random layers read."""
 ACCUMULATED = "accumulated."
 TOTAL_WEIGHT = "accumulated_weight"
+TOTAL_COST = "accumulated_cost"
 RESERVED = re.compile(r"x\d*|target|sample_weight|rows|seed|step|lr|loss")
 """What the step calls its own inputs and result: no parameter can have such a name."""
 
@@ -56,6 +60,11 @@ class Recipe:
     metrics: Mapping[str, Metric] = field(default_factory=dict)
     weighted: bool = False
     fed: bool = False
+
+    @property
+    def measures(self) -> Measures:
+        """The loss and the metrics."""
+        return Measures(self.loss, self.metrics)
 
 
 @dataclass(frozen=True)
@@ -98,26 +107,34 @@ def build_step(recipe: Recipe, batch: Sequence[TensorType], target: TensorType) 
 def build_accumulation(recipe: Recipe, batch: Sequence[TensorType], target: TensorType) -> Step:
     """The step that adds one batch's gradient of Σ wᵢ·lᵢ, and Σ wᵢ, to the sums so far."""
     with _Writing(recipe) as w:
-        loss = w.forward(batch, target)
+        w.forward(batch, target)
         weight = w.total_weight
-        total = loss * weight
+        total = w.mean_cost * weight
         for path, gradient in w.gradients_of(total).items():
             sum_so_far = w.state_input(ACCUMULATED + path, gradient.type)
             w.set_next(ACCUMULATED + path, sum_so_far + gradient)
             w.finite.append(NEXT + ACCUMULATED + path)
-        weight_so_far = w.state_input(TOTAL_WEIGHT, TensorType((), loss.type.dtype))
-        w.set_next(TOTAL_WEIGHT, weight_so_far + weight)
+        scalar = TensorType((), total.type.dtype)
+        if not recipe.loss.is_mean:
+            w.set_next(TOTAL_COST, w.state_input(TOTAL_COST, scalar) + total)
+        w.set_next(TOTAL_WEIGHT, w.state_input(TOTAL_WEIGHT, scalar) + weight)
         return w.finish("accumulate")
 
 
 def build_update(recipe: Recipe) -> Step:
-    """The step that updates with the accumulated gradient Σ wᵢ·dlᵢ / Σ wᵢ, and starts anew."""
+    """The step that updates with the accumulated gradient Σ wᵢ·dlᵢ / Σ wᵢ, and starts anew.
+
+    A loss that is a function of the mean cost, as a root is, gives its derivative as a factor.
+    """
     with _Writing(recipe) as w:
-        weight = w.state_input(TOTAL_WEIGHT, TensorType((), DType.of(float_dtype(recipe.net))))
+        scalar = TensorType((), DType.of(float_dtype(recipe.net)))
+        weight = w.state_input(TOTAL_WEIGHT, scalar)
+        slope = None if recipe.loss.is_mean else w.slope_of_finish(scalar, weight)
         gradients = {}
         for path, parameter in w.parameters.items():
             total = w.state_input(ACCUMULATED + path, parameter.type)
-            gradients[path] = total / weight
+            mean = total / weight
+            gradients[path] = mean if slope is None else slope * mean
             w.trace.builder.name(gradients[path].traced_value, f"d_{path}")
             w.set_next(ACCUMULATED + path, total * 0.0)
         w.set_next(TOTAL_WEIGHT, weight * 0.0)
@@ -187,21 +204,26 @@ class _Writing:
         self.rows = "rows"
         with training(seed, self.step, rows):
             output = self.recipe.net(*xs)
-            costs = self.recipe.loss(output, targets)
+            measured = self.recipe.measures.of_batch(output, targets, weights)
         self.output = output
-        loss = weighted_mean(costs, weights)
-        self.trace.builder.name(loss.traced_value, "loss")
+        self.mean_cost = weighted_mean(measured.costs, measured.cost_weights)
+        loss = self.recipe.loss.finish(self.mean_cost)
         b = self.trace.builder
+        b.name(loss.traced_value, "loss")
         count = self.trace.wrap(b.constant(float(int(size)), loss.type.dtype))
-        self.total_weight = count if weights is None else weights.sum()
+        self.total_weight = _total(measured.cost_weights, count)
         self.outputs["loss"] = loss
         self.finite.append("loss")
-        for name, metric in self.recipe.metrics.items():
-            values = metric(output, targets).astype(loss.dtype)
+        if loss is not self.mean_cost:
+            self.outputs[MEAN_COST] = self.mean_cost
+        for name, statistics in measured.statistics.items():
             # The sum, not the mean: a count of right answers is exact.
-            self.outputs[SUM + name] = (values if weights is None else weights * values).sum()
-        if weights is not None:
-            self.outputs[BATCH_WEIGHT] = self.total_weight
+            self.outputs[SUM + name] = _sum_of(statistics.astype(loss.dtype), measured.weights)
+        weight = self.total_weight
+        if measured.cost_weights is not measured.weights:
+            self.outputs[COST_WEIGHT], weight = weight, _total(measured.weights, count)
+        if measured.weights is not None:
+            self.outputs[BATCH_WEIGHT] = weight
         for variable, value in self.trace.writes.values():
             # By identity: a loss that calls a part of the network gives its variables other names.
             if id(variable) not in self.paths:
@@ -225,6 +247,16 @@ class _Writing:
             )
         found = append_gradients(b, {loss.traced_value: seed}, wrt)
         return dict(zip(self.parameters, map(self.trace.wrap, found), strict=True))
+
+    def slope_of_finish(self, scalar: TensorType, weight: Tensor) -> Tensor:
+        """The derivative of the loss by the mean cost of what was accumulated."""
+        total = self.state_input(TOTAL_COST, scalar)
+        self.set_next(TOTAL_COST, total * 0.0)
+        mean = total / weight
+        loss = self.recipe.loss.finish(mean)
+        seed = self.trace.builder.constant(1.0, scalar.dtype)
+        found = append_gradients(self.trace.builder, {loss.traced_value: seed}, [mean.traced_value])
+        return self.trace.wrap(found[0])
 
     def update(self, parameters: dict[str, Tensor], gradients: dict[str, Tensor]) -> None:
         """Append the optimiser's update."""
@@ -303,6 +335,19 @@ def _check_name(path: str) -> None:
 def trainable(net: Module) -> dict[str, Parameter]:
     """The parameters that are not frozen, by path; they may have no numbers yet."""
     return {path: p for path, p in net.named_parameters() if p.requires_grad}
+
+
+def _total(weights: Tensor | None, count: Tensor) -> Tensor:
+    return count if weights is None else weights.sum()
+
+
+def _sum_of(values: Tensor, weights: Tensor | None) -> Tensor:
+    """Σ wᵢ·vᵢ over the examples, whatever shape each one's vᵢ has."""
+    if weights is None:
+        return values.sum(axis=0)
+    if values.ndim > 1:
+        weights = weights.reshape(-1, *(1,) * (values.ndim - 1))
+    return (weights * values).sum(axis=0)
 
 
 def _reached(nodes: Sequence[Any], position: int) -> set[int]:

@@ -102,6 +102,11 @@ class Loss(Configured, ABC):
         """The batch's loss from the mean cost: by default the mean cost itself."""
         return mean
 
+    @property
+    def is_mean(self) -> bool:
+        """Whether the batch's loss is the mean cost, as `finish` leaves it."""
+        return type(self).finish is Loss.finish
+
     def prepare_target(self, target: Array, dtype: np.dtype[Any]) -> Array:
         """Return the target in the dtype the loss computes with: by default the outputs'."""
         return np.asarray(target).astype(dtype)
