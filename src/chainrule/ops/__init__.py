@@ -1,15 +1,17 @@
 """The op table: one declaration per op, from which everything else is read.
 
-May import `graph` and `base`. Add an elementwise op in `functions.py`, `activations.py` or
-`transcendental.py` (one formula for the value, one for each partial), a structural op as a class in
-the file of its family, a composite in `composites.py` or, over axes, in `statistics.py`. Backends,
-gradients, formulas, tests, the reference and functions of the front door follow.
+May import `graph` and `base`. Add an elementwise op in `functions.py`, `activations.py`,
+`costs.py` or `transcendental.py` (one formula for the value, one for each partial), a structural op
+as a class in the file of its family, a composite in `composites.py` or, over axes, in
+`statistics.py`. Backends, gradients, formulas, tests, the reference and functions of the front door
+follow.
 """
 
 from chainrule.ops import (  # noqa: F401 - importing a family enters its ops into the table
     activations,
     composites,
     contract,
+    costs,
     custom,
     functions,
     index,

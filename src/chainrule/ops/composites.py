@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from chainrule.base.errors import DTypeError, ShapeError
 from chainrule.graph import TensorType, format_shape
 from chainrule.ops.builder import Builder, Value
@@ -61,24 +63,46 @@ def _one_hot(b: Builder, labels: Value, like: Value) -> Value:
     return b.equal(positions, b.reshape(labels, shape=(*labels.shape, 1)))
 
 
-def _cross_entropy(b: Builder, logits: Value, labels: Value) -> Value:
+def _one_or_nan(b: Builder, labels: Value, like: Value) -> Value:
+    """1, and NaN for a label that is no position on the last axis of `like`."""
+    size = b.constant(int(like.shape[-1]), labels.dtype)
+    known = b.logical_and(
+        b.greater_equal(labels, b.constant(0, labels.dtype)), b.less(labels, size)
+    )
+    return b.select(known, b.constant(1.0, like.dtype), b.constant(math.nan, like.dtype))
+
+
+def _check_labels(
+    op: str, scores: str, values: Value, labels: Value, advice: str | None = None
+) -> None:
     if not labels.dtype.is_integer:
         raise DTypeError(
-            f"cross_entropy takes labels as integers; got {TensorType(labels.shape, labels.dtype)}",
-            advice="For one distribution per example use cross_entropy_soft",
+            f"{op} takes labels as integers; got {TensorType(labels.shape, labels.dtype)}",
+            advice=advice,
         )
-    if not logits.shape or labels.shape != logits.shape[:-1]:
+    if not values.shape or labels.shape != values.shape[:-1]:
         raise ShapeError(
-            f"cross_entropy takes one label for each row of logits; got logits "
-            f"{format_shape(logits.shape)} and labels {format_shape(labels.shape)}"
+            f"{op} takes one label for each row of {scores}; got {scores} "
+            f"{format_shape(values.shape)} and labels {format_shape(labels.shape)}"
         )
-    last = len(logits.shape) - 1
+
+
+def _nll(b: Builder, log_probabilities: Value, labels: Value) -> Value:
+    _check_labels("nll", "log-probabilities", log_probabilities, labels)
     chosen = b.select(
-        _one_hot(b, labels, logits),
-        b.log_softmax(logits, axis=last),
-        b.constant(0.0, logits.dtype),
+        _one_hot(b, labels, log_probabilities),
+        log_probabilities,
+        b.constant(0.0, log_probabilities.dtype),
     )
-    return -b.sum(chosen, axes=(last,))
+    last = len(log_probabilities.shape) - 1
+    # A label out of range has no element in the sum: 0 would be the best cost there is.
+    return -(b.sum(chosen, axes=(last,)) * _one_or_nan(b, labels, log_probabilities))
+
+
+def _cross_entropy(b: Builder, logits: Value, labels: Value) -> Value:
+    advice = "For one distribution per example use cross_entropy_soft"
+    _check_labels("cross_entropy", "logits", logits, labels, advice)
+    return b.nll(b.log_softmax(logits, axis=len(logits.shape) - 1), labels)
 
 
 def _cross_entropy_pullback(b: Builder, call: Call, d_y: Value) -> list[Value | None]:
@@ -86,7 +110,8 @@ def _cross_entropy_pullback(b: Builder, call: Call, d_y: Value) -> list[Value | 
     logits, labels = call.inputs
     p = b.softmax(logits, axis=len(logits.shape) - 1)
     one = b.cast(_one_hot(b, labels, logits), dtype=logits.dtype)
-    return [(p - one) * b.reshape(d_y, shape=(*d_y.shape, 1)), None]
+    known = d_y * _one_or_nan(b, labels, logits)
+    return [(p - one) * b.reshape(known, shape=(*known.shape, 1)), None]
 
 
 def _cross_entropy_soft(b: Builder, logits: Value, target: Value) -> Value:
@@ -133,6 +158,26 @@ LOG_SOFTMAX = composite(
     bad_samples=(
         bad_sample("log_softmax got axes [2] of a value of shape [3,4].", "f64[3,4]", axis=2),
     ),
+)
+NLL = composite(
+    "nll",
+    arity=2,
+    body=_nll,
+    formula="y = -x_label",
+    samples=(
+        sample("f64[B=3,4]", operand("i64[B=3]", below=4)),
+        sample("f64[2,1,3]", operand("u32[2,1]", below=3)),
+    ),
+    bad_samples=(
+        bad_sample(
+            "nll takes one label for each row of log-probabilities; "
+            "got log-probabilities [3,4] and labels [2].",
+            "f64[3,4]",
+            "i64[2]",
+        ),
+        bad_sample("nll takes labels as integers; got f64[3].", "f64[3,4]", "f64[3]"),
+    ),
+    source="Bishop 2006, eq. 4.108",
 )
 CROSS_ENTROPY = composite(
     "cross_entropy",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 from chainrule.ops import (  # noqa: F401 - the vocabulary of the formulas
     integers,
     primitives,
@@ -45,15 +47,33 @@ LEAKY_RELU = elementwise(
     source="Maas, Hannun and Ng 2013",
     slope=0.01,
 )
+
+
+def _softplus(s: Vocabulary, x: Expression, *, beta: float, threshold: float) -> Expression:
+    # log(1+eᶻ) without overflow for large z. What is left out by default is not in the formula.
+    z = x if beta == 1 else beta * x
+    y = s.max(z, 0) + s.log1p(s.exp(-s.abs(z)))
+    y = y if beta == 1 else y / beta
+    return y if threshold == inf else s.select(s.greater(z, threshold), x, y)
+
+
+def _softplus_slope(
+    s: Vocabulary, x: Expression, y: Expression, *, beta: float, threshold: float
+) -> Expression:
+    # The op, not its formula again: |z| and max(z, 0) have kinks at 0, σ has none, and the second
+    # derivative is taken of what stands here.
+    z = x if beta == 1 else beta * x
+    return s.sigmoid(z) if threshold == inf else s.select(s.greater(z, threshold), 1, s.sigmoid(z))
+
+
 SOFTPLUS = elementwise(
     "softplus",
-    # log(1+eˣ) without overflow for large x.
-    value=lambda s, x: s.max(x, 0) + s.log1p(s.exp(-s.abs(x))),
-    # The op, not its formula again: |x| and max(x, 0) have kinks at 0, σ has none, and the second
-    # derivative is taken of what stands here.
-    partials=(lambda s, x, y: s.sigmoid(x),),
+    value=_softplus,
+    partials=(_softplus_slope,),
     samples=(*_REALS, 0.0),
     source="Dugas et al. 2001, eq. 3",
+    beta=1.0,
+    threshold=inf,
 )
 SQUARE = elementwise(
     "square",
@@ -62,13 +82,4 @@ SQUARE = elementwise(
     notation="{0}²",
     precedence=50,
     samples=(-3.5, -1.0, 1e-3, 0.5, 4.0),
-)
-BCE_WITH_LOGITS = elementwise(
-    "bce_with_logits",
-    # -t·log σ(x) - (1-t)·log(1-σ(x)), with no logarithm of a probability that rounded to 0.
-    operands="x t",
-    value=lambda s, x, t: s.max(x, 0) - x * t + s.log1p(s.exp(-s.abs(x))),
-    partials=(lambda s, x, t, y: s.sigmoid(x) - t, lambda s, x, t, y: -x),
-    samples=((-30.0, 0.0), (-1.5, 1.0), (0.0, 0.25), (0.5, 0.25), (2.0, 0.0), (30.0, 1.0)),
-    source="Bishop 2006, eq. 4.90",
 )
