@@ -17,5 +17,7 @@ from chainrule.graph.types import Axis as Axis
 from chainrule.graph.types import DType as DType
 from chainrule.graph.types import Shape as Shape
 from chainrule.graph.types import TensorType as TensorType
+from chainrule.graph.types import forget_names as forget_names
 from chainrule.graph.types import format_shape as format_shape
+from chainrule.graph.types import same_axis as same_axis
 from chainrule.graph.verifier import verify_graph as verify_graph

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,7 +75,8 @@ class Axis(int):
     """The size of a named axis, such as the batch axis ``B=10``.
 
     It is an ``int``, so shape arithmetic needs no cases; arithmetic drops the name, as it
-    should: half a batch, or a batch flattened into its features, is no longer the batch.
+    should: half a batch, or a batch flattened into its features, is no longer the batch. The
+    name is a promise: element i along the axis depends on no other example than the i-th.
     """
 
     name: str
@@ -94,6 +96,21 @@ class Axis(int):
 
 
 Shape = tuple[int, ...]
+
+
+def same_axis(size: int, other: int) -> int:
+    """Of two axes of one size that run together: the one that has a name."""
+    return size if isinstance(size, Axis) else other
+
+
+def forget_names(shape: Shape, gone: Iterable[int]) -> Shape:
+    """`shape` without the names that axes in `gone` have.
+
+    Along an axis named B, element i belongs to example i. Where an op mixes the elements along
+    such an axis, nothing in its result belongs to one example any more.
+    """
+    names = {size.name for size in gone if isinstance(size, Axis)}
+    return tuple(int(s) if isinstance(s, Axis) and s.name in names else s for s in shape)
 
 
 def format_shape(shape: Shape) -> str:

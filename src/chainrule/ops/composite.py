@@ -12,10 +12,11 @@ from typing import ClassVar
 
 from chainrule.base.errors import ChainruleError, GraphError
 from chainrule.graph import Attributes, AttributeValue, DType, Graph, TensorType
+from chainrule.ops.batching import batch_body, type_of_result
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal, read
 from chainrule.ops.samples import BadSample, Sample
-from chainrule.ops.table import OPS, Call, Declaration, Op, Operands, bind
+from chainrule.ops.table import OPS, Batch, Call, Declaration, Op, Operands, bind
 
 Body = Callable[..., Value]
 Pullback = Callable[..., "Sequence[Value | None]"]
@@ -62,13 +63,17 @@ class CompositeOp(Op):
         return _body(self, operands)
 
     def infer(self, operands: Operands) -> TensorType:
-        body = self.body(operands)
-        return body.nodes[body.labels["y"]].type
+        return type_of_result(self.body(operands))
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> Sequence[Value | None]:
         if self.declaration.pullback is None:
             raise GraphError(f"{self.name} has no pullback of its own: differentiate its body")
         return self.declaration.pullback(b, call, d_y, **self.attributes)
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        pairs = zip(batch.operands, batch.example_shapes, strict=True)
+        types = tuple(TensorType(shape, value.dtype) for value, shape in pairs)
+        return batch_body(b, self.body(types), batch)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         body = self.body(operands)

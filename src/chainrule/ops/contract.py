@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.base.errors import DTypeError, ShapeError
-from chainrule.graph import Shape, TensorType, format_shape
+from chainrule.graph import Shape, TensorType, forget_names, format_shape, same_axis
+from chainrule.ops.batching import move_to_front
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.expression import Element, Expression, Fold, Lazy
 from chainrule.ops.samples import bad_sample, sample
-from chainrule.ops.table import Call, Op, Operands, declare
+from chainrule.ops.table import Batch, Call, Op, Operands, declare
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class Contract(Op):
 
     name: ClassVar[str] = "contract"
     arity: ClassVar[int | None] = 2
+    adds: ClassVar[bool] = True
 
     @property
     def a_over(self) -> tuple[int, ...]:
@@ -80,10 +82,12 @@ class Contract(Op):
                     f"axis {i} of the first is {int(a.shape[i])} and "
                     f"axis {j} of the second is {int(b.shape[j])}"
                 )
-        shape = [a.shape[i] for i in self.a_batch]
+        together = zip(self.a_batch, self.b_batch, strict=True)
+        shape = [same_axis(a.shape[i], b.shape[j]) for i, j in together]
         shape += [a.shape[i] for i in self.a_free(len(a.shape))]
         shape += [b.shape[i] for i in self.b_free(len(b.shape))]
-        return TensorType(tuple(shape), a.dtype)
+        gone = [a.shape[i] for i in self.a_over] + [b.shape[i] for i in self.b_over]
+        return TensorType(forget_names(tuple(shape), gone), a.dtype)
 
     def _check_axes(self, axes: tuple[int, ...], shape: Shape) -> None:
         if len(self.over) % 2 or len(self.batch) % 2:
@@ -125,6 +129,19 @@ class Contract(Op):
             d_right = _arrange(b, product, axes)
         return [d_left, d_right]
 
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        # The examples are a batch axis of both operands, or a free one, the first, of one.
+        first, second = batch.mapped
+        over = _pairs(_behind(self.a_over, first), _behind(self.b_over, second))
+        own = _pairs(_behind(self.a_batch, first), _behind(self.b_batch, second))
+        if first and second:
+            return b.contract(*batch.operands, over=over, batch=(0, 0, *own))
+        y = _product(b, batch.operands[0], batch.operands[1], over, own)
+        in_front = len(self.a_batch)
+        if second:
+            in_front += len(self.a_free(len(batch.operands[0].shape)))
+        return move_to_front(b, y, in_front)
+
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         a, b = operands
         batch = len(self.a_batch)
@@ -156,6 +173,11 @@ def _others(rank: int, taken: tuple[int, ...]) -> tuple[int, ...]:
 
 def _pairs(first: tuple[int, ...], second: tuple[int, ...]) -> tuple[int, ...]:
     return tuple(axis for pair in zip(first, second, strict=True) for axis in pair)
+
+
+def _behind(axes: tuple[int, ...], mapped: bool) -> tuple[int, ...]:
+    """Axes of one example, in an operand that may have the examples in front."""
+    return tuple(axis + mapped for axis in axes)
 
 
 def _index(at: dict[int, int]) -> tuple[int, ...]:

@@ -7,11 +7,12 @@ from typing import ClassVar
 
 from chainrule.base.errors import GraphError
 from chainrule.graph import Graph, TensorType, parse_graph
+from chainrule.ops.batching import batch_body, type_of_result
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.composite import unfold
 from chainrule.ops.expression import Expression
 from chainrule.ops.samples import bad_sample, sample
-from chainrule.ops.table import Call, Op, Operands, declare
+from chainrule.ops.table import Batch, Call, Op, Operands, declare
 
 
 @dataclass(frozen=True)
@@ -39,11 +40,14 @@ class Custom(Op):
             shown = ", ".join(map(str, expected))
             got = ", ".join(map(str, operands))
             raise GraphError(f"{self.body.name} takes ({shown}) to one result; got ({got})")
-        return self.body.nodes[self.body.outputs[0].node].type
+        return type_of_result(self.body)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         values = b.inline(self.rule, [*call.inputs, call.output, d_y])
         return [values[output.node] for output in self.rule.outputs]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return batch_body(b, self.body, batch)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         return unfold(self.body, self.body.outputs[0].node, index)

@@ -27,7 +27,7 @@ from chainrule.ops.expression import (
 )
 from chainrule.ops.formula import NodeReader, substitute
 from chainrule.ops.samples import BadSample, Sample, SampleInput
-from chainrule.ops.table import OPS, Call, Declaration, Op, Operands
+from chainrule.ops.table import OPS, Batch, Call, Declaration, Op, Operands
 
 
 class Vocabulary:
@@ -277,6 +277,19 @@ class ElementwiseOp(Op):
         if y and x and factor.position >= primal_nodes:
             b.name(factor, f"d_{y}/d_{x}")
         return sum_to_shape(b, d_y * factor, shape)
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        # Axes broadcast from the back: an example with fewer axes gets ones in front of its own.
+        rank = max(map(len, batch.example_shapes))
+        operands = [
+            b.reshape(value, shape=(batch.examples, *(1,) * (rank - len(shape)), *shape))
+            if mapped and len(shape) < rank
+            else value
+            for value, mapped, shape in zip(
+                batch.operands, batch.mapped, batch.example_shapes, strict=True
+            )
+        ]
+        return b.apply(self.name, *operands, **self.attributes)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         elements = {

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.base.errors import DTypeError, ShapeError
-from chainrule.graph import DType, Shape, TensorType, format_shape
+from chainrule.graph import DType, Shape, TensorType, forget_names, format_shape
+from chainrule.ops.batching import move_to_front
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.expression import Element, Expression, Fold, Literal, apply
 from chainrule.ops.samples import bad_sample, operand, sample
-from chainrule.ops.table import Call, Op, Operands, declare
+from chainrule.ops.table import Batch, Call, Op, Operands, Source, declare
 
 
 @dataclass(frozen=True)
-class Constant(Op):
+class Constant(Source):
     """A scalar written in the graph."""
 
     value: float
     dtype: DType
 
     name: ClassVar[str] = "constant"
-    arity: ClassVar[int | None] = 0
 
     def infer(self, operands: Operands) -> TensorType:
         return TensorType((), self.dtype)
-
-    def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
-        return []
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         return Literal(self.value)
@@ -37,7 +35,7 @@ class Constant(Op):
 
 
 @dataclass(frozen=True)
-class Iota(Op):
+class Iota(Source):
     """Each element is its own position along `axis`."""
 
     shape: tuple[int, ...]
@@ -45,7 +43,6 @@ class Iota(Op):
     dtype: DType
 
     name: ClassVar[str] = "iota"
-    arity: ClassVar[int | None] = 0
 
     def infer(self, operands: Operands) -> TensorType:
         if not 0 <= self.axis < len(self.shape):
@@ -53,9 +50,6 @@ class Iota(Op):
         if self.dtype is DType.BOOL:
             raise DTypeError("iota counts in numbers; got bool")
         return TensorType(self.shape, self.dtype)
-
-    def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
-        return []
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         return Literal(index[self.axis])
@@ -79,6 +73,9 @@ class Cast(Op):
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         (x,) = call.inputs
         return [b.cast(d_y, dtype=x.dtype) if x.dtype.is_float else None]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.cast(*batch.operands, dtype=self.dtype)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         return apply("cast", Element(0, index), dtype=self.dtype)
@@ -104,11 +101,23 @@ class Gather(Op):
         x, indices = operands
         _check_indices(self.name, self.axis, x.shape, indices)
         shape = x.shape[: self.axis] + indices.shape + x.shape[self.axis + 1 :]
-        return TensorType(shape, x.dtype)
+        return TensorType(forget_names(shape, (x.shape[self.axis],)), x.dtype)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         x, indices = call.inputs
         return [b.scatter_add(d_y, indices, axis=self.axis, size=int(x.shape[self.axis])), None]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        x, indices = batch.operands
+        if not batch.mapped[1]:
+            return b.gather(x, indices, axis=self.axis + 1)
+        if not batch.mapped[0]:
+            return move_to_front(b, b.gather(x, indices, axis=self.axis), self.axis)
+        # Each example reads slices of its own: the axis moves beside the examples, the others
+        # become one, and each element is read by itself.
+        columns, rest = _columns(b, x, self.axis + 1, 1)
+        read = b.take_along_axis(columns, _for_each(b, indices, columns), axis=1)
+        return _uncolumns(b, read, indices.shape[1:], rest, self.axis)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         _, indices = operands
@@ -140,6 +149,7 @@ class ScatterAdd(Op):
 
     name: ClassVar[str] = "scatter_add"
     arity: ClassVar[int | None] = 2
+    adds: ClassVar[bool] = True
 
     def infer(self, operands: Operands) -> TensorType:
         x, indices = operands
@@ -153,10 +163,19 @@ class ScatterAdd(Op):
                 f"{format_shape(indices.shape)} at axis {self.axis}"
             )
         shape = (*x.shape[: self.axis], self.size, *x.shape[self.axis + rank :])
-        return TensorType(shape, x.dtype)
+        return TensorType(forget_names(shape, (*inner, *indices.shape)), x.dtype)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         return [b.gather(d_y, call.inputs[1], axis=self.axis), None]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        if not batch.mapped[1]:
+            return b.scatter_add(*batch.operands, axis=self.axis + 1, size=self.size)
+        x, indices = batch.all_mapped(b)
+        columns, rest = _columns(b, x, self.axis + 1, len(indices.shape) - 1)
+        places = _for_each(b, indices, columns)
+        added = b.add_along_axis(columns, places, axis=1, size=self.size)
+        return _uncolumns(b, added, (self.size,), rest, self.axis)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         _, indices = operands
@@ -169,6 +188,38 @@ class ScatterAdd(Op):
 
     def formula(self) -> str:
         return f"y = Σ of the slices of x that the indices send here, along axis {self.axis}"
+
+
+# --- each example with indices of its own -----------------------------------------------------
+
+
+def _columns(b: Builder, x: Value, axis: int, count: int) -> tuple[Value, Shape]:
+    """Give x the axes: examples, the `count` axes from `axis` on as one, all others as one.
+
+    Returns it, and the shape of the others.
+    """
+    inner = tuple(range(axis, axis + count))
+    others = tuple(i for i in range(1, len(x.shape)) if i not in inner)
+    moved = b.transpose(x, axes=(0, *inner, *others))
+    rest = tuple(x.shape[i] for i in others)
+    sizes = math.prod(x.shape[i] for i in inner), math.prod(rest)
+    return b.reshape(moved, shape=(x.shape[0], *sizes)), rest
+
+
+def _for_each(b: Builder, indices: Value, columns: Value) -> Value:
+    """The indices of each example, the same in all of its columns."""
+    count = math.prod(indices.shape[1:])
+    flat = b.reshape(indices, shape=(indices.shape[0], count, 1))
+    return b.broadcast(flat, shape=(indices.shape[0], count, columns.shape[2]))
+
+
+def _uncolumns(b: Builder, columns: Value, inner: Shape, rest: Shape, axis: int) -> Value:
+    """Put the axes `inner` back to where they belong among the `rest` of an example's axes."""
+    y = b.reshape(columns, shape=(columns.shape[0], *inner, *rest))
+    count = len(inner)
+    before = range(1 + count, 1 + count + axis)
+    after = range(1 + count + axis, len(y.shape))
+    return b.transpose(y, axes=(0, *before, *range(1, 1 + count), *after))
 
 
 def _check_indices(op: str, axis: int, shape: Shape, indices: TensorType) -> None:

@@ -6,17 +6,27 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.base.errors import DTypeError, ShapeError
-from chainrule.graph import DType, Shape, TensorType, format_shape
+from chainrule.graph import DType, Shape, TensorType, forget_names, format_shape, same_axis
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.expression import Element, Expression, Fold, Literal, apply
 from chainrule.ops.index import choose
 from chainrule.ops.reduce import check_axes
 from chainrule.ops.samples import bad_sample, operand, sample
-from chainrule.ops.table import Call, Op, Operands, declare
+from chainrule.ops.table import Batch, Call, Op, Operands, declare
 
 
 def _at(index: tuple[int, ...], axis: int, position: int) -> tuple[int, ...]:
     return (*index[:axis], position, *index[axis + 1 :])
+
+
+def _mixed_along(shape: Shape, *axes: int) -> Shape:
+    return forget_names(shape, [shape[axis] for axis in axes])
+
+
+def _beside(shape: Shape, indices: Shape, axis: int) -> Shape:
+    """`shape` as the indices beside it have it along `axis`, where elements change their places."""
+    beside = tuple(same_axis(size, other) for size, other in zip(shape, indices, strict=True))
+    return forget_names(_at(beside, axis, int(indices[axis])), (shape[axis], indices[axis]))
 
 
 @dataclass(frozen=True)
@@ -31,10 +41,13 @@ class Flip(Op):
     def infer(self, operands: Operands) -> TensorType:
         (x,) = operands
         check_axes(self.name, self.axes, x.shape)
-        return x
+        return TensorType(_mixed_along(x.shape, *self.axes), x.dtype)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         return [b.flip(d_y, axes=self.axes)]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.flip(*batch.operands, axes=tuple(axis + 1 for axis in self.axes))
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         shape = operands[0].shape
@@ -62,11 +75,14 @@ class Cumsum(Op):
         check_axes(self.name, (self.axis,), x.shape)
         if x.dtype is DType.BOOL:
             raise DTypeError("cumsum takes numbers; got bool", advice="Cast it first")
-        return x
+        return TensorType(_mixed_along(x.shape, self.axis), x.dtype)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         # x_i is part of every later sum.
         return [b.cumsum(d_y, axis=self.axis, reverse=not self.reverse)]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.cumsum(*batch.operands, axis=self.axis + 1, reverse=self.reverse)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         size, here = int(operands[0].shape[self.axis]), index[self.axis]
@@ -93,10 +109,13 @@ class Argsort(Op):
     def infer(self, operands: Operands) -> TensorType:
         (x,) = operands
         check_axes(self.name, (self.axis,), x.shape)
-        return TensorType(x.shape, DType.I64)
+        return TensorType(_mixed_along(x.shape, self.axis), DType.I64)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         return [None]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.argsort(*batch.operands, axis=self.axis + 1, descending=self.descending)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         size = int(operands[0].shape[self.axis])
@@ -147,13 +166,15 @@ class TakeAlongAxis(Op):
         x, indices = operands
         check_axes(self.name, (self.axis,), x.shape)
         _check_beside(self.name, self.axis, x, indices, x.shape)
-        shape = _at(x.shape, self.axis, indices.shape[self.axis])
-        return TensorType(shape, x.dtype)
+        return TensorType(_beside(x.shape, indices.shape, self.axis), x.dtype)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         x, indices = call.inputs
         size = int(x.shape[self.axis])
         return [b.add_along_axis(d_y, indices, axis=self.axis, size=size), None]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.take_along_axis(*batch.all_mapped(b), axis=self.axis + 1)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         size = int(operands[0].shape[self.axis])
@@ -180,6 +201,7 @@ class AddAlongAxis(Op):
 
     name: ClassVar[str] = "add_along_axis"
     arity: ClassVar[int | None] = 2
+    adds: ClassVar[bool] = True
 
     def infer(self, operands: Operands) -> TensorType:
         x, indices = operands
@@ -190,10 +212,14 @@ class AddAlongAxis(Op):
                 f"add_along_axis takes an index for each element; got shapes "
                 f"{format_shape(x.shape)} and {format_shape(indices.shape)}"
             )
-        return TensorType(_at(x.shape, self.axis, self.size), x.dtype)
+        shape = _beside(x.shape, indices.shape, self.axis)
+        return TensorType(_at(shape, self.axis, self.size), x.dtype)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         return [b.take_along_axis(d_y, call.inputs[1], axis=self.axis), None]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.add_along_axis(*batch.all_mapped(b), axis=self.axis + 1, size=self.size)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         items = []

@@ -6,14 +6,14 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar
 
-from chainrule.base.errors import DTypeError, ShapeError
+from chainrule.base.errors import DTypeError, GraphError, ShapeError
 from chainrule.base.random import stream_id
 from chainrule.graph import DType, Shape, TensorType
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.composite import composite
 from chainrule.ops.expression import Element, Expression, apply
 from chainrule.ops.samples import bad_sample, operand, sample
-from chainrule.ops.table import Call, Op, Operands, declare
+from chainrule.ops.table import Batch, Call, Op, Operands, declare
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,14 @@ class RandomBits(Op):
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         return [None, None, None]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        if batch.mapped != (False, False, True):
+            raise GraphError(
+                "random_bits takes one seed and one step for all examples",
+                advice="Tell the examples apart by their rows",
+            )
+        return b.random_bits(*batch.operands, shape=self.shape, stream=self.stream)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         rank = len(operands[2].shape)

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.base.errors import DTypeError, ShapeError
-from chainrule.graph import DType, Shape, TensorType, format_shape
+from chainrule.graph import DType, Shape, TensorType, forget_names, format_shape
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.expression import Element, Expression, Fold, Lazy, Literal, apply
 from chainrule.ops.samples import bad_sample, operand, sample
-from chainrule.ops.table import Call, Op, Operands, declare
+from chainrule.ops.table import Batch, Call, Op, Operands, declare
 
 
 def check_axes(op: str, axes: tuple[int, ...], shape: Shape) -> None:
@@ -22,7 +22,8 @@ def check_axes(op: str, axes: tuple[int, ...], shape: Shape) -> None:
 
 def remaining(shape: Shape, axes: tuple[int, ...]) -> Shape:
     """`shape` without `axes`."""
-    return tuple(size for axis, size in enumerate(shape) if axis not in axes)
+    kept = tuple(size for axis, size in enumerate(shape) if axis not in axes)
+    return forget_names(kept, (shape[axis] for axis in axes))
 
 
 def keep_axes(shape: Shape, axes: tuple[int, ...]) -> Shape:
@@ -61,6 +62,7 @@ class Sum(Op):
 
     name: ClassVar[str] = "sum"
     arity: ClassVar[int | None] = 1
+    adds: ClassVar[bool] = True
 
     def infer(self, operands: Operands) -> TensorType:
         (x,) = operands
@@ -73,6 +75,9 @@ class Sum(Op):
         (x,) = call.inputs
         kept = b.reshape(d_y, shape=keep_axes(x.shape, self.axes))
         return [b.broadcast(kept, shape=x.shape)]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.sum(*batch.operands, axes=tuple(axis + 1 for axis in self.axes))
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         (x,) = operands
@@ -112,6 +117,9 @@ class Amax(Op):
         spread = b.reshape(d_y, shape=kept)
         return [b.select(here, spread, b.constant(0.0, d_y.dtype))]
 
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.amax(*batch.operands, axis=self.axis + 1)
+
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         (x,) = operands
         return Fold("max", reduced_elements(x.shape, (self.axis,), index))
@@ -134,6 +142,9 @@ class Argmax(Op):
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         return [None]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.argmax(*batch.operands, axis=self.axis + 1)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         (x,) = operands

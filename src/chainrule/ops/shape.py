@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import itertools
+import operator
 from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.base.errors import DTypeError, GraphError, ShapeError
-from chainrule.graph import Shape, TensorType, format_shape
+from chainrule.graph import Axis, DType, Shape, TensorType, forget_names, format_shape, same_axis
 from chainrule.ops.broadcasting import broadcast_index, broadcast_shapes, sum_to_shape
 from chainrule.ops.builder import Builder, Value
 from chainrule.ops.expression import Element, Expression, Literal
 from chainrule.ops.samples import bad_sample, sample
-from chainrule.ops.table import Call, Op, Operands, declare
+from chainrule.ops.table import Batch, Call, Op, Operands, declare
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,9 @@ class Reshape(Op):
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         return [b.reshape(d_y, shape=call.inputs[0].shape)]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.reshape(*batch.operands, shape=(batch.examples, *self.shape))
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         (x,) = operands
@@ -66,6 +71,9 @@ class Transpose(Op):
         inverse = tuple(self.axes.index(axis) for axis in range(len(self.axes)))
         return [b.transpose(d_y, axes=inverse)]
 
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.transpose(*batch.operands, axes=(0, *(axis + 1 for axis in self.axes)))
+
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         at = dict(zip(self.axes, index, strict=True))
         return Element(0, tuple(at[axis] for axis in range(len(self.axes))))
@@ -95,6 +103,12 @@ class Broadcast(Op):
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         return [sum_to_shape(b, d_y, call.inputs[0].shape)]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        (x,), (shape,) = batch.operands, batch.example_shapes
+        new = (1,) * (len(self.shape) - len(shape))
+        lined_up = b.reshape(x, shape=(batch.examples, *new, *shape)) if new else x
+        return b.broadcast(lined_up, shape=(batch.examples, *self.shape))
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         return Element(0, broadcast_index(index, operands[0].shape))
@@ -130,7 +144,7 @@ class Slice(Op):
                 )
             whole = (start, stop, step) == (0, size, 1)
             shape.append(size if whole else -((start - stop) // step))
-        return TensorType(tuple(shape), x.dtype)
+        return TensorType(_cut(x.shape, tuple(shape)), x.dtype)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         (x,) = call.inputs
@@ -142,6 +156,14 @@ class Slice(Op):
         high = tuple(int(size) - end for size, end in zip(x.shape, ends, strict=True))
         zero = b.constant(0.0, d_y.dtype)
         return [b.pad(d_y, zero, low=self.starts, high=high, interior=inner)]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.slice(
+            *batch.operands,
+            starts=(0, *self.starts),
+            stops=(int(batch.examples), *self.stops),
+            steps=(1, *self.steps),
+        )
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         at = zip(self.starts, index, self.steps, strict=True)
@@ -176,7 +198,7 @@ class Pad(Op):
             else low + size + max(size - 1, 0) * inner + high
             for size, low, high, inner in zip(x.shape, *widths, strict=True)
         )
-        return TensorType(tuple(shape), x.dtype)
+        return TensorType(_cut(x.shape, tuple(shape)), x.dtype)
 
     def stops(self, shape: Shape) -> tuple[int, ...]:
         """Where the operand's elements end in the result."""
@@ -193,6 +215,19 @@ class Pad(Op):
             return [d_x, None]
         every = tuple(range(len(x.shape)))
         return [d_x, b.sum(d_y, axes=every) - b.sum(d_x, axes=every)]
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        widths = {"low": (0, *self.low), "high": (0, *self.high), "interior": (0, *self.interior)}
+        x, filler = batch.operands
+        if not batch.mapped[1]:
+            return b.pad(x, filler, **widths)
+        # Each example has a filler of its own: it is chosen where nothing was put.
+        x, filler = batch.all_mapped(b)
+        everywhere = b.broadcast(b.constant(True, DType.BOOL), shape=x.shape)
+        inside = b.pad(everywhere, b.constant(False, DType.BOOL), **widths)
+        zero = b.constant(0.0 if x.dtype.is_float else 0, x.dtype)
+        around = b.reshape(filler, shape=(batch.examples, *(1,) * len(self.low)))
+        return b.select(inside, b.pad(x, zero, **widths), around)
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         x, _ = operands
@@ -236,10 +271,14 @@ class Concat(Op):
                     f"concat got shapes {format_shape(first.shape)} and "
                     f"{format_shape(other.shape)}: they may differ on axis {self.axis} only"
                 )
-        shape = list(first.shape)
-        if len(operands) > 1:
-            shape[self.axis] = sum(operand.shape[self.axis] for operand in operands)
-        return TensorType(tuple(shape), first.dtype)
+        if len(operands) == 1:
+            return first
+        shape = first.shape
+        for other in operands[1:]:
+            shape = tuple(map(same_axis, shape, other.shape))
+        joined = [operand.shape[self.axis] for operand in operands]
+        whole = (*shape[: self.axis], sum(map(int, joined)), *shape[self.axis + 1 :])
+        return TensorType(forget_names(whole, joined), first.dtype)
 
     def pullback(self, b: Builder, call: Call, d_y: Value) -> list[Value | None]:
         cotangents: list[Value | None] = []
@@ -256,6 +295,9 @@ class Concat(Op):
             start = stop
         return cotangents
 
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        return b.concat(*batch.all_mapped(b), axis=self.axis + 1)
+
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         at = list(index)
         for i, operand in enumerate(operands):
@@ -269,13 +311,29 @@ class Concat(Op):
 
 
 def _keep_names(shape: Shape, old: Shape) -> Shape:
-    """Let the leading axes of `shape` that stay the same keep their names."""
-    named = list(shape)
-    for i, (new, before) in enumerate(zip(shape, old, strict=False)):
-        if new != before:
-            break
-        named[i] = before
+    """Let the named axes of `old` keep their names in `shape` where they stay as they are.
+
+    In row-major order an axis is the same as before if its size is, and the number of elements
+    in front of it.
+    """
+    named = list(forget_names(shape, old))
+    places = list(zip(_sizes_in_front(shape), shape, strict=True))
+    for place in zip(_sizes_in_front(old), old, strict=True):
+        if isinstance(place[1], Axis) and place in places:
+            found = [i for i, other in enumerate(places) if other == place]
+            # Of axes of size 1 side by side, that which claims to be it.
+            named[next((i for i in found if isinstance(shape[i], Axis)), found[0])] = place[1]
     return tuple(named)
+
+
+def _sizes_in_front(shape: Shape) -> list[int]:
+    return list(itertools.accumulate(map(int, shape), operator.mul, initial=1))[: len(shape)]
+
+
+def _cut(before: Shape, shape: Shape) -> Shape:
+    """`shape`, without the names of axes whose size is another than before."""
+    changed = [old for old, new in zip(before, shape, strict=True) if old is not new]
+    return forget_names(shape, changed)
 
 
 def _without(shape: Shape, axis: int) -> Shape:

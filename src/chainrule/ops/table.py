@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from chainrule.base.errors import GraphError, ShapeError
 from chainrule.base.registry import Registry
-from chainrule.graph import AttributeValue, Graph, Node, TensorType, verify_graph
+from chainrule.graph import AttributeValue, Graph, Node, Shape, TensorType, verify_graph
 
 if TYPE_CHECKING:
     from chainrule.ops.builder import Builder, Value
@@ -38,6 +38,42 @@ class Call:
     wanted: tuple[bool, ...]
 
 
+@dataclass(frozen=True)
+class Batch:
+    """An op's operands for several examples at once, as its batching rule sees them.
+
+    Parameters
+    ----------
+    operands : tuple of Value
+    mapped : tuple of bool
+        Which operands have the examples along one more axis, in front of their own; the others
+        are the same for all examples. One of them has, at least.
+    """
+
+    operands: tuple[Value, ...]
+    mapped: tuple[bool, ...]
+
+    @property
+    def examples(self) -> int:
+        """The axis of examples."""
+        return self.operands[self.mapped.index(True)].shape[0]
+
+    @property
+    def example_shapes(self) -> tuple[Shape, ...]:
+        """The operands' shapes for one example."""
+        pairs = zip(self.operands, self.mapped, strict=True)
+        return tuple(value.shape[1:] if mapped else value.shape for value, mapped in pairs)
+
+    def repeated(self, b: Builder, value: Value) -> Value:
+        """A value that is the same for all examples, once for each."""
+        return b.broadcast(value, shape=(self.examples, *value.shape))
+
+    def all_mapped(self, b: Builder) -> tuple[Value, ...]:
+        """The operands, each with the examples in front."""
+        pairs = zip(self.operands, self.mapped, strict=True)
+        return tuple(value if mapped else self.repeated(b, value) for value, mapped in pairs)
+
+
 class Op(ABC):
     """An op with its attributes bound: ``Sum(axes=(1,))``.
 
@@ -48,10 +84,18 @@ class Op(ABC):
     name: ClassVar[str]
     arity: ClassVar[int | None]
     """The number of operands; None where any number from one up is meant."""
+    adds: ClassVar[bool] = False
+    """Whether elements along the axes that leave are added up.
+
+    Then, by the sum rule, the result for a batch is the sum of those for its examples.
+    """
 
     @abstractmethod
     def infer(self, operands: Operands) -> TensorType:
         """The shape rule: the type of the result.
+
+        An axis keeps its name only where element i along it is made of the i-th elements along
+        the operands' axes of that name.
 
         Raises
         ------
@@ -64,12 +108,34 @@ class Op(ABC):
         """Build the operands' cotangents from the result's; None: no derivative flows there."""
 
     @abstractmethod
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        """Build the op applied to each example of a batch, with the examples in front.
+
+        Raises
+        ------
+        GraphError
+            If there is no way to.
+        """
+
+    @abstractmethod
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         """One element of the result as arithmetic on elements of the operands."""
 
     @abstractmethod
     def formula(self) -> str:
         """The op as a line of mathematics."""
+
+
+class Source(Op):
+    """An op without operands: nothing flows back, and there are no examples to tell apart."""
+
+    arity: ClassVar[int | None] = 0
+
+    def pullback(self, b: Builder, call: Call, d_y: Value) -> Sequence[Value | None]:
+        return []
+
+    def batched(self, b: Builder, batch: Batch) -> Value:
+        raise GraphError(f"{self.name} has no operands: it is the same for all examples")
 
 
 class Declaration(ABC):
