@@ -5,7 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from chainrule.ops import OPS, Elementwise
+from chainrule.backends import get_backend
+from chainrule.graph import TensorType
+from chainrule.ops import OPS, Builder, Elementwise
 from chainrule.ops.elementwise import Indicator, Marker
 from chainrule.ops.expression import read
 from chainrule.testing.cases import cases
@@ -41,6 +43,30 @@ def test_samples_lie_on_both_sides_of_each_kink(op):
         }
         assert {-1, 1} <= sides
         assert 0 not in sides, "a sample lies on the kink, where differences have no meaning"
+
+
+@pytest.mark.parametrize("op", [name for name, op in ELEMENTWISE.items() if op.kinks])
+def test_at_a_declared_kink_the_value_or_its_slope_jumps(op):
+    step = 2.0**-20
+    for kink in ELEMENTWISE[op].kinks:
+        smooth = []
+        for i in range(len(kink.at)):
+            before, here, behind = (
+                value(op, [x + k * step * (i == j) for j, x in enumerate(kink.at)])
+                for k in (-1, 0, 1)
+            )
+            # NaN on one side is where the op's domain ends. Where these functions are smooth their
+            # second derivatives are below 10, so that slopes differ by 1e-5.
+            steady = abs(behind - before) < 0.1
+            smooth.append(steady and abs((behind - here) - (here - before)) < 0.1 * step)
+        assert not all(smooth), f"{op} is smooth at {kink.at}"
+
+
+def value(op, point):
+    b = Builder()
+    inputs = [b.input(TensorType.parse("f64[]"), f"x{i}") for i in range(len(point))]
+    graph = b.build(op, {"y": b.apply(op, *inputs)})
+    return get_backend("numpy").run(graph, [np.float64(x) for x in point])[0]
 
 
 @pytest.mark.parametrize("op", ELEMENTWISE)
