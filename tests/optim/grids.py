@@ -202,6 +202,7 @@ SCHEDULES = {
     ],
     "StepLR": [{"step_size": 4}, {"step_size": 1, "gamma": 0.7}],
     "ExponentialLR": [{"gamma": 0.9}, {"gamma": 1.1}],
+    "ConstantLR": [{}, {"factor": 0.25, "total_iters": 1}, {"factor": 1.0, "total_iters": 60}],
     "LinearLR": [
         {},
         {"start_factor": 0.01, "end_factor": 0.5, "total_iters": 17},

@@ -63,6 +63,7 @@ def test_configuration_has_every_option():
         "amsgrad": False,
         "groups": None,
         "clip_norm": None,
+        "max_norm": None,
         "clip_value": None,
         "maximize": False,
     }
@@ -97,7 +98,7 @@ def test_repr_shows_what_was_chosen():
             NameNotFoundError,
             (
                 'No option of Adam is named "beta". Did you mean "betas"? There are: lr, betas, '
-                "eps, weight_decay, amsgrad, groups, clip_norm, clip_value, maximize."
+                "eps, weight_decay, amsgrad, groups, clip_norm, clip_value, max_norm, maximize."
             ),
         ),
         (

@@ -66,7 +66,7 @@ def test_options_after_an_optimizer_are_that_optimizers():
     assert moved(groups) == {"0.weight": 1.0, "0.bias": 0.5, "1.weight": 2.0, "1.bias": 1.0}
     message = (
         'No option of Rprop is named "weight_decay". Group "1.*". '
-        "There are: lr, etas, step_sizes, groups, clip_norm, clip_value, maximize."
+        "There are: lr, etas, step_sizes, groups, clip_norm, clip_value, max_norm, maximize."
     )
     with pytest.raises(NameNotFoundError, match=f"^{re.escape(message)}$"):
         moved(groups | {"*.bias": optim.Rprop()})
@@ -88,7 +88,7 @@ def test_groups_are_copied():
             (
                 'No option of a group of SGD is named "wieght_decay". Group "*.bias". '
                 'Did you mean "weight_decay"? '
-                "There are: lr, momentum, dampening, weight_decay, nesterov, maximize."
+                "There are: lr, momentum, dampening, weight_decay, nesterov, max_norm, maximize."
             ),
         ),
         (
@@ -96,7 +96,7 @@ def test_groups_are_copied():
             {"groups": {"*.bias": {"clip_norm": 1.0}}},
             (
                 'No option of a group of SGD is named "clip_norm". Group "*.bias". '
-                "There are: lr, momentum, dampening, weight_decay, nesterov, maximize."
+                "There are: lr, momentum, dampening, weight_decay, nesterov, max_norm, maximize."
             ),
         ),
         (

@@ -42,7 +42,7 @@ def test_schedule_in_fit_and_resumed(tmp_path, name, options):
     schedule = optim.SCHEDULES[name](**options)
     whole, run = fitted(4, optimizer=optim.SGD(lr=0.1), schedule=schedule)
     last = 3 if schedule.unit == "epoch" else 11
-    assert run.history["lr"][-1] == pytest.approx(0.1 * schedule.factor(last, 0.1))
+    assert run.history["lr"][-1] == pytest.approx(0.1 * schedule.multiplier(last, 0.1))
     fitted(2, optimizer=optim.SGD(lr=0.1), schedule=schedule, folder=tmp_path / "run")
     assert_same(whole, cr.resume(tmp_path / "run", X, Y, epochs=4, progress=False).net)
 

@@ -289,5 +289,9 @@ def test_function_that_cannot_be_minimized(f, x0, kind, message):
 
 
 def test_fit_does_not_take_it():
-    with pytest.raises(ConfigurationError, match=r"^fit takes optimizer as Optimizer; got LBFGS\."):
+    with pytest.raises(ConfigurationError) as caught:
         cr.fit(nn.Linear(6, 1), A, Y[:, None], optimizer=optim.LBFGS(), progress=False)
+    assert str(caught.value) == (
+        "fit updates batch by batch; LBFGS minimises a function of all examples. "
+        "Call LBFGS(...).minimize(f, net), f being the loss of all examples."
+    )

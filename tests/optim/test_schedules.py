@@ -48,7 +48,7 @@ def test_values_are_torchs(torch, name, options):
 
 def assert_rates_agree(schedule, reference, optimizer):
     for count in range(COUNTS):
-        ours, theirs = LR * schedule.factor(count, LR), optimizer.param_groups[0]["lr"]
+        ours, theirs = LR * schedule.multiplier(count, LR), optimizer.param_groups[0]["lr"]
         # Near the foot of the cosine torch's products keep what rounding left of the top.
         assert ours == pytest.approx(theirs, rel=ROUNDED, abs=LR * ROUNDED), count
         optimizer.step()  # else torch warns that schedule and optimiser have changed places
@@ -159,18 +159,18 @@ def test_cosine_to_a_rate_needs_the_rate(lr):
         f"got {lr!r}."
     )
     with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
-        optim.CosineAnnealingLR(5, eta_min=0.1).factor(2, lr)
+        optim.CosineAnnealingLR(5, eta_min=0.1).multiplier(2, lr)
 
 
 def test_one_cycle_ends_where_it_says():
     schedule = optim.OneCycleLR(0.5, epochs=2, steps_per_epoch=5)
-    assert schedule.factor(10, 0.5) == schedule.factor(9, 0.5)
+    assert schedule.multiplier(10, 0.5) == schedule.multiplier(9, 0.5)
     message = (
         "OneCycleLR(max_lr=0.5, epochs=2, steps_per_epoch=5) is over after 10 steps; it was asked "
         "for another. Count them all: epochs · steps_per_epoch."
     )
     with pytest.raises(ConfigurationError, match=f"^{re.escape(message)}$"):
-        schedule.factor(11, 0.5)
+        schedule.multiplier(11, 0.5)
 
 
 @pytest.mark.parametrize("options", [{}, {"epochs": 3}, {"steps_per_epoch": 3}])
@@ -185,7 +185,7 @@ def test_one_cycle_needs_its_length(options):
 @pytest.mark.parametrize("total_steps", [1, 2, 10])
 def test_one_cycle_has_a_rate_for_every_step(total_steps, three_phase, pct_start):
     schedule = optim.OneCycleLR(0.5, total_steps, pct_start=pct_start, three_phase=three_phase)
-    rates = [schedule.factor(count, 1.0) for count in range(total_steps + 1)]
+    rates = [schedule.multiplier(count, 1.0) for count in range(total_steps + 1)]
     assert all(0 < rate <= 0.5 for rate in rates)
 
 
@@ -193,6 +193,7 @@ def test_units():
     units = {name: cls.unit for name, cls in optim.SCHEDULES.items() if hasattr(cls, "unit")}
     assert units == {
         "StepLR": "epoch",
+        "ConstantLR": "epoch",
         "ExponentialLR": "epoch",
         "LinearLR": "step",
         "CosineAnnealingLR": "epoch",
@@ -219,7 +220,7 @@ def test_schedules_nest_as_deep_as_one_likes():
     product = optim.ChainedScheduler([inner, optim.MultiStepLR([4], gamma=0.5)])
     outer = optim.SequentialLR([product, optim.ExponentialLR(0.1)], milestones=[6])
     factors = [1, 0.5, 0.25, 1, 0.5, 0.05, 1, 0.1]
-    np.testing.assert_allclose([outer.factor(count) for count in range(8)], factors, rtol=1e-15)
+    np.testing.assert_allclose([outer.multiplier(count) for count in range(8)], factors, rtol=1e-15)
     stored = json.loads(json.dumps(outer.configuration()))
     again = optim.Schedule.from_configuration("SequentialLR", stored)
     assert again.configuration() == outer.configuration()
@@ -288,7 +289,7 @@ def test_schedules_of_functions_are_torchs(torch, name):
 
 def test_multiplicative_schedule_may_be_asked_in_any_order():
     schedule = optim.MultiplicativeLR(lambda count: 1 / count)
-    assert [schedule.factor(count) for count in (3, 1, 0, 4)] == [1 / 6, 1.0, 1.0, 1 / 24]
+    assert [schedule.multiplier(count) for count in (3, 1, 0, 4)] == [1 / 6, 1.0, 1.0, 1 / 24]
 
 
 # Ours have no optimiser and no state, momentum stays as it is, and no file can hold a function.

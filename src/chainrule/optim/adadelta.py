@@ -26,7 +26,7 @@ class Adadelta(Optimizer):
         ε ≥ 0: lets the first step be taken. The steps start at about its root.
     weight_decay : float
         λ ≥ 0: the factor of the L2 penalty ½λ‖w‖², whose gradient is added.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`.
 
     Notes

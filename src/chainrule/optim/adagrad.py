@@ -28,7 +28,7 @@ class Adagrad(Optimizer):
         What the sums start at, ≥ 0: larger values make the first steps smaller.
     eps : float
         ε ≥ 0: keeps the divisor from being 0.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`.
 
     Notes

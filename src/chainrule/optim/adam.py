@@ -29,7 +29,7 @@ class Adam(Optimizer):
         after that, so large gradients decay little; `AdamW` decays all alike.
     amsgrad : bool
         Divide by the largest mean square so far [Reddi, Kale and Kumar 2018, alg. 2].
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`.
 
     Notes

@@ -29,7 +29,7 @@ class AdamW(Optimizer):
         λ ≥ 0: how much of itself a weight loses in each update, times the learning rate.
     amsgrad : bool
         Divide by the largest mean square so far, as in `Adam`.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`; weights shrink all the same where it ascends.
 
     Notes

@@ -29,7 +29,7 @@ class ASGD(Optimizer):
         The number of updates after which averaging begins.
     weight_decay : float
         λ ≥ 0: the factor of the L2 penalty ½λ‖w‖², whose gradient is added.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`.
 
     Notes

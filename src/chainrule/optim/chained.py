@@ -58,7 +58,7 @@ class SequentialLR(Schedule):
     >>> from chainrule.optim import ExponentialLR, LinearLR
     >>> warm_up = LinearLR(start_factor=0.25, total_iters=3)
     >>> schedule = SequentialLR([warm_up, ExponentialLR(0.5, unit="step")], milestones=[3])
-    >>> [schedule.factor(step) for step in range(6)]
+    >>> [schedule.multiplier(step) for step in range(6)]
     [0.25, 0.5, 0.75, 1.0, 0.5, 0.25]
     """
 
@@ -80,10 +80,10 @@ class SequentialLR(Schedule):
             )
         self.__dict__["unit"] = _common_unit(self, self.unit)
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         i = bisect_right(self.milestones, count)
         begin = self.milestones[i - 1] if i else 0
-        return self.schedulers[i].factor(count - begin, lr)
+        return self.schedulers[i].multiplier(count - begin, lr)
 
 
 @SCHEDULES.register("ChainedScheduler")
@@ -107,7 +107,7 @@ class ChainedScheduler(Schedule):
     --------
     >>> from chainrule.optim import ExponentialLR, StepLR
     >>> schedule = ChainedScheduler([ExponentialLR(0.5), StepLR(2, gamma=0.1)])
-    >>> [round(schedule.factor(epoch), 6) for epoch in range(4)]
+    >>> [round(schedule.multiplier(epoch), 6) for epoch in range(4)]
     [1.0, 0.5, 0.025, 0.0125]
     """
 
@@ -119,8 +119,8 @@ class ChainedScheduler(Schedule):
         super().__post_init__()
         self.__dict__["unit"] = _common_unit(self, self.unit)
 
-    def factor(self, count: int, lr: float | None = None) -> float:
-        return math.prod(schedule.factor(count, lr) for schedule in self.schedulers)
+    def multiplier(self, count: int, lr: float | None = None) -> float:
+        return math.prod(schedule.multiplier(count, lr) for schedule in self.schedulers)
 
 
 def _common_unit(owner: SequentialLR | ChainedScheduler, chosen: Unit | None) -> Unit:

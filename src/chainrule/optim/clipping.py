@@ -1,4 +1,4 @@
-"""Clipping: keep gradients from being too large, element by element or all together."""
+"""Clipping: keep gradients from being too large, and the weights of a unit."""
 
 from __future__ import annotations
 
@@ -42,6 +42,24 @@ def clip_by_norm(gradients: Mapping[str, Tensor], limit: float) -> dict[str, Ten
     norm = reduce(operator.add, map(sum_of_squares, gradients.values())).sqrt()
     scale = elementwise("min", limit / (norm + _EPSILON), 1.0)
     return {name: d * scale.astype(d.dtype) for name, d in gradients.items()}
+
+
+def limit_rows(w: Tensor, limit: float) -> Tensor:
+    """Scale the rows of a weight, its slices along axis 0, so that none is longer than `limit`.
+
+    Parameters
+    ----------
+    w : Tensor of shape (out, ...)
+        A row holds the incoming weights of a unit.
+    limit : float
+        The largest 2-norm c of a row: row · c / max(‖row‖, c).
+    """
+    axes = tuple(range(1, w.ndim))
+    norm = w.astype("float64").square().sum(axis=axes, keepdims=True).sqrt()
+    # The larger one below, and not a minimum of 1: a row that is short enough keeps its bits, and
+    # one of zeros is not divided by.
+    scale = limit / elementwise("max", norm, limit)
+    return w * scale.astype(w.dtype)
 
 
 def sum_of_squares(d: Tensor) -> Tensor:

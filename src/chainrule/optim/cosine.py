@@ -29,14 +29,14 @@ class CosineAnnealingLR(Schedule):
     Examples
     --------
     >>> schedule = CosineAnnealingLR(T_max=2)
-    >>> [round(schedule.factor(epoch), 6) for epoch in range(4)]
+    >>> [round(schedule.multiplier(epoch), 6) for epoch in range(4)]
     [1.0, 0.5, 0.0, 0.5]
     """
 
     T_max: Count
     eta_min: NonNegative = 0.0
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         lowest = relative(self, self.eta_min, lr)
         return lowest + (1 - lowest) * (1 + math.cos(math.pi * count / self.T_max)) / 2
 
@@ -63,7 +63,7 @@ class CosineAnnealingWarmRestarts(Schedule):
     Examples
     --------
     >>> schedule = CosineAnnealingWarmRestarts(T_0=2, T_mult=2)
-    >>> [round(schedule.factor(epoch), 3) for epoch in range(7)]
+    >>> [round(schedule.multiplier(epoch), 3) for epoch in range(7)]
     [1.0, 0.5, 1.0, 0.854, 0.5, 0.146, 1.0]
     """
 
@@ -71,7 +71,7 @@ class CosineAnnealingWarmRestarts(Schedule):
     T_mult: Count = 1
     eta_min: NonNegative = 0.0
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         length = self.T_0
         if self.T_mult == 1:
             count %= length

@@ -46,7 +46,7 @@ class CyclicLR(Schedule):
     Examples
     --------
     >>> schedule = CyclicLR(0.1, 0.5, step_size_up=2, mode="triangular2")
-    >>> [round(schedule.factor(step, lr=1.0), 3) for step in range(9)]
+    >>> [round(schedule.multiplier(step, lr=1.0), 3) for step in range(9)]
     [0.1, 0.3, 0.5, 0.3, 0.1, 0.2, 0.3, 0.2, 0.1]
     """
 
@@ -59,7 +59,7 @@ class CyclicLR(Schedule):
     _: KW_ONLY
     unit: Unit = "step"
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         up, down = self.step_size_up, self.step_size_down or self.step_size_up
         cycle, place = divmod(count, up + down)
         height = place / up if place <= up else (up + down - place) / down
@@ -110,7 +110,7 @@ class OneCycleLR(Schedule):
     Examples
     --------
     >>> schedule = OneCycleLR(1.0, total_steps=5, pct_start=0.4, div_factor=4, final_div_factor=10)
-    >>> [round(schedule.factor(step, lr=1.0), 3) for step in range(5)]
+    >>> [round(schedule.multiplier(step, lr=1.0), 3) for step in range(5)]
     [0.25, 1.0, 0.756, 0.269, 0.025]
     """
 
@@ -138,7 +138,7 @@ class OneCycleLR(Schedule):
             return self.total_steps
         return (self.epochs or 0) * (self.steps_per_epoch or 0)
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         if count > self.steps:
             raise ConfigurationError(
                 f"{self!r} is over after {self.steps} {self.unit}s; it was asked for another",

@@ -26,7 +26,7 @@ class LambdaLR(Schedule):
 
     Examples
     --------
-    >>> [LambdaLR(lambda epoch: 1 / (1 + epoch)).factor(epoch) for epoch in (0, 1, 3)]
+    >>> [LambdaLR(lambda epoch: 1 / (1 + epoch)).multiplier(epoch) for epoch in (0, 1, 3)]
     [1.0, 0.5, 0.25]
     """
 
@@ -36,7 +36,7 @@ class LambdaLR(Schedule):
         super().__post_init__()
         _check_callable(self, self.lr_lambda)
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         return float(self.lr_lambda(count))
 
 
@@ -54,7 +54,7 @@ class MultiplicativeLR(Schedule):
     Examples
     --------
     >>> schedule = MultiplicativeLR(lambda epoch: 0.5 if epoch % 2 else 1.0)
-    >>> [schedule.factor(epoch) for epoch in range(4)]
+    >>> [schedule.multiplier(epoch) for epoch in range(4)]
     [1.0, 0.5, 0.5, 0.25]
     """
 
@@ -65,7 +65,7 @@ class MultiplicativeLR(Schedule):
         super().__post_init__()
         _check_callable(self, self.lr_lambda)
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         while len(self._products) <= count:
             self._products.append(self._products[-1] * float(self.lr_lambda(len(self._products))))
         return self._products[count]

@@ -27,7 +27,7 @@ class Lion(Optimizer):
         β₁ and β₂ in [0, 1): how much of the mean counts in the direction, and how much is kept.
     weight_decay : float
         λ ≥ 0: how much of itself a weight loses in each update, times the learning rate.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`; weights shrink all the same where it ascends.
 
     Notes

@@ -47,7 +47,7 @@ class Muon(Optimizer):
         How many iterations there are, from 0 to 99.
     adjust_lr_fn : {"original", "match_rms_adamw"}, optional
         How η depends on the shape; "original" by default.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`; weights shrink all the same where it ascends.
 
     Notes

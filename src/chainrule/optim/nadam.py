@@ -31,7 +31,7 @@ class NAdam(Optimizer):
         ψ ≥ 0: how fast the momentum grows from β₁/2 to β₁.
     decoupled_weight_decay : bool
         Let the weights shrink by η·λ of themselves instead, as in `AdamW`.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`.
 
     Notes

@@ -16,7 +16,7 @@ from chainrule.eager.tensor import Array
 from chainrule.eager.trees import ParameterHolder
 from chainrule.graph import Graph, TensorType
 from chainrule.optim.agreement import check_gradients, check_rank, check_state, read_state_dict
-from chainrule.optim.clipping import clip_by_norm, clip_by_value
+from chainrule.optim.clipping import clip_by_norm, clip_by_value, limit_rows
 from chainrule.optim.groups import Groups, read_groups, variant_for, variants_by_path
 from chainrule.optim.kinds import Flag, Maybe, NonNegative, Number
 from chainrule.optim.options import Configured, build, kinds
@@ -58,6 +58,10 @@ class Optimizer(Configured, ABC):
         The largest norm of all gradients together, > 0: longer ones are scaled down.
     clip_value : float, optional
         The largest size of a gradient's element, > 0. Values are clipped before the norm.
+    max_norm : float, optional
+        The largest norm of a unit's incoming weights, > 0: after the update a longer row of a
+        weight (out, in) is scaled down to it. Parameters of one axis, such as biases, are left
+        alone; ``groups`` limits it to chosen ones   [Srivastava et al. 2014, section 5.1].
     maximize : bool
         Ascend instead: the rule sees the gradient with the other sign.
 
@@ -74,6 +78,7 @@ class Optimizer(Configured, ABC):
     groups: Groups[Optimizer] | None = None
     clip_norm: Limit = None
     clip_value: Limit = None
+    max_norm: Limit = None
     maximize: Flag = False
     state: dict[str, Array] = field(init=False, default_factory=dict)
     t: int = field(init=False, default=0)
@@ -207,7 +212,11 @@ class Optimizer(Configured, ABC):
         # A ratio of rates, and not a rate: a schedule's factor reaches all groups alike.
         ratios = {v.lr: lr if v.lr == self.lr else lr * (v.lr / self.lr) for v in variants.values()}
         rates = {name: ratios[variant.lr] for name, variant in variants.items()}
-        return apply_rules(variants, rates, parameters, d, state, kinds_of_state, t)
+        updated, slots = apply_rules(variants, rates, parameters, d, state, kinds_of_state, t)
+        for name, variant in variants.items():
+            if variant.max_norm is not None and updated[name].ndim > 1:
+                updated[name] = limit_rows(updated[name], variant.max_norm)
+        return updated, slots
 
     def graph(self, parameters: Mapping[str, Typed]) -> Graph:
         """The update of parameters of these types, as a graph.

@@ -30,7 +30,7 @@ class RAdam(Optimizer):
         λ ≥ 0: the factor of the L2 penalty ½λ‖w‖², whose gradient is added.
     decoupled_weight_decay : bool
         Let the weights shrink by η·λ of themselves instead, as in `AdamW`.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`.
 
     Notes

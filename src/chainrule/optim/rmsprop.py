@@ -30,7 +30,7 @@ class RMSprop(Optimizer):
         μ ≥ 0: how much of the last step's direction is kept.
     centered : bool
         Divide by the gradient's deviation from its own mean.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`.
 
     Notes

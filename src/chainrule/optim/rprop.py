@@ -35,7 +35,7 @@ class Rprop(Optimizer):
         changed, and when it has not.
     step_sizes : pair of float
         The smallest and the largest step, > 0.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`.
 
     Notes

@@ -34,7 +34,7 @@ class Schedule(Configured, ABC):
     unit: Unit = "epoch"
 
     @abstractmethod
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         """What the optimiser's learning rate is multiplied by.
 
         Parameters

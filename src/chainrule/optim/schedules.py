@@ -26,14 +26,14 @@ class StepLR(Schedule):
     Examples
     --------
     >>> schedule = StepLR(step_size=2, gamma=0.5)
-    >>> [schedule.factor(epoch) for epoch in range(5)]
+    >>> [schedule.multiplier(epoch) for epoch in range(5)]
     [1.0, 1.0, 0.5, 0.5, 0.25]
     """
 
     step_size: Count
     gamma: NonNegative = 0.1
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         return self.gamma ** (count // self.step_size)
 
 
@@ -54,14 +54,14 @@ class MultiStepLR(Schedule):
     Examples
     --------
     >>> schedule = MultiStepLR([1, 3], gamma=0.5)
-    >>> [schedule.factor(epoch) for epoch in range(5)]
+    >>> [schedule.multiplier(epoch) for epoch in range(5)]
     [1.0, 0.5, 0.5, 0.25, 0.25]
     """
 
     milestones: Annotated[tuple[int, ...], Listed(Whole(at_least=0))]
     gamma: NonNegative = 0.1
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         return self.gamma ** sum(milestone <= count for milestone in self.milestones)
 
 
@@ -80,8 +80,36 @@ class ExponentialLR(Schedule):
 
     gamma: NonNegative
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         return self.gamma**count
+
+
+@SCHEDULES.register("ConstantLR")
+@dataclass(eq=False, repr=False)
+class ConstantLR(Schedule):
+    """Begin at a share of the learning rate: factor = f while count < n, and 1 from then on.
+
+    Parameters
+    ----------
+    factor : float
+        f in [0, 1].
+    total_iters : int
+        n ≥ 1: how many epochs it is multiplied.
+    unit : {"step", "epoch"}
+        What is counted.
+
+    Examples
+    --------
+    >>> schedule = ConstantLR(factor=0.5, total_iters=2)
+    >>> [schedule.multiplier(epoch) for epoch in range(4)]
+    [0.5, 0.5, 1.0, 1.0]
+    """
+
+    factor: Annotated[float, Number(low=0, high=1)] = 1 / 3
+    total_iters: Count = 5
+
+    def multiplier(self, count: int, lr: float | None = None) -> float:
+        return self.factor if count < self.total_iters else 1.0
 
 
 @SCHEDULES.register("LinearLR")
@@ -105,7 +133,7 @@ class LinearLR(Schedule):
     Examples
     --------
     >>> schedule = LinearLR(start_factor=0.25, total_iters=3)
-    >>> [schedule.factor(step) for step in range(5)]
+    >>> [schedule.multiplier(step) for step in range(5)]
     [0.25, 0.5, 0.75, 1.0, 1.0]
     """
 
@@ -115,7 +143,7 @@ class LinearLR(Schedule):
     _: KW_ONLY
     unit: Unit = "step"
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         way = min(count, self.total_iters) / self.total_iters
         return self.start_factor + (self.end_factor - self.start_factor) * way
 
@@ -137,13 +165,13 @@ class PolynomialLR(Schedule):
     Examples
     --------
     >>> schedule = PolynomialLR(total_iters=4, power=2)
-    >>> [schedule.factor(epoch) for epoch in range(6)]
+    >>> [schedule.multiplier(epoch) for epoch in range(6)]
     [1.0, 0.5625, 0.25, 0.0625, 0.0, 0.0]
     """
 
     total_iters: Count = 5
     power: NonNegative = 1.0
 
-    def factor(self, count: int, lr: float | None = None) -> float:
+    def multiplier(self, count: int, lr: float | None = None) -> float:
         way: float = (1 - min(count, self.total_iters) / self.total_iters) ** self.power
         return way

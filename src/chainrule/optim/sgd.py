@@ -29,7 +29,7 @@ class SGD(Optimizer):
         λ ≥ 0: the factor of the L2 penalty ½λ‖w‖², whose gradient is added.
     nesterov : bool
         Look ahead along the direction; takes momentum > 0 and no dampening.
-    groups, clip_norm, clip_value, maximize
+    groups, clip_norm, clip_value, max_norm, maximize
         As for every `Optimizer`.
 
     Notes

@@ -111,5 +111,5 @@ class LearningRate:
         rate = self.base
         if self.schedule is not None:
             count = epoch if self.schedule.unit == "epoch" else step
-            rate *= self.schedule.factor(count, self.base)
+            rate *= self.schedule.multiplier(count, self.base)
         return rate * (self.factors[epoch] if epoch < len(self.factors) else 1.0)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from chainrule.base.errors import ChainruleError, ConfigurationError, TrainingError
 from chainrule.nn import Module
+from chainrule.optim import MINIMIZERS, Optimizer
 from chainrule.train.plan import Plan
 
 
@@ -34,6 +35,17 @@ def check_instance(option: str, value: object, kind: type | tuple[type, ...], ex
     raise ConfigurationError(
         f"fit takes {option} as {named}; got {got}", advice=f"Write {option}={example}"
     )
+
+
+def check_optimizer(optimizer: object) -> None:
+    """Raise ConfigurationError unless it updates by steps, and not by whole minimisations."""
+    kind = type(optimizer)
+    if kind in MINIMIZERS.values():
+        raise ConfigurationError(
+            f"fit updates batch by batch; {kind.__name__} minimises a function of all examples",
+            advice=f"Call {kind.__name__}(...).minimize(f, net), f being the loss of all examples",
+        )
+    check_instance("optimizer", optimizer, Optimizer, "optim.SGD(lr=0.01)")
 
 
 @contextmanager

@@ -19,7 +19,13 @@ from chainrule.train.callbacks import Callback
 from chainrule.train.engine import Engine
 from chainrule.train.plan import LearningRate, Plan
 from chainrule.train.reading import VALIDATION, Reader
-from chainrule.train.refusals import check_instance, check_plan, check_trainable, concerning
+from chainrule.train.refusals import (
+    check_instance,
+    check_optimizer,
+    check_plan,
+    check_trainable,
+    concerning,
+)
 from chainrule.train.settings import Settings
 from chainrule.train.sources import ArraySource, ItemSource, Source, check_types, name_columns
 from chainrule.train.step import Recipe
@@ -56,7 +62,7 @@ class Parts:
         """
         check_instance("net", net, Module, "nn.Sequential(nn.Linear(4, 3))")
         optimizer = SGD(lr=0.01) if optimizer is None else optimizer
-        check_instance("optimizer", optimizer, Optimizer, "optim.SGD(lr=0.01)")
+        check_optimizer(optimizer)
         if schedule is not None:
             kinds = (Schedule, ReduceLROnPlateau)
             check_instance("schedule", schedule, kinds, "optim.StepLR(step_size=10)")
