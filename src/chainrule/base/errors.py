@@ -135,6 +135,10 @@ class TargetError(DataError):
     """Targets are of a kind or in a range that the loss cannot use."""
 
 
+class OutputError(ChainruleError, ValueError):
+    """A network's outputs are nothing that the loss can compare, such as a probability above 1."""
+
+
 class TrainingError(ChainruleError, RuntimeError):
     """Training could never update anything, or cannot go on."""
 

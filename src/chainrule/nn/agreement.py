@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from chainrule.base.errors import ShapeError
@@ -42,9 +43,31 @@ def check_one_output(name: str, output: Any) -> None:
         )
 
 
+def several_outputs(name: str, output: Any, parts: Sequence[str]) -> tuple[Tensor, ...]:
+    """The outputs of a network that returns a tuple of as many Tensors, or ShapeError.
+
+    Parameters
+    ----------
+    name : str
+        Who reads them.
+    output : object
+    parts : sequence of str
+        What they are.
+    """
+    given = tuple(output) if isinstance(output, tuple | list) else (output,)
+    if len(given) == len(parts) and all(isinstance(part, Tensor) for part in given):
+        return given
+    got = f"{len(given)} of them" if len(given) > 1 else type(output).__name__
+    raise ShapeError(
+        f"{name} reads several outputs, ({', '.join(parts)}); the network returns {got}",
+        where=here(),
+        advice="Return them as a tuple from forward",
+    )
+
+
 def width_of(output: Any) -> int | None:
-    """The last axis of an output that has more than the batch axis."""
-    return int(output.shape[-1]) if isinstance(output, Tensor) and output.ndim > 1 else None
+    """The size of an output's axis behind that of the batch: the classes, as torch has them."""
+    return int(output.shape[1]) if isinstance(output, Tensor) and output.ndim > 1 else None
 
 
 def check_costs(made_by: str, costs: Any, outputs: Any) -> None:

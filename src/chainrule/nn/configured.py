@@ -72,4 +72,6 @@ class Configured:
 
 
 def _is_plain(value: Any) -> bool:
+    if isinstance(value, tuple):
+        return all(map(_is_plain, value))
     return value is None or isinstance(value, bool | int | float | str)

@@ -22,6 +22,7 @@ class CrossEntropyLoss(Loss):
     """
 
     outputs = "logits"
+    targets = "classes"
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Costs [B]."""
@@ -87,6 +88,7 @@ class BCEWithLogitsLoss(Loss):
     """lᵢ = mean over outputs of -t·log σ(x) - (1-t)·log(1-σ(x))."""
 
     outputs = "binary logits"
+    targets = "zeros and ones"
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
         """Costs [B]."""

@@ -7,20 +7,60 @@ import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import reduce
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from chainrule.base.errors import ConfigurationError, ShapeError
+from chainrule.base.errors import ConfigurationError, ShapeError, TargetError
 from chainrule.base.registry import Registry
 from chainrule.eager import Tensor, as_tensor, here
 from chainrule.eager.tensor import Array
+from chainrule.eager.trees import leaves
 from chainrule.graph import DType, format_shape
 from chainrule.nn.agreement import check_costs, width_of
 from chainrule.nn.calling import as_tensors
 from chainrule.nn.configured import Configured
 
 LOSSES: Registry[type[Loss]] = Registry("loss")
+
+Outputs = Literal[
+    "values",
+    "log-values",
+    "logits",
+    "log-probabilities",
+    "scores",
+    "binary logits",
+    "probabilities",
+    "signs",
+    "mean and variance",
+    "distances",
+    "several",
+]
+"""What a network's outputs are to a loss; metrics and predictions read them accordingly.
+
+- ``values``: numbers beside the target's.
+- ``log-values``: the logarithms of such numbers.
+- ``logits``: one for each class; softmax makes the classes' probabilities of them.
+- ``log-probabilities``: one for each class, their exponentials sum to 1.
+- ``scores``: one for each class, of which the largest is the answer, and no probabilities.
+- ``binary logits``: each output the log-odds of a 1; above 0 it says 1.
+- ``probabilities``: each output the probability of a 1; above one half it says 1.
+- ``signs``: each output says by its sign -1 or +1.
+- ``mean and variance``: two outputs, of which the first is beside the target.
+- ``distances``: each output a distance, small where the target is +1 and large where it is -1.
+- ``several``: outputs that are compared with each other; none of them says what the target is.
+"""
+
+Targets = Literal["values", "classes", "distributions", "zeros and ones", "signs", "none"]
+"""What a loss compares outputs with.
+
+- ``values``: numbers, one for each output.
+- ``classes``: an integer from 0 for each example; some losses take a distribution as well.
+- ``distributions``: the classes' probabilities, of each example.
+- ``zeros and ones``: one for each output; some losses take what lies between as well.
+- ``signs``: -1 or +1 for each output.
+- ``none``: nothing; whatever is given is not looked at.
+"""
 
 
 class Loss(Configured, ABC):
@@ -29,29 +69,57 @@ class Loss(Configured, ABC):
     Notes
     -----
     torch's losses return the batch's mean; here `weighted_mean` makes it, so that sample
-    weights, class weights and short batches have one meaning for every loss.
+    weights, class weights and short batches have one meaning for every loss. So there is no
+    `reduction`: ``loss.of_batch(output, target)`` is torch's ``"mean"``. A call gives what
+    ``"none"`` does, averaged over the outputs of each example, and the sum of these is ``"sum"``
+    over the number of outputs of an example.
     """
 
-    outputs: ClassVar[str] = "values"
-    """What the outputs are: ``values`` beside the target, ``logits`` of classes, or ``binary
-    logits``; accuracy reads them accordingly."""
+    outputs: Outputs = "values"
+    """What it takes the outputs for."""
+
+    targets: Targets = "values"
+    """What it compares them with."""
 
     measures_distance: ClassVar[bool] = False
     """Whether the cost is least where output and target are equal: then a target that the last
     layer cannot give is a mistake."""
 
-    def __call__(self, output: Any, target: Any) -> Tensor:
-        """Return the cost of each example, once the target, where its numbers are known, fits."""
+    def __call__(self, output: Any, target: Any = None) -> Tensor:
+        """Return the cost of each example, once outputs and targets whose numbers are known fit.
+
+        Parameters
+        ----------
+        output : array_like of shape (B, ...), or tuple of such
+            What the network returned.
+        target : array_like of shape (B, ...), optional
+            A loss whose outputs are compared with each other needs none.
+
+        Raises
+        ------
+        TargetError, OutputError, ShapeError
+            If they have no meaning for this loss.
+        """
         outputs = _as_tensors(output)
-        if isinstance(outputs, Tensor) and not isinstance(target, tuple | dict):
-            if isinstance(target, np.ndarray | list):
-                target = self.prepare_target(np.asarray(target), outputs.dtype)
-            target = as_tensor(target)
-            if target.trace is None:
-                self.check_target(target.numpy(), width_of(outputs))
-        costs = self.forward(outputs, _as_tensors(target))
+        targets = self._as_targets(outputs, target)
+        if isinstance(targets, Tensor) and targets.trace is None:
+            self.check_target(targets.numpy(), width_of(outputs))
+        if all(tensor.trace is None for tensor in _tensors_in(outputs)):
+            self.check_output(outputs)
+        costs = self.forward(outputs, targets)
         check_costs(self.made_by, costs, outputs)
         return costs
+
+    def _as_targets(self, outputs: Any, target: Any) -> Any:
+        if target is None:
+            if self.targets != "none":
+                raise TargetError(f"{self.made_by} compares outputs with targets; got none")
+            return None
+        if isinstance(target, np.ndarray | list):
+            dtypes = (tensor.dtype for tensor in _tensors_in(outputs))
+            dtype = next(dtypes, np.dtype(np.float64))
+            return as_tensor(self.prepare_target(np.asarray(target), dtype))
+        return _as_tensors(target)
 
     @property
     def made_by(self) -> str:
@@ -59,10 +127,10 @@ class Loss(Configured, ABC):
         return type(self).__name__
 
     @abstractmethod
-    def forward(self, output: Tensor, target: Tensor) -> Tensor:
+    def forward(self, output: Any, target: Any) -> Tensor:
         """Costs [B] of outputs [B, ...] beside targets."""
 
-    def of_batch(self, output: Any, target: Any, weights: Any = None) -> Tensor:
+    def of_batch(self, output: Any, target: Any = None, weights: Any = None) -> Tensor:
         """The loss of a batch, as torch's losses return it: finish(Σ wᵢ·lᵢ / Σ wᵢ).
 
         Parameters
@@ -72,13 +140,15 @@ class Loss(Configured, ABC):
         weights : array_like of shape (B,), optional
             Sample weights; the loss's own weights multiply them.
         """
-        costs = self(output, target)
+        outputs = _as_tensors(output)
+        targets = self._as_targets(outputs, target)
+        costs = self(outputs, targets)
         given = None if weights is None else as_tensor(weights)
-        return self.finish(weighted_mean(costs, self.all_weights(costs, target, given)))
+        return self.finish(weighted_mean(costs, self.all_weights(costs, targets, given)))
 
     def all_weights(self, costs: Tensor, target: Any, given: Tensor | None) -> Tensor | None:
         """The weights of a batch's costs, [B]: those given times the loss's own; None: all 1."""
-        targets = _as_tensors(target)
+        targets: Any = None if target is None else _as_tensors(target)
         own = (self.example_weights(targets), self.counted(targets))
         return combined_weights(costs.type.dtype, given, *own)
 
@@ -118,7 +188,16 @@ class Loss(Configured, ABC):
         ----------
         target : array of shape (N, ...)
         width : int or None
-            The outputs' last axis, where they have more than the batch axis.
+            The size of the outputs' axis behind that of the batch, where they have one: the
+            classes of [B, C], and of [B, C, d1, ...].
+        """
+
+    def check_output(self, output: Any) -> None:
+        """Raise OutputError if these outputs, whose numbers are known, have no meaning for it.
+
+        Parameters
+        ----------
+        output : Tensor, or tuple of Tensors
         """
 
 
@@ -203,6 +282,11 @@ def as_loss(loss: Any) -> Loss:
 def _as_tensors(tree: Any) -> Any:
     tensors = as_tensors(tree)
     return tensors if isinstance(tensors, tuple | list | dict) else as_tensor(tensors)
+
+
+def _tensors_in(outputs: Any) -> list[Tensor]:
+    found = (leaf for _, leaf in leaves(outputs, open_modules=False))
+    return [leaf for leaf in found if isinstance(leaf, Tensor)]
 
 
 def per_example(values: Tensor, reduce: Callable[..., Tensor]) -> Tensor:
