@@ -1,6 +1,7 @@
 """Expressions: formulas as data, read as numbers, as text, in a declared order."""
 
 import ast
+import itertools
 import operator
 from fractions import Fraction
 
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.graph import TensorType, parse_graph
-from chainrule.ops import bind, format_expression
+from chainrule.graph import DType, TensorType, parse_graph
+from chainrule.ops import Builder, bind, format_expression
 from chainrule.ops.composite import unfold
 from chainrule.ops.expression import (
     Apply,
@@ -23,6 +24,7 @@ from chainrule.ops.expression import (
     fold_in_order,
     read,
 )
+from chainrule.ops.formula import NodeReader
 from chainrule.testing.exact import evaluate
 
 X, Y, Z = map(Symbol, "xyz")
@@ -68,6 +70,30 @@ F64 = TensorType.parse
 )
 def test_formulas_have_the_parentheses_that_reading_needs(expression, text):
     assert format_expression(expression) == text
+
+
+# From the loosest to the tightest.
+BINDING = ["logical_or", "logical_xor", "logical_and", "less", "bitwise_or", "bitwise_xor",
+           "bitwise_and", "shift_left", "add", "remainder", "mul", "power"]  # fmt: skip
+
+
+@pytest.mark.parametrize(("loose", "tight"), list(itertools.pairwise(BINDING)))
+def test_a_looser_op_within_a_tighter_one_stands_in_parentheses(loose, tight):
+    inner = format_expression(apply(tight, X, Y))
+    assert format_expression(apply(loose, apply(tight, X, Y), Z)).startswith(inner)
+    inner = format_expression(apply(loose, Y, Z))
+    assert format_expression(apply(tight, X, apply(loose, Y, Z))).endswith(f"({inner})")
+
+
+@pytest.mark.parametrize(
+    ("outer", "inner"),
+    [("sub", "add"), ("sub", "sub"), ("div", "mul"), ("div", "div"), ("remainder", "remainder"),
+     ("shift_left", "shift_right"), ("shift_right", "shift_left"), ("less", "equal"),
+     ("equal", "less")],
+)  # fmt: skip
+def test_ops_that_bind_alike_are_read_from_the_left(outer, inner):
+    assert "(" not in format_expression(apply(outer, apply(inner, X, Y), Z))
+    assert format_expression(apply(outer, X, apply(inner, Y, Z))).endswith(")")
 
 
 def test_leaves_may_be_written_as_numbers():
@@ -170,6 +196,31 @@ def test_a_lazy_sum_reads_each_item():
     assert items[-1].arguments[0].value == 999
     with pytest.raises(IndexError):
         items[1000]
+
+
+@pytest.mark.parametrize(
+    ("kind", "parts"),
+    [(Literal, (1,)), (Symbol, ("x",)), (Element, (0, (1,))), (Apply, ("neg", (X,))),
+     (Fold, ("add", (X,)))],
+)  # fmt: skip
+def test_a_part_is_known_by_what_it_is_not_by_how_it_reads(kind, parts):
+    # Comparing two formulas part by part would walk both, at each look into a table.
+    part = kind(*parts)
+    assert part != kind(*parts)
+    assert part in {part}
+    assert not hasattr(part, "__dict__"), "a sum of a million products has a million of these"
+
+
+def test_a_number_takes_the_dtype_of_what_it_meets():
+    b = Builder()
+    count = b.input(F64("i64[]"), "n")
+    reader = NodeReader(b, {"n": count}, DType.F32)
+    first = read(apply("select", apply("equal", Symbol("n"), 3), 1, 0.5), reader)
+    assert [b.nodes[i].dtype for i in b.nodes[first.position].inputs[1:]] == [DType.F32] * 2
+    (here,) = (node for node in b.nodes if node.op == "equal")
+    assert b.nodes[here.inputs[1]].dtype is DType.I64
+    assert reader.value(True).dtype is DType.BOOL
+    assert reader.value(2).dtype is DType.F32
 
 
 def test_a_formula_may_be_deeper_than_pythons_stack():

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from chainrule.ops.elementwise import ZERO, Kink, primitive
+from collections.abc import Sequence
+
+from chainrule.ops.elementwise import ZERO, Elementwise, Kink, primitive
 
 _WORDS = ((1, 3), (7, 7), (4_000_000_000, 9), (0, 2_863_311_530))
+_SHIFTS = ((1, 3), (7, 7), (4_000_000_000, 9), (5, 0))
 _QUOTIENTS = ((7.5, 2.0), (-7.5, 2.0), (7.5, -2.0), (-9.5, -4.0), (3.0, 5.0))
 
 # Rounded down, so that the remainder has the divisor's sign, as in Python. Integers by 0 give 0.
@@ -22,13 +25,17 @@ REMAINDER = primitive(
     operands="a b",
     partials=(lambda s, a, b, y: 1, lambda s, a, b, y: -s.floor_divide(a, b)),
     notation="{0} mod {1}",
-    precedence=30,
+    precedence=25,  # looser than a product: x·(y mod z) is not x·y mod z
     accepts="number",
     kinks=(Kink((2.0, 1.0), (1.0, -2.0)),),
     samples=_QUOTIENTS,
 )
-BITWISE_AND, BITWISE_OR, BITWISE_XOR, SHIFT_LEFT, SHIFT_RIGHT = (
-    primitive(
+
+
+def _of_bits(
+    name: str, sign: str, precedence: int, samples: Sequence[tuple[float, ...]]
+) -> Elementwise:
+    return primitive(
         name,
         operands="a b",
         partials=(ZERO, ZERO),
@@ -37,14 +44,13 @@ BITWISE_AND, BITWISE_OR, BITWISE_XOR, SHIFT_LEFT, SHIFT_RIGHT = (
         accepts="integer",
         samples=samples,
     )
-    for name, sign, precedence, samples in (
-        ("bitwise_and", "&", 14, _WORDS),
-        ("bitwise_or", "|", 12, _WORDS),
-        ("bitwise_xor", "⊕", 13, _WORDS),
-        ("shift_left", "<<", 15, ((1, 3), (7, 7), (4_000_000_000, 9), (5, 0))),
-        ("shift_right", ">>", 15, ((1, 3), (7, 7), (4_000_000_000, 9), (5, 0))),
-    )
-)
+
+
+BITWISE_AND = _of_bits("bitwise_and", "&", 14, samples=_WORDS)
+BITWISE_OR = _of_bits("bitwise_or", "|", 12, samples=_WORDS)
+BITWISE_XOR = _of_bits("bitwise_xor", "⊕", 13, samples=_WORDS)
+SHIFT_LEFT = _of_bits("shift_left", "<<", 15, samples=_SHIFTS)
+SHIFT_RIGHT = _of_bits("shift_right", ">>", 15, samples=_SHIFTS)
 BITWISE_NOT = primitive(
     "bitwise_not",
     partials=(ZERO,),
