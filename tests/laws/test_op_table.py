@@ -1,14 +1,18 @@
 """Every op is declared whole: samples, refusals, kinks, an oracle for each primitive."""
 
+import dataclasses
+import importlib
 import itertools
+import pkgutil
 
 import numpy as np
 import pytest
 
+import chainrule.ops
 from chainrule.backends import get_backend
 from chainrule.graph import TensorType
 from chainrule.ops import OPS, Builder, Elementwise
-from chainrule.ops.elementwise import Indicator, Marker
+from chainrule.ops.elementwise import REALS, Indicator, Marker
 from chainrule.ops.expression import read
 from chainrule.testing.cases import cases
 from chainrule.testing.exact import exact_function
@@ -60,6 +64,26 @@ def test_at_a_declared_kink_the_value_or_its_slope_jumps(op):
             steady = abs(behind - before) < 0.1
             smooth.append(steady and abs((behind - here) - (here - before)) < 0.1 * step)
         assert not all(smooth), f"{op} is smooth at {kink.at}"
+
+
+# Their formulas go on where the op has no meaning; what uses them refuses such operands.
+GOES_ON = {"focal"}
+
+
+@pytest.mark.parametrize("op", [n for n, op in ELEMENTWISE.items() if op.domain is not REALS])
+def test_an_op_is_a_number_in_its_domain_and_nowhere_else(op):
+    domain = ELEMENTWISE[op].domain
+    others = [0.5] * (ELEMENTWISE[op].arity - 1)
+    for end, outwards in ((domain.low, -1), (domain.high, 1)):
+        if np.isinf(end):
+            continue
+        with np.errstate(all="ignore"):
+            inside, at, outside = (
+                value(op, [end + step * outwards, *others]) for step in (-1e-3, 0.0, 1e-3)
+            )
+        assert np.isfinite(inside)
+        assert np.isfinite(at) == domain.closed
+        assert np.isnan(outside) or op in GOES_ON
 
 
 def value(op, point):
@@ -117,3 +141,16 @@ def words(expression):
     reader = Words()
     read(expression, reader)
     return reader.found
+
+
+DATA = {
+    thing
+    for module in pkgutil.iter_modules(chainrule.ops.__path__)
+    for thing in vars(importlib.import_module(f"chainrule.ops.{module.name}")).values()
+    if dataclasses.is_dataclass(thing) and isinstance(thing, type)
+}
+
+
+@pytest.mark.parametrize("data", sorted(DATA, key=str), ids=lambda data: data.__name__)
+def test_what_is_declared_does_not_change(data):
+    assert data.__dataclass_params__.frozen

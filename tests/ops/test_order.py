@@ -77,6 +77,13 @@ def test_products_have_slopes_also_with_zeros(size):
         np.testing.assert_allclose(slope("prod", x, axes=(0,)), others, rtol=1e-14)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64", "int32", "int64", "uint32"])
+def test_a_product_of_nothing_is_one(dtype):
+    y = run("prod", np.zeros((2, 0, 3), dtype), axes=(1,))
+    assert y.dtype == np.dtype(dtype)
+    assert y.tolist() == [[1, 1, 1]] * 2
+
+
 def test_logarithms_of_sums_at_their_ends():
     x = np.array([[-INF, -INF], [INF, 1.0], [NAN, 1.0], [1e4, 1e4], [-1e4, -INF]])
     y = run("log_sum_exp", x, axes=(1,))

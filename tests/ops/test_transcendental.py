@@ -103,6 +103,8 @@ def test_the_error_functions_ends():
         ("asinh", (0.0,), [0.0, 1.0, 0.0]),
         ("atanh", (0.0,), [0.0, 1.0, 0.0]),
         ("tan", (0.0,), [0.0, 1.0, 0.0]),
+        # The angle of nothing, and its slopes, are declared to be 0.
+        ("atan2", (0.0, 0.0), [0.0, 0.0, 0.0]),
     ],
 )
 def test_smooth_functions_are_smooth_at_zero(op, point, expected):
