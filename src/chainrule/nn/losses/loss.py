@@ -5,9 +5,9 @@ from __future__ import annotations
 import inspect
 import operator
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -20,6 +20,9 @@ from chainrule.graph import DType, format_shape
 from chainrule.nn.agreement import check_costs, width_of
 from chainrule.nn.calling import as_tensors
 from chainrule.nn.configured import Configured
+
+if TYPE_CHECKING:
+    from chainrule.nn.module import Module
 
 LOSSES: Registry[type[Loss]] = Registry("loss")
 
@@ -171,6 +174,29 @@ class Loss(Configured, ABC):
     def finish(self, mean: Tensor) -> Tensor:
         """The batch's loss from the mean cost: by default the mean cost itself."""
         return mean
+
+    def directions(
+        self, net: Module, inputs: Sequence[Tensor], target: Any, shares: Tensor
+    ) -> Mapping[str, Tensor]:
+        """What the optimiser follows in the place of the loss's gradient, by parameter path.
+
+        A learning rule that is no gradient, such as contrastive divergence, writes this method; its
+        costs are shown, and not differentiated.
+
+        Parameters
+        ----------
+        net : Module
+        inputs : sequence of Tensor of shape (B, ...)
+        target : Tensor of shape (B, ...)
+        shares : Tensor of shape (B,)
+            wᵢ / Σ wᵢ: each example's share in the batch.
+        """
+        raise NotImplementedError(f"{type(self).__name__} follows its gradient")
+
+    @property
+    def is_rule(self) -> bool:
+        """Whether it has `directions` of its own."""
+        return type(self).directions is not Loss.directions
 
     @property
     def is_mean(self) -> bool:
