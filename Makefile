@@ -44,6 +44,10 @@ check: $(VENV)/.dev  ## format, lint, types, imports, and what documents and fil
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --quiet tests/laws tests/docs/test_reference.py tests/docs/test_files.py
 
+.PHONY: reference
+reference: $(VENV)/.dev  ## a page for each op, layer, loss, optimizer ...: build/reference/index.html
+	$(BIN)/python -m docs.reference build/reference
+
 .PHONY: format
 format: $(VENV)/.dev  ## format the code and mend what can be mended by itself
 	$(BIN)/ruff format

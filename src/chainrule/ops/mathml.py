@@ -207,7 +207,7 @@ def _cases(piece: re.Match[str], arguments: Sequence[_Markup]) -> _Markup:
     then, condition, otherwise = (
         arguments[int(piece[name])] for name in ("then", "condition", "otherwise")
     )
-    first = (then.markup, f"<mtext>if </mtext>{condition.markup}")
+    first = (then.markup, f"<mtext>if&#xA0;</mtext>{condition.markup}")
     # A choice within the last case is one more case.
     others = otherwise.cases or ((otherwise.markup, "<mtext>otherwise</mtext>"),)
     rows = (first, *others)

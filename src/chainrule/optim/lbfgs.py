@@ -12,7 +12,8 @@ import numpy as np
 from chainrule.base.errors import NonFiniteError
 from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
-from chainrule.optim.curvature import Memory, direction
+from chainrule.graph import Graph, TensorType
+from chainrule.optim.curvature import Memory, direction, direction_graph
 from chainrule.optim.flat import Flat
 from chainrule.optim.kinds import Choice, Count, Maybe, NonNegative, Number, Whole
 from chainrule.optim.line_search import Point, strong_wolfe
@@ -148,6 +149,23 @@ class LBFGS(Configured):
             reason,
             walk.memory,
         )
+
+    def graph(self, kind: TensorType, pairs: int) -> Graph:
+        """The direction of a step, as a graph.
+
+        Parameters
+        ----------
+        kind : TensorType
+            The gradient's, a vector.
+        pairs : int
+            How many steps are remembered.
+
+        Returns
+        -------
+        Graph
+            From the gradient, γ, and ρ = 1 / y·s, s and y of each pair to the direction.
+        """
+        return direction_graph(kind, pairs)
 
 
 class _Walk:

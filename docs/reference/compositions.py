@@ -1,0 +1,281 @@
+"""Pages of layers and losses: what they compute in the example of their docstring, traced."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from chainrule.autodiff import pullback
+from chainrule.base.errors import ChainruleError
+from chainrule.eager import Tensor, grad
+from chainrule.eager.traced import Traced, trace_function
+from chainrule.graph import Graph
+from chainrule.nn import Loss, Module, training
+from chainrule.ops import OPS, Elementwise
+from chainrule.ops.composite import unfold
+from chainrule.ops.expression import Symbol
+from docs.reference.content import (
+    Block,
+    Figure,
+    Formula,
+    Formulas,
+    Link,
+    Linker,
+    Links,
+    Listing,
+    Page,
+    Section,
+    Table,
+    paragraph,
+)
+from docs.reference.docstrings import docstring_of
+from docs.reference.elementwise import interrupted
+from docs.reference.examples import Call, example_calls
+from docs.reference.graph_ops import LONGEST, leaves_of, lines_of, ops_of
+from docs.reference.plots import Curve, Plot
+from docs.reference.symbols import name_elements
+from docs.reference.text import described, page_of
+from docs.reference.values import written
+
+_NARROW, _POINTS = 4.0, 321
+
+
+@dataclass(frozen=True)
+class Composition:
+    """A call of a layer or loss, as a graph.
+
+    Parameters
+    ----------
+    call : Call
+    traced : Traced
+    graph : Graph
+        Its results only, without the state it assigns.
+    """
+
+    call: Call
+    traced: Traced
+    graph: Graph
+
+
+def composition_of(cls: type[Module | Loss]) -> Composition | None:
+    """The last call in the class's examples; without one, a call with nothing but defaults."""
+    calls = example_calls(cls, "__call__")
+    if calls:
+        return _traced(calls[-1])
+    x = np.array([[0.5, -1.0, 2.0], [-0.25, 1.5, 0.75]])
+    inputs = (x, np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.5]])) if issubclass(cls, Loss) else (x,)
+    try:
+        return _traced(Call(cls(), inputs, {}, None))
+    except (ChainruleError, TypeError):
+        return None
+
+
+def _traced(call: Call) -> Composition:
+    arguments = tuple(map(_in_f64, call.arguments))
+    if isinstance(call.made, Module):
+        call.made.astype("float64")
+    mode = call.mode
+    drawing = nullcontext() if mode is None else training(mode.seed, mode.step, mode.rows)
+    with drawing:
+        traced = trace_function(call.made, arguments, call.options)
+    return Composition(call, traced, traced.graph_of(traced.results))
+
+
+def _in_f64(argument: Any) -> Any:
+    """Numbers in float64, so that a constant is shown as it is written."""
+    if isinstance(argument, tuple | list) and not _is_numbers(argument):
+        return type(argument)(map(_in_f64, argument))
+    if isinstance(argument, dict):
+        return {key: _in_f64(part) for key, part in argument.items()}
+    array = argument.numpy() if isinstance(argument, Tensor) else np.asarray(argument)
+    return array.astype(np.float64) if array.dtype.kind == "f" else array
+
+
+def _is_numbers(argument: Sequence[Any]) -> bool:
+    return all(isinstance(part, int | float | list) for part in argument)
+
+
+def composition_page(link: Link, cls: type[Module | Loss], linker: Linker) -> Page:
+    """Formula, derivative, plot, ops, text of a layer or a loss."""
+    heading = "Loss" if issubclass(cls, Loss) else "Layer"
+    text = docstring_of(cls)
+    found = composition_of(cls)
+    sources = list(text.sources)
+    ops: list[str] = []
+    if found is not None:
+        ops = list(ops_of(found.graph))
+        sources += [source for op in ops if (source := OPS.get(op).source)]
+    sections = (
+        Section("formula", "Formula", _formula(found) if found else []),
+        Section("derivative", "Derivative", _derivative(found) if found else []),
+        Section("plot", "Plot", _plots(cls, found) if found else []),
+        Section("kinks", "Kinks", _kinks(found) if found else []),
+        Section("ops", "Made of", [Links([Link("ops", op) for op in ops])] if ops else []),
+        Section("source", "Source", [paragraph(f"{each}.") for each in dict.fromkeys(sources)]),
+    )
+    return page_of(link, heading, cls, linker, sections)
+
+
+# --- formulas -------------------------------------------------------------------------------------
+
+
+def _formula(found: Composition) -> list[Block]:
+    graph = found.graph
+    blocks: list[Block] = [
+        paragraph(f"Computed by {described(found.call.made)}{_mode(found)}, on {_types(graph)}:"),
+        Formulas(lines_of(graph)),
+    ]
+    element = _one_element(graph)
+    if element is not None:
+        blocks += [paragraph("One element, for instance:"), Formulas([element])]
+    return [*blocks, Listing(str(graph), "The graph")]
+
+
+def _mode(found: Composition) -> str:
+    return " in training" if found.call.mode is not None else ""
+
+
+def _types(graph: Graph) -> str:
+    return ", ".join(f"{graph.name_of(i)}: {graph.nodes[i].type}" for i in graph.inputs)
+
+
+def _one_element(graph: Graph) -> Formula | None:
+    output = graph.outputs[0]
+    shape = graph.nodes[output.node].shape
+    if any(size == 0 for size in shape) or len(graph.outputs) > 1:
+        return None
+    index = (0,) * len(shape)
+    terms = unfold(graph, output.node, index)
+    if not 0 < leaves_of(terms) <= LONGEST:
+        return None
+    names = [graph.name_of(i) for i in graph.inputs]
+    below = ",".join(map(str, index))
+    return Formula(Symbol(f"{output.label}[{below}]"), name_elements(terms, names))
+
+
+def _derivative(found: Composition) -> list[Block]:
+    graph = found.graph
+    if not any(graph.nodes[output.node].dtype.is_float for output in graph.outputs):
+        return [paragraph("Not differentiable: it gives no floats.")]
+    if not any(graph.nodes[i].dtype.is_float for i in graph.inputs):
+        return [paragraph("Not differentiable: it takes no floats.")]
+    back = pullback(graph)
+    results = ", ".join(f"d_{output.label}" for output in graph.outputs)
+    return [
+        paragraph(f"The cotangents of what it takes, from {results}:"),
+        Formulas(lines_of(back)),
+        Listing(str(back), "The pullback as a graph"),
+    ]
+
+
+def _kinks(found: Composition) -> list[Block]:
+    rows = [
+        [node.op, *(written(value) for value in (kink.at[0], kink.partials[0]))]
+        for node in found.graph.nodes
+        if node.op in OPS
+        for kink in _declared_kinks(node.op, dict(node.attributes.items()))
+    ]
+    if not rows:
+        return []
+    return [
+        paragraph("The derivative of an op it is made of jumps, and is declared to be:"),
+        Table(["Op", "at", "derivative"], rows, "Kinks"),
+    ]
+
+
+def _declared_kinks(op: str, attributes: dict[str, Any]) -> Iterator[Any]:
+    declaration = OPS.get(op)
+    if not isinstance(declaration, Elementwise) or declaration.arity != 1:
+        return
+    # Kinks are declared for the defaults; with other attributes they are elsewhere.
+    if attributes == dict(declaration.defaults) or not attributes:
+        yield from declaration.kinks
+
+
+# --- plots ----------------------------------------------------------------------------------------
+
+
+def _plots(cls: type[Module | Loss], found: Composition) -> list[Block]:
+    if isinstance(found.call.made, Loss):
+        return [Figure(plot) for plot in _loss_plots(cls.__name__, found)]
+    plot = _layer_plot(cls.__name__, found)
+    return [Figure(plot)] if plot else []
+
+
+def _layer_plot(name: str, found: Composition) -> Plot | None:
+    """The layer as a function of one number, if each result depends on one element only."""
+    graph, layer = found.graph, found.call.made
+    floats = [graph.nodes[i] for i in graph.inputs]
+    alike = len(graph.outputs) == 1 and graph.nodes[graph.outputs[0].node].type == floats[0].type
+    ops = [OPS.get(op) for op in ops_of(graph)]
+    elementwise = all(isinstance(op, Elementwise) or op.arity == 0 for op in ops)
+    if not (alike and elementwise and len(floats) == 1):
+        return None
+    kinks = [
+        kink
+        for node in graph.nodes
+        if node.op in OPS
+        for kink in _declared_kinks(node.op, dict(node.attributes.items()))
+    ]
+    low = min([-_NARROW, *(kink.at[0] - 2 for kink in kinks)])
+    high = max([_NARROW, *(kink.at[0] + 2 for kink in kinks)])
+    x = np.unique(np.append(np.linspace(low, high, _POINTS), [kink.at[0] for kink in kinks]))
+    y = layer(x[None]).numpy()[0]
+    slope = grad(lambda t: layer(t).sum())(x[None]).numpy()[0]
+    slope = np.where(np.isin(x, [kink.at[0] for kink in kinks]), np.nan, slope)
+    return Plot(
+        name=name,
+        alternative=f"{described(layer)} and its derivative, from {low:g} to {high:g}",
+        axis="x",
+        x=x,
+        curves=(Curve("y", interrupted(y)), Curve("∂y/∂x", interrupted(slope))),
+        points=[(kink.at[0], kink.partials[0]) for kink in kinks] if len(ops) == 1 else [],
+    )
+
+
+def _loss_plots(name: str, found: Composition) -> Iterator[Plot]:
+    """The first example's cost while its first output goes from one side to the other."""
+    loss, arguments = found.call.made, list(map(_in_f64, found.call.arguments))
+    first = [np.asarray(argument)[:1] for argument in arguments if not isinstance(argument, tuple)]
+    if len(first) != len(arguments) or first[0].dtype.kind != "f" or found.call.options:
+        return
+    outputs = first[0]
+    x = np.linspace(-_NARROW, _NARROW, _POINTS)
+    cost, slope = np.full_like(x, np.nan), np.full_like(x, np.nan)
+    place = (0,) * outputs.ndim
+    for k, value in enumerate(x):
+        moved = outputs.copy()
+        moved[place] = value
+        try:
+            cost[k] = loss(moved, *first[1:]).numpy()[0]
+            derivative = grad(lambda o: loss(o, *first[1:]).sum())(moved)
+            slope[k] = derivative.numpy()[place]
+        except ChainruleError:  # outside of what outputs may be
+            continue
+    if not np.isfinite(cost).any():
+        return
+    where = f"output[{','.join(map(str, place))}]"
+    kept = np.isfinite(cost)
+    x, cost, slope = x[kept], cost[kept], slope[kept]
+    given = "; ".join(
+        f"{label} = {np.array2string(np.asarray(array[0]), separator=', ')}"
+        for label, array in zip(_input_names(found), [outputs, *first[1:]], strict=False)
+    )
+    yield Plot(
+        name=name,
+        alternative=(
+            f"The cost of one example and its derivative while {where} goes from {x[0]:g} to "
+            f"{x[-1]:g}, the rest being {given}"
+        ),
+        axis=f"{where}   ({given})",
+        x=x,
+        curves=(Curve("cost", interrupted(cost)), Curve("derivative", interrupted(slope))),
+    )
+
+
+def _input_names(found: Composition) -> list[str]:
+    return [found.graph.name_of(i) for i in found.graph.inputs]
