@@ -230,6 +230,28 @@ def test_an_op_without_derivative_may_stand_beside_the_way(rounding):
     assert run(gradients(graph, "y", ["x0"]), 2.0, 3.0)["d_x0"] == 9.0
 
 
+def test_nothing_is_computed_for_what_nobody_asked_about():
+    b = Builder()
+    x, w = (b.input(TensorType.parse("f64[3]"), name) for name in "xw")
+    y = b.sum(b.tanh(x) * b.exp(w), axes=(0,))
+    forward = len(b.nodes)
+    append_gradients(b, {y: b.apply("constant", value=1.0, dtype=y.dtype)}, [w])
+    # The constant, sum's two, the product with tanh(x), the product with exp(w): nothing for x.
+    ops = [node.op for node in b.nodes[forward:]]
+    assert ops == ["constant", "reshape", "broadcast", "mul", "mul"]
+
+
+def test_the_pullbacks_of_a_result_that_is_an_input_and_of_none_at_all():
+    text = "graph f(x: f64[2], z: f64[2]) -> (f64[2], f64[2])\n  return x, again=x"
+    found = run(pullback(parse_graph(text)), [1.0, 2.0], [0.0, 0.0], [3.0, 4.0], [5.0, 6.0])
+    assert {label: d.tolist() for label, d in found.items()} == {"d_x": [8, 10], "d_z": [0, 0]}
+    b = Builder()
+    x = b.input(TensorType.parse("f64[2]"), "x")
+    (d_x,) = append_gradients(b, {}, [x])
+    assert b.nodes[d_x.position].op == "broadcast"
+    assert d_x.type == x.type
+
+
 def test_a_custom_rule_is_what_counts():
     body = parse_graph("graph twice(a: f64[2]) -> f64[2]\n  y: f64[2] = add(a, a)\n  return y")
     rule = parse_graph(

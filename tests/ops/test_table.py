@@ -1,0 +1,89 @@
+"""What every op has, and how the table answers for it."""
+
+import pytest
+
+from chainrule.base.errors import GraphError, NameNotFoundError, ShapeError
+from chainrule.graph import TensorType, parse_graph
+from chainrule.ops import Declaration, Op, bind, verify
+from chainrule.ops.reduce import Sum
+from chainrule.ops.table import normalize_axis
+
+
+@pytest.mark.parametrize("rule", ["infer", "pullback", "batched", "terms", "formula"])
+def test_an_op_without_one_of_its_rules_cannot_be_bound(rule):
+    rules = {"infer", "pullback", "batched", "terms", "formula"} - {rule}
+    bare = type("Bare", (Op,), {name: lambda self: None for name in rules})
+    with pytest.raises(TypeError, match=rf"abstract method '?{rule}'?"):
+        bare()
+
+
+def test_a_declaration_without_bind_is_none():
+    with pytest.raises(TypeError, match=r"abstract method '?bind'?"):
+        type("Bare", (Declaration,), {})()
+
+
+@pytest.mark.parametrize(("op", "inputs"), [("add", 1), ("add", 3), ("sum", 0), ("sum", 2)])
+def test_an_op_takes_as_many_operands_as_it_declares(op, inputs):
+    names = ", ".join("abc"[:inputs])
+    kinds = ", ".join(f"{name}: f64[2]" for name in "abc"[:inputs])
+    text = f"graph f({kinds}) -> f64[2]\n  y: f64[2] = {op}({names})\n  return y"
+    if op == "sum":
+        text = text.replace(f"{op}({names})", f"{op}({names})  axes=[]")
+    expected = {"add": 2, "sum": 1}[op]
+    with pytest.raises(GraphError, match=f"{op} takes {expected} operands; got {inputs}"):
+        verify(parse_graph(text))
+
+
+def test_an_op_that_is_not_in_the_table_is_named():
+    with pytest.raises(NameNotFoundError, match=r'^No op is named "summ"\. Did you mean "sum"\?'):
+        bind("summ", {"axes": (0,)})
+
+
+def test_ops_with_equal_attributes_are_equal():
+    assert bind("sum", {"axes": (0,)}) == Sum((0,))
+    assert bind("sum", {"axes": (0,)}) != bind("sum", {"axes": (1,)})
+    assert bind("leaky_relu") == bind("leaky_relu", {"slope": 0.01})
+    assert hash(bind("leaky_relu")) == hash(bind("leaky_relu", {"slope": 0.01}))
+    assert bind("softmax", {"axis": 0}) == bind("softmax", {"axis": 0})
+    assert bind("softmax", {"axis": 0}) != bind("softmax", {"axis": 1})
+
+
+@pytest.mark.parametrize(
+    ("axis", "rank", "front"), [(0, 1, 0), (-1, 1, 0), (2, 3, 2), (-3, 3, 0), (-1, 3, 2)]
+)
+def test_axes_are_counted_from_the_front(axis, rank, front):
+    assert normalize_axis(axis, rank, "sum") == front
+
+
+@pytest.mark.parametrize(("axis", "rank"), [(0, 0), (-1, 0), (1, 1), (-2, 1), (3, 3), (-4, 3)])
+def test_an_axis_that_is_not_there_is_refused(axis, rank):
+    with pytest.raises(ShapeError) as caught:
+        normalize_axis(axis, rank, "sum")
+    assert str(caught.value) == f"sum got axis {axis} of a value with {rank} axes."
+
+
+@pytest.mark.parametrize(
+    ("op", "attributes", "operands", "result"),
+    [
+        ("slice", {"starts": (0, 1), "stops": (2, 3), "steps": (1, 1)}, ["[B=2,T=3]"], "[B=2,2]"),
+        ("slice", {"starts": (1, 0), "stops": (2, 3), "steps": (1, 1)}, ["[B=2,T=3]"], "[1,T=3]"),
+        ("slice", {"starts": (0, 0), "stops": (1, 3), "steps": (1, 2)}, ["[B=2,T=3]"], "[1,2]"),
+        ("pad", {"low": (0, 1), "high": (0, 0), "interior": (0, 0)},
+         ["[B=2,T=3]", "[]"], "[B=2,4]"),
+        ("pad", {"low": (0, 0), "high": (1, 0), "interior": (0, 0)},
+         ["[B=2,T=3]", "[]"], "[3,T=3]"),
+        ("pad", {"low": (0, 0), "high": (0, 0), "interior": (0, 1)},
+         ["[B=2,T=3]", "[]"], "[B=2,5]"),
+        ("concat", {"axis": 0}, ["[B=2,T=3]"], "[B=2,T=3]"),
+        ("concat", {"axis": 1}, ["[B=2,T=3]", "[B=2,1]"], "[B=2,4]"),
+        ("transpose", {"axes": (1, 0)}, ["[B=2,T=3]"], "[T=3,B=2]"),
+        ("reshape", {"shape": (2, 1, 3)}, ["[B=2,T=3]"], "[B=2,1,T=3]"),
+        ("reshape", {"shape": (6,)}, ["[B=2,T=3]"], "[6]"),
+        ("sum", {"axes": (1,)}, ["[B=2,T=3]"], "[B=2]"),
+        ("amax", {"axis": 1}, ["[B=2,T=3]"], "[B=2]"),
+        ("softmax", {"axis": 1}, ["[B=2,3]"], "[B=2,3]"),
+    ],
+)  # fmt: skip
+def test_an_axis_that_is_left_alone_keeps_its_name(op, attributes, operands, result):
+    kinds = tuple(TensorType.parse(f"f64{shape}") for shape in operands)
+    assert str(bind(op, attributes).infer(kinds)) == f"f64{result}"
