@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from inspect import signature
 from typing import TypeVar
 
 from chainrule.base.errors import NameNotFoundError
@@ -42,9 +43,14 @@ def spelled(kind: str, names: Iterable[str], typed: str, *, where: str | None = 
 
 
 def activations() -> dict[str, type[Module]]:
-    """Return the layers that are activations: those which are registered where they are written."""
-    home = Activation.__module__
-    return {name: layer for name, layer in LAYERS.items() if layer.__module__ == home}
+    """Return the layers that are activations and can be made by their name alone."""
+    found = {name: layer for name, layer in LAYERS.items() if issubclass(layer, Activation)}
+    return {name: layer for name, layer in found.items() if not _needs_arguments(layer)}
+
+
+def _needs_arguments(layer: type[Module]) -> bool:
+    parameters = signature(layer).parameters.values()
+    return any(parameter.default is parameter.empty for parameter in parameters)
 
 
 def _bare(name: str, kind: str) -> str:

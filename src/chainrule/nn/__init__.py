@@ -11,13 +11,17 @@ the registries. To see how a network is called, read `module.py`, then
 from chainrule.base.front_door import show_registered
 from chainrule.nn.activations import *
 from chainrule.nn.dropout import *
+from chainrule.nn.gates import *
 from chainrule.nn.layers import *
 from chainrule.nn.losses import *
 from chainrule.nn.losses import LOSSES as LOSSES
 from chainrule.nn.module import LAYERS as LAYERS
 from chainrule.nn.normalization import *
+from chainrule.nn.penalties import *
+from chainrule.nn.penalties import PENALTIES as PENALTIES
+from chainrule.nn.rectifiers import *
 
-show_registered(globals(), LAYERS, LOSSES)
+show_registered(globals(), LAYERS, LOSSES, PENALTIES)
 
 import chainrule.nn.initializers as init  # noqa: F401 - torch's name for the module
 from chainrule.nn.activations import Activation as Activation
@@ -35,6 +39,7 @@ from chainrule.nn.module import Module as Module
 from chainrule.nn.parameter import Buffer as Buffer
 from chainrule.nn.parameter import Parameter as Parameter
 from chainrule.nn.parameter import Variable as Variable
+from chainrule.nn.penalties import Penalty as Penalty
 from chainrule.nn.reachable import check_reachable as check_reachable
 from chainrule.nn.saving import load as load
 from chainrule.nn.saving import save as save

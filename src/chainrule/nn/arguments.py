@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.base.errors import ConfigurationError
+from chainrule.base.errors import ConfigurationError, did_you_mean
 
 
 def as_count(layer: str, name: str, value: Any) -> int:
@@ -31,15 +32,46 @@ def as_number(
     layer: str, name: str, value: Any, low: float = -math.inf, high: float = math.inf
 ) -> float:
     """Return a finite number from `low` to `high` as a float."""
-    if isinstance(value, int | float | np.number) and not isinstance(value, bool):
-        number = float(value)
-        if math.isfinite(number) and low <= number <= high:
-            return number
+    if _is_finite(value) and low <= float(value) <= high:
+        return float(value)
     if math.isinf(high):
         wanted = name if math.isinf(low) else f"{name} ≥ {low:g}"
     else:
         wanted = f"{low:g} ≤ {name} ≤ {high:g}"
     raise ConfigurationError(f"{layer} takes {wanted}; got {value!r}")
+
+
+def as_positive(layer: str, name: str, value: Any) -> float:
+    """Return a finite number above zero as a float."""
+    if _is_finite(value) and float(value) > 0:
+        return float(value)
+    raise ConfigurationError(f"{layer} takes {name} > 0; got {value!r}")
+
+
+def as_choice(layer: str, name: str, value: Any, choices: Sequence[str]) -> str:
+    """Return a text that is one of `choices`."""
+    if isinstance(value, str) and value in choices:
+        return value
+    known = " or ".join(f'"{choice}"' for choice in choices)
+    raise ConfigurationError(
+        f"{layer} takes {name}={known}; got {value!r}", advice=did_you_mean(value, choices)
+    )
+
+
+def as_sizes(layer: str, name: str, value: Any) -> tuple[int, ...]:
+    """Return a shape of at least one axis: a whole number ≥ 1, or several."""
+    given = list(value) if isinstance(value, Iterable) else [value]
+    sizes = [_whole(size) for size in given]
+    if not sizes or any(size is None or size < 1 for size in sizes):
+        raise ConfigurationError(
+            f"{layer} takes {name} as whole numbers ≥ 1, one or several; got {value!r}"
+        )
+    return tuple(size for size in sizes if size is not None)
+
+
+def _is_finite(value: Any) -> bool:
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
 
 
 def _whole(value: Any) -> int | None:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from chainrule.base.errors import ShapeError
-from chainrule.eager import Tensor, apply, as_tensor, here
-from chainrule.eager.tracing import current_scope
-from chainrule.graph import DType, format_shape
+from chainrule.eager import Tensor, as_tensor
 from chainrule.nn.arguments import as_number
-from chainrule.nn.mode import training_mode
 from chainrule.nn.module import LAYERS, Module
+from chainrule.nn.randomness import kept_like
 
 
 @LAYERS.register("Dropout")
@@ -33,28 +30,8 @@ class Dropout(Module):
     def forward(self, x: Tensor) -> Tensor:
         """Drop elements of x, of shape (B, ...)."""
         x = as_tensor(x)
-        mode = training_mode()
-        if mode is None or self.p == 0:
+        kept = kept_like("Dropout", self.p, x)
+        if kept is None:
             return x
-        if not x.ndim:
-            raise ShapeError("Dropout takes examples along the first axis; got a scalar")
-        rows = mode.rows_of(int(x.shape[0]))
-        if len(rows) != x.shape[0]:
-            raise ShapeError(
-                f"Dropout got x of shape {format_shape(x.shape)} in training on {len(rows)} rows: "
-                "its first axis is not the batch",
-                where=here(),
-            )
-        # float32 draws whatever x is: the masks of an f32 and an f64 run are the same.
-        u = apply(
-            "uniform",
-            mode.seed,
-            mode.step,
-            rows,
-            shape=tuple(map(int, x.shape[1:])),
-            stream=current_scope() or "dropout",
-            dtype=DType.F32,
-        )
-        keep = (u >= self.p).astype(x.dtype if x.type.dtype.is_float else "float32")
         scale = 0.0 if self.p == 1 else 1 / (1 - self.p)
-        return x * (keep * scale)
+        return x * (kept * scale)

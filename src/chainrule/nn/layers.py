@@ -8,12 +8,11 @@ from typing import Any, overload
 
 from chainrule.base.errors import ConfigurationError, ShapeError
 from chainrule.eager import Tensor, apply, as_tensor, here
-from chainrule.eager.promotion import promote
 from chainrule.graph import Axis, format_shape
 from chainrule.nn.arguments import as_count, as_position
 from chainrule.nn.initializers import Initializer, as_initializer, uniform
 from chainrule.nn.module import LAYERS, Module
-from chainrule.nn.parameter import Parameter
+from chainrule.nn.parameter import Parameter, meet
 
 
 @LAYERS.register("Sequential")
@@ -91,40 +90,58 @@ class Linear(Module):
     ) -> None:
         self.in_features = as_count("Linear", "in_features", in_features)
         self.out_features = as_count("Linear", "out_features", out_features)
-        shape = (self.out_features, self.in_features)
-        bound = 1 / math.sqrt(self.in_features)
-        w = uniform(-bound, bound) if weight_init is None else as_initializer(weight_init)
-        b = uniform(-bound, bound) if bias_init is None else as_initializer(bias_init)
-        self.weight = Parameter(shape=shape, initializer=w)
-        self.bias = Parameter(shape=shape[:1], initializer=b) if bias else None
+        self.weight, self.bias = affine_parameters(
+            self.out_features, self.in_features, bias, weight_init, bias_init
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., in_features) to (..., out_features)."""
         x = as_tensor(x)
-        self._check(x)
-        kind = self.weight.type.dtype
-        dtype = promote((x, self.weight), needs_float=True) if x.type.dtype.is_float else kind
-        y = apply("contract", x.astype(dtype), self.weight.astype(dtype), over=(x.ndim - 1, 1))
-        return y if self.bias is None else y + self.bias
+        check_last_axis("Linear", "in_features", self.in_features, x)
+        return affine(x, self.weight, self.bias)
 
-    def _check(self, x: Tensor) -> None:
-        got = f"Linear(in_features={self.in_features}) got x of shape {format_shape(x.shape)}"
-        if not x.ndim:
-            raise ShapeError(f"{got}: it has no axes", where=here())
-        last = x.shape[-1]
-        if isinstance(last, Axis):
-            raise ShapeError(
-                f"{got}: one number for each example, its only axis is the batch",
-                where=here(),
-                advice="Give examples of one feature a second axis with x.reshape(-1, 1), "
-                "and a single example a first one with x[None]",
-            )
-        if last != self.in_features:
-            raise ShapeError(
-                f"{got}: its last axis is {last}",
-                where=here(),
-                advice=f"Did you mean in_features={last}?",
-            )
+
+def affine_parameters(
+    rows: int,
+    columns: int,
+    bias: bool,
+    weight_init: Initializer | str | None,
+    bias_init: Initializer | str | None,
+) -> tuple[Parameter, Parameter | None]:
+    """A weight (rows, columns) and a bias (rows,), by default from U(-1/√columns, 1/√columns)."""
+    bound = 1 / math.sqrt(columns)
+    w = uniform(-bound, bound) if weight_init is None else as_initializer(weight_init)
+    b = uniform(-bound, bound) if bias_init is None else as_initializer(bias_init)
+    weight = Parameter(shape=(rows, columns), initializer=w)
+    return weight, Parameter(shape=(rows,), initializer=b) if bias else None
+
+
+def affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """x·Wᵀ + b for x of shape (..., in), a weight (out, in) and a bias (out,) or None."""
+    x, weight = meet(x, weight)
+    y = apply("contract", x, weight, over=(x.ndim - 1, 1))
+    return y if bias is None else y + bias
+
+
+def check_last_axis(layer: str, argument: str, size: int, x: Tensor, name: str = "x") -> None:
+    """Raise ShapeError unless x is (..., size), the `size` being an argument of a layer."""
+    got = f"{layer}({argument}={size}) got {name} of shape {format_shape(x.shape)}"
+    if not x.ndim:
+        raise ShapeError(f"{got}: it has no axes", where=here())
+    last = x.shape[-1]
+    if isinstance(last, Axis):
+        raise ShapeError(
+            f"{got}: one number for each example, its only axis is the batch",
+            where=here(),
+            advice="Give examples of one feature a second axis with x.reshape(-1, 1), "
+            "and a single example a first one with x[None]",
+        )
+    if last != size:
+        raise ShapeError(
+            f"{got}: its last axis is {last}",
+            where=here(),
+            advice=f"Did you mean {argument}={last}?",
+        )
 
 
 @LAYERS.register("Flatten")

@@ -8,6 +8,7 @@ import numpy as np
 
 from chainrule.base.errors import ConfigurationError, DTypeError, ShapeError, TracingError
 from chainrule.eager import Tensor, as_tensor, assign, here
+from chainrule.eager.promotion import promote
 from chainrule.eager.tensor import Array
 from chainrule.graph import DType, Shape, TensorType, format_shape
 from chainrule.nn.initializers import Initializer
@@ -212,3 +213,14 @@ class Buffer(Variable):
         if not self.is_drawn:
             self.draw(0, self.name or "")
         return super().numpy()
+
+
+def meet(x: Tensor, *parameters: Tensor) -> tuple[Tensor, ...]:
+    """An input and a layer's parameters in the dtype in which they meet.
+
+    Integers, such as the pixels of an image, take the parameters' dtype; floats are promoted as
+    NumPy does.
+    """
+    own = parameters[0].type.dtype
+    dtype = promote((x, parameters[0]), needs_float=True) if x.type.dtype.is_float else own
+    return tuple(each.astype(dtype) for each in (x, *parameters))

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from inspect import getattr_static
+
+import numpy as np
 
 from chainrule.base.errors import TargetError
 from chainrule.eager.tensor import Array
@@ -32,7 +36,8 @@ def check_reachable(net: Module, loss: Loss, target: Array) -> None:
     last = last_activation(net)
     if last is None or not loss.measures_distance or not target.size:
         return
-    low, high = last.range
+    # The ends as the targets are rounded: those of an f32 network are a little outside.
+    low, high = (float(end) for end in np.asarray(last.range, target.dtype))
     least, largest = float(target.min()), float(target.max())
     if low <= least and largest <= high:
         return
@@ -58,16 +63,19 @@ def _advice(last: Activation, least: float, largest: float) -> str:
     low, high = last.range
     if (low, high, least, largest) == (0, 1, -1, 1):
         return "Map the labels with (y + 1) / 2, or use Tanh"
-    fitting = [
-        name
-        for name, layer in LAYERS.items()
-        if issubclass(layer, Activation)
-        and math.isfinite(layer.range[0] + layer.range[1])
-        and layer.range[0] <= least
-        and largest <= layer.range[1]
-    ]
-    instead = f"{' or '.join(fitting)} as the last layer" if fitting else "no last activation"
+    # Targets that fill less than half of an interval have no use for its bounds.
+    wide = 2 * (largest - least)
+    fitting = [n for n, (a, b) in _bounded() if a <= least and largest <= b and wide >= b - a]
+    instead = f"{fitting[0]} as the last layer" if fitting else "no last activation"
     return f"Scale the targets into {_interval(low, high)}, or use {instead}"
+
+
+def _bounded() -> Iterator[tuple[str, tuple[float, float]]]:
+    """The activations that lie between two numbers, whatever their arguments."""
+    for name, layer in LAYERS.items():
+        ends = getattr_static(layer, "range", None)  # of the others it is a property
+        if issubclass(layer, Activation) and isinstance(ends, tuple) and math.isfinite(sum(ends)):
+            yield name, ends
 
 
 def _interval(low: float, high: float) -> str:

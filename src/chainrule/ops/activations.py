@@ -53,18 +53,18 @@ CELU = elementwise(
 )
 # They keep mean 0 and variance 1; the slope at 0 from the left is their product.
 _SELU_SCALE, _SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
-_SELU_SLOPE = _SELU_SCALE * _SELU_ALPHA
+SELU_SLOPE = _SELU_SCALE * _SELU_ALPHA
 SELU = elementwise(
     "selu",
     value=lambda s, x: s.select(
-        s.less_equal(x, 0), _SELU_SLOPE * s.expm1(_negative_part(s, x)), _SELU_SCALE * x
+        s.less_equal(x, 0), SELU_SLOPE * s.expm1(_negative_part(s, x)), _SELU_SCALE * x
     ),
     partials=(
         lambda s, x, y: s.select(
-            s.less_equal(x, 0), _SELU_SLOPE * s.exp(_negative_part(s, x)), _SELU_SCALE
+            s.less_equal(x, 0), SELU_SLOPE * s.exp(_negative_part(s, x)), _SELU_SCALE
         ),
     ),
-    kinks=(Kink((0.0,), (_SELU_SLOPE,)),),
+    kinks=(Kink((0.0,), (SELU_SLOPE,)),),
     samples=_REALS,
     source="Klambauer, Unterthiner, Mayr and Hochreiter 2017, eqs. 2 and 14",
 )

@@ -1,0 +1,51 @@
+"""Every registered layer, made with arguments that are not its defaults, and what it reads.
+
+Tests of what all layers have in common (files, run folders, training) go through this list; a
+layer that is missing here fails `test_every_layer_is_in_the_catalogue`.
+"""
+
+import numpy as np
+
+from chainrule import nn
+from tests.nn.parity import numbers
+
+X = numbers(0, 4, 3).astype(np.float32)
+WIDE = numbers(1, 4, 6).astype(np.float32)
+
+# name: how it is made, and a batch for it
+LAYERS = {
+    "Sequential": (lambda: nn.Sequential(nn.Tanh(), nn.Sequential()), X),
+    "Linear": (lambda: nn.Linear(3, 2, bias=False), X),
+    "Flatten": (lambda: nn.Flatten(1, 2), X.reshape(4, 3, 1)),
+    "Dropout": (lambda: nn.Dropout(0.25), X),
+    "BatchNorm1d": (lambda: nn.BatchNorm1d(3, 1e-3, 0.2, affine=False), X),
+    "Sigmoid": (nn.Sigmoid, X),
+    "Tanh": (nn.Tanh, X),
+    "LogSigmoid": (nn.LogSigmoid, X),
+    "Softplus": (lambda: nn.Softplus(2.0, 5.0), X),
+    "Softsign": (nn.Softsign, X),
+    "Tanhshrink": (nn.Tanhshrink, X),
+    "Hardsigmoid": (nn.Hardsigmoid, X),
+    "Hardtanh": (lambda: nn.Hardtanh(-0.5, 0.75), X),
+    "Hardshrink": (lambda: nn.Hardshrink(0.25), X),
+    "Softshrink": (lambda: nn.Softshrink(0.25), X),
+    "Softmax": (lambda: nn.Softmax(0), X),
+    "LogSoftmax": (lambda: nn.LogSoftmax(0), X),
+    "Softmin": (lambda: nn.Softmin(0), X),
+    "ReLU": (nn.ReLU, X),
+    "ReLU6": (nn.ReLU6, X),
+    "LeakyReLU": (lambda: nn.LeakyReLU(0.3), X),
+    "Threshold": (lambda: nn.Threshold(0.5, -1.0), X),
+    "ELU": (lambda: nn.ELU(0.5), X),
+    "SELU": (nn.SELU, X),
+    "CELU": (lambda: nn.CELU(0.5), X),
+    "PReLU": (lambda: nn.PReLU(3, 0.5), X),
+    "RReLU": (lambda: nn.RReLU(0.25, 0.5), X),
+    "SiLU": (nn.SiLU, X),
+    "Mish": (nn.Mish, X),
+    "Hardswish": (nn.Hardswish, X),
+    "GELU": (lambda: nn.GELU("tanh"), X),
+    "GLU": (lambda: nn.GLU(1), WIDE),
+    "Maxout": (lambda: nn.Maxout(3, 2, 4, bias=False), X),
+}
+CALLED = [name for name, (_, x) in LAYERS.items() if x is not None]
