@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from chainrule.eager.custom import *
     from chainrule.eager.functions import *
     from chainrule.eager.order import *
+    from chainrule.eager.per_example import *
     from chainrule.eager.products import *
     from chainrule.eager.shapes import *
     from chainrule.eager.statistics import *

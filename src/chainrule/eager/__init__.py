@@ -7,16 +7,26 @@ those of the derivatives define is public, here and in `import chainrule`.
 """
 
 from chainrule.base.front_door import defined_names, show_definitions
-from chainrule.eager import custom, functions, order, products, shapes, statistics, transforms
+from chainrule.eager import (
+    custom,
+    functions,
+    order,
+    per_example,
+    products,
+    shapes,
+    statistics,
+    transforms,
+)
 from chainrule.eager.custom import *
 from chainrule.eager.functions import *
 from chainrule.eager.order import *
+from chainrule.eager.per_example import *
 from chainrule.eager.products import *
 from chainrule.eager.shapes import *
 from chainrule.eager.statistics import *
 from chainrule.eager.transforms import *
 
-_FAMILIES = (custom, functions, order, products, shapes, statistics, transforms)
+_FAMILIES = (custom, functions, order, per_example, products, shapes, statistics, transforms)
 show_definitions(globals(), *_FAMILIES)
 
 from chainrule.eager.op_functions import function_names as function_names

@@ -14,7 +14,7 @@ from chainrule.base.errors import DTypeError, NotDifferentiableError
 from chainrule.eager.tensor import Tensor, as_tensor, constant
 from chainrule.eager.tracing import Trace, at_the_users_line, current_trace, here
 from chainrule.eager.trees import is_array, is_number, leaves, modules, rebuild
-from chainrule.graph import DType, Graph
+from chainrule.graph import Axis, DType, Graph, TensorType
 from chainrule.rewrite import eliminate_dead_nodes
 
 
@@ -65,6 +65,11 @@ class Traced:
         for i, variable in enumerate(self.variables):
             assign(variable, outputs[f"write{i}"])
         return outputs
+
+    def like_argument(self, argument: Any, position: int, outputs: Mapping[str, Any]) -> Any:
+        """The gradients ``d_<name>`` among `outputs`, in the structure of the argument there."""
+        found = (outputs[f"d_{name}"] for name in self.targets[position])
+        return rebuild(argument, found, open_modules=True)
 
     def restore(self, outputs: Mapping[str, Any]) -> Any:
         """The function's result, with these values in the place of its arrays and numbers."""
@@ -128,6 +133,7 @@ def trace_function(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     wrt: Sequence[int] = (),
+    examples: Mapping[int, Axis] | None = None,
 ) -> Traced:
     """Run `f` on symbols.
 
@@ -139,6 +145,8 @@ def trace_function(
     wrt : sequence of int
         Positions of arguments to differentiate: their plain numbers and the parameters of their
         modules become symbols, too.
+    examples : mapping of int to Axis, optional
+        Positions of arguments whose arrays hold examples along the first axis, and its name.
 
     Raises
     ------
@@ -149,9 +157,9 @@ def trace_function(
     with Trace() as trace:
         entry = _Entry(trace)
         symbols = [
-            entry.enter(argument, name, position in wrt)
+            entry.enter(argument, name, position in wrt, (examples or {}).get(position))
             for position, (argument, name) in enumerate(
-                zip(args, _argument_names(f, len(args)), strict=True)
+                zip(args, argument_names(f, len(args)), strict=True)
             )
         ]
         named = {key: entry.enter(value, key, False)[0] for key, value in kwargs.items()}
@@ -177,7 +185,9 @@ class _Entry:
         self.trace = trace
         self.inputs: list[Tensor] = []
 
-    def enter(self, argument: Any, name: str, wanted: bool) -> tuple[Any, tuple[str, ...]]:
+    def enter(
+        self, argument: Any, name: str, wanted: bool, axis: Axis | None = None
+    ) -> tuple[Any, tuple[str, ...]]:
         """Return `argument` with symbols in it, and, if `wanted`, the names of its leaves."""
         parameters = {
             id(parameter): path
@@ -192,7 +202,7 @@ class _Entry:
             elif not is_array(leaf):
                 replaced.append(leaf)
                 continue
-            symbol, used = self._symbol(parameters.get(id(leaf), path), leaf)
+            symbol, used = self._symbol(parameters.get(id(leaf), path), leaf, axis)
             names.append(used)
             if id(leaf) in parameters:
                 self.trace.bind(leaf, symbol)
@@ -200,9 +210,12 @@ class _Entry:
                 replaced.append(symbol)
         return rebuild(argument, iter(replaced), open_modules=False), tuple(names)
 
-    def _symbol(self, path: str, leaf: Any) -> tuple[Tensor, str]:
+    def _symbol(self, path: str, leaf: Any, axis: Axis | None) -> tuple[Tensor, str]:
         outside = as_tensor(leaf)
-        symbol = self.trace.input(outside.type, _valid_name(path))
+        kind = outside.type
+        if axis is not None and kind.shape:
+            kind = TensorType((axis, *kind.shape[1:]), kind.dtype)
+        symbol = self.trace.input(kind, _valid_name(path))
         self.inputs.append(outside)
         name = self.trace.builder.nodes[symbol.traced_value.position].name
         assert name is not None
@@ -251,7 +264,8 @@ def dtype_of_number(number: float) -> DType:
     return DType.of(np.asarray(number).dtype)
 
 
-def _argument_names(f: Callable[..., Any], count: int) -> list[str]:
+def argument_names(f: Callable[..., Any], count: int) -> list[str]:
+    """What `f` calls its first `count` arguments."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 import numpy as np
 
 from chainrule.autodiff import gradients, pullback, pushforward
-from chainrule.base.errors import NotDifferentiableError, ShapeError, listed
+from chainrule.base.errors import NotDifferentiableError
 from chainrule.eager.functions import stack
-from chainrule.eager.tensor import Tensor, as_tensor
+from chainrule.eager.tensor import Tensor
 from chainrule.eager.traced import Traced, execute, keep_outputs, trace_function
 from chainrule.eager.tracing import here
-from chainrule.eager.trees import is_array, is_number, leaves, rebuild
-from chainrule.graph import Graph, format_shape
+from chainrule.eager.trees import is_array, is_number, matching_leaves, zeros_like
+from chainrule.graph import Graph
 
 
 def value_and_grad(
@@ -59,7 +59,7 @@ def value_and_grad(
         _check_scalar(traced, has_aux)
         names = dict.fromkeys(name for i in wrt for name in traced.targets[i])
         outputs = traced.run(_with_gradients(traced.graph, tuple(names)))
-        found = [_like_argument(args[i], traced, i, outputs) for i in wrt]
+        found = [traced.like_argument(args[i], i, outputs) for i in wrt]
         return traced.restore(outputs), found[0] if isinstance(argnums, int) else tuple(found)
 
     return wrapped
@@ -155,9 +155,9 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     rule = _pullback(traced, traced.results, range(len(primals)))
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
-        given = _matching(cotangent, traced.result, "cotangent")
+        given = matching_leaves(cotangent, traced.result, "cotangent")
         outputs = execute(rule, [*traced.inputs, *given])
-        return tuple(_like_argument(primal, traced, i, outputs) for i, primal in enumerate(primals))
+        return tuple(traced.like_argument(primal, i, outputs) for i, primal in enumerate(primals))
 
     return results, pull
 
@@ -178,18 +178,18 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     """
     traced = trace_function(f, primals, {}, range(len(primals)))
     outputs = traced.run(traced.graph)
-    flat = _matching(tuple(tangents), tuple(primals), "tangent")
+    flat = matching_leaves(tuple(tangents), tuple(primals), "tangent")
     names = (name for i in range(len(primals)) for name in traced.targets[i])
     directions = dict(zip(names, flat, strict=True))
     # What was captured, and what is no float, does not move.
     given = [
-        directions[name] if name in directions else _zeros(tensor)
+        directions[name] if name in directions else zeros_like(tensor)
         for name, tensor in zip(traced.graph.input_names, traced.inputs, strict=True)
         if tensor.type.dtype.is_float
     ]
     forward = pushforward(traced.graph_of(traced.results))
     pushed = execute(forward, [*traced.inputs, *given])
-    moved = {label: _zeros(output) for label, output in outputs.items()}
+    moved = {label: zeros_like(output) for label, output in outputs.items()}
     moved |= dict(zip(traced.float_results, pushed.values(), strict=True))
     return traced.restore(outputs), traced.restore(moved)
 
@@ -225,7 +225,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
                 where=here(),
             )
         blocks = {
-            label: _like_argument(args[argnums], traced, argnums, _rows(traced, argnums, label))
+            label: traced.like_argument(args[argnums], argnums, _rows(traced, argnums, label))
             for label in traced.results
         }
         return traced.restore(blocks)
@@ -278,36 +278,3 @@ def _pullback(traced: Traced, results: Sequence[str], arguments: Sequence[int]) 
     """The map from the results' cotangents to those of the arguments, and of nothing else."""
     rule = pullback(traced.graph_of(results))
     return keep_outputs(rule, [f"d_{name}" for i in arguments for name in traced.targets[i]])
-
-
-def _like_argument(
-    argument: Any, traced: Traced, position: int, outputs: Mapping[str, Tensor]
-) -> Any:
-    """The gradients of an argument's leaves, in its structure."""
-    found = (outputs[f"d_{name}"] for name in traced.targets[position])
-    return rebuild(argument, found, open_modules=True)
-
-
-def _matching(tree: Any, pattern: Any, what: str) -> list[Tensor]:
-    """The leaves of `tree` that stand, path by path, for the float leaves of `pattern`."""
-    given = dict(leaves(tree, open_modules=True))
-    wanted = {path: as_tensor(leaf).type for path, leaf in leaves(pattern, open_modules=True)}
-    wanted = {path: kind for path, kind in wanted.items() if kind.dtype.is_float}
-    if given.keys() != wanted.keys():
-        raise ShapeError(
-            f"A {what} has the structure of its value, {listed([*wanted])}; got {listed([*given])}",
-            where=here(),
-        )
-    tensors = {path: as_tensor(leaf) for path, leaf in given.items()}
-    for path, kind in wanted.items():
-        if tensors[path].shape != kind.shape:
-            raise ShapeError(
-                f"A {what} has the shape of its value, {format_shape(kind.shape)}; "
-                f"got {format_shape(tensors[path].shape)}",
-                where=here(),
-            )
-    return [tensors[path].astype(kind.dtype) for path, kind in wanted.items()]
-
-
-def _zeros(like: Tensor) -> Tensor:
-    return Tensor(np.zeros(tuple(map(int, like.shape)), like.dtype))

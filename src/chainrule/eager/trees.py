@@ -11,7 +11,10 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
-from chainrule.eager.tensor import Tensor
+from chainrule.base.errors import ShapeError, listed
+from chainrule.eager.tensor import Tensor, as_tensor
+from chainrule.eager.tracing import here
+from chainrule.graph import format_shape
 
 
 @runtime_checkable
@@ -74,6 +77,44 @@ def rebuild(tree: Any, replacements: Iterator[Any], *, open_modules: bool) -> An
             return tree
         return {path: next(replacements) for path in tree.trainable_parameters()}
     return None if tree is None else next(replacements)
+
+
+def matching_leaves(tree: Any, pattern: Any, what: str) -> list[Tensor]:
+    """The leaves of `tree` that stand, path by path, for the float leaves of `pattern`.
+
+    Parameters
+    ----------
+    tree, pattern : nested tuples, lists, dicts, modules
+    what : str
+        What `tree` is, for errors: ``"tangent"``.
+
+    Raises
+    ------
+    ShapeError
+        If they have other paths, or a leaf another shape.
+    """
+    given = dict(leaves(tree, open_modules=True))
+    wanted = {path: as_tensor(leaf).type for path, leaf in leaves(pattern, open_modules=True)}
+    wanted = {path: kind for path, kind in wanted.items() if kind.dtype.is_float}
+    if given.keys() != wanted.keys():
+        raise ShapeError(
+            f"A {what} has the structure of its value, {listed([*wanted])}; got {listed([*given])}",
+            where=here(),
+        )
+    tensors = {path: as_tensor(leaf) for path, leaf in given.items()}
+    for path, kind in wanted.items():
+        if tensors[path].shape != kind.shape:
+            raise ShapeError(
+                f"A {what} has the shape of its value, {format_shape(kind.shape)}; "
+                f"got {format_shape(tensors[path].shape)}",
+                where=here(),
+            )
+    return [tensors[path].astype(kind.dtype) for path, kind in wanted.items()]
+
+
+def zeros_like(like: Tensor) -> Tensor:
+    """Zeros of this shape and dtype."""
+    return Tensor(np.zeros(tuple(map(int, like.shape)), like.dtype))
 
 
 def modules(tree: Any) -> Iterator[ParameterHolder]:

@@ -114,6 +114,13 @@ class Node:
         """Shape and dtype together."""
         return TensorType(self.shape, self.dtype)
 
+    @property
+    def place(self) -> str:
+        """Where it came from, as errors say it: the user's line and the layer."""
+        source = str(self.source) if self.source else ""
+        layer = f'layer "{self.scope}"' if self.scope else ""
+        return ", ".join(filter(None, (source[:1].upper() + source[1:], layer)))
+
 
 @dataclass(frozen=True, slots=True)
 class Output:

@@ -42,6 +42,7 @@ from chainrule.ops.samples import BadSample as BadSample
 from chainrule.ops.samples import Sample as Sample
 from chainrule.ops.samples import SampleInput as SampleInput
 from chainrule.ops.table import OPS as OPS
+from chainrule.ops.table import Batch as Batch
 from chainrule.ops.table import Call as Call
 from chainrule.ops.table import Declaration as Declaration
 from chainrule.ops.table import Op as Op
