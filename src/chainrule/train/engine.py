@@ -15,16 +15,15 @@ from chainrule.graph import Graph
 from chainrule.nn.measures import LOSS
 from chainrule.train.plan import LearningRate, Plan
 from chainrule.train.sources import Source
-from chainrule.train.step import (
+from chainrule.train.step import build_accumulation, build_step, build_update
+from chainrule.train.writing import (
     BATCH_WEIGHT,
     COST_WEIGHT,
     MEAN_COST,
+    PENALTY,
     SUM,
     Recipe,
     Step,
-    build_accumulation,
-    build_step,
-    build_update,
 )
 
 CHUNK_SECONDS = 0.1
@@ -243,6 +242,9 @@ class Engine:
                 parts.append(_chunk(advanced, len(rows), state))
         totals = {name: np.sum([p.totals[name] for p in parts], axis=0) for name in parts[0].totals}
         weights = {name: np.sum([p.weights[name] for p in parts], axis=0) for name in totals}
+        if PENALTY in advanced.outputs:  # by the last step, the update
+            weights[PENALTY] = weights[LOSS]
+            totals[PENALTY] = advanced.outputs[PENALTY].astype(np.float64) * weights[LOSS]
         yield Chunk(1, totals, weights, state)
 
     def _batches(self, epoch: int, update: int) -> list[tuple[str, Rows]]:
@@ -290,6 +292,9 @@ def _chunk(advanced: Advanced, size: int, state: State) -> Chunk:
     weight = outputs.pop(BATCH_WEIGHT, np.full(advanced.steps, float(size)))
     cost_weight = outputs.pop(COST_WEIGHT, weight)
     totals = {LOSS: mean_cost * cost_weight}
-    totals |= {name.removeprefix(SUM): array for name, array in outputs.items()}
-    weights = {name: cost_weight if name == LOSS else weight for name in totals}
+    if PENALTY in outputs:
+        totals[PENALTY] = outputs.pop(PENALTY) * cost_weight
+    weights = dict.fromkeys(totals, cost_weight)
+    for name, total in outputs.items():
+        totals[name.removeprefix(SUM)], weights[name.removeprefix(SUM)] = total, weight
     return Chunk(advanced.steps, totals, weights, state)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import zip_longest
 from typing import Any
@@ -18,6 +18,7 @@ from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
 from chainrule.nn import LOSSES, Module
 from chainrule.nn.description import describe
+from chainrule.nn.penalties import PENALTIES
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 from chainrule.train.arrays import class_weight_pairs
 from chainrule.train.callbacks import CALLBACKS, Callback
@@ -113,6 +114,7 @@ class Experiment:
         Hashes of arrays that the network uses and that are no parameters.
     origin : object
         Whatever the caller wants to find again.
+    penalties : sequence of Named
     """
 
     format: str
@@ -129,6 +131,7 @@ class Experiment:
     class_weight: list[tuple[int, float]] | None
     captured: dict[str, str]
     origin: Any = None
+    penalties: list[Named] = field(default_factory=list)
 
     @classmethod
     def of(
@@ -155,6 +158,7 @@ class Experiment:
             class_weight=None if class_weight is None else class_weight_pairs(class_weight),
             captured=_hashes(setup.engine.steps[0].captured),
             origin=origin,
+            penalties=_penalties(parts),
         )
 
     def to_json(self) -> bytes:
@@ -213,6 +217,12 @@ def check_same_parts(recorded: Experiment, parts: Parts, where: str) -> None:
     for what, was, found in named:
         if was != found:
             raise _other(what, where, f"it was {was or 'none'}, and is {found or 'none'}")
+    if recorded.penalties != _penalties(parts):
+        before, now = (
+            " and ".join(map(str, penalties)) or "none"
+            for penalties in (recorded.penalties, _penalties(parts))
+        )
+        raise _other("penalty", where, f"it was {before}, and is {now}")
 
 
 def check_same_data(recorded: Experiment, data: Data, where: str) -> None:
@@ -279,6 +289,10 @@ def _record(source: Source | StreamSource | None) -> DataRecord | None:
 
 def _schedule(parts: Parts) -> Named | None:
     return None if parts.schedule is None else Named.of(parts.schedule, SCHEDULES)
+
+
+def _penalties(parts: Parts) -> list[Named]:
+    return [Named.of(penalty, PENALTIES) for penalty in parts.penalties]
 
 
 def _types(net: Module) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.nn import Module
+from chainrule.nn.penalties import Penalty
 from chainrule.optim import Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.callbacks import Callback
 from chainrule.train.experiment import Experiment
@@ -38,6 +39,7 @@ def fit(
     accumulate: int = 1,
     drop_last: bool = False,
     schedule: Schedule | ReduceLROnPlateau | None = None,
+    penalty: Penalty | Sequence[Penalty] | None = None,
     callbacks: Sequence[Callback] = (),
     backend: str = "auto",
     dtype: object = "float32",
@@ -80,6 +82,9 @@ def fit(
         Leave out what does not fill an update at the end of an epoch; otherwise it makes a short
         one.
     schedule : Schedule or ReduceLROnPlateau
+    penalty : Penalty or sequence of Penalty
+        What parameters cost beside the examples, such as ``nn.L2Penalty(1e-4)``; shown in history
+        by itself.
     callbacks : sequence of Callback
     backend : str
         ``"auto"``, ``"numpy"``.
@@ -128,7 +133,7 @@ def fit(
         threads=threads,
     )
     watching = check_callbacks(callbacks)
-    parts = Parts.of(net, loss, optimizer, schedule, settings)
+    parts = Parts.of(net, loss, optimizer, schedule, penalty, settings)
     reader = Reader(parts.loss, settings.float_type, sample_weight, class_weight)
     setup = prepare(parts, Data.read(reader, x, y, validation, settings), settings)
     accumulates = settings.accumulate > 1

@@ -13,6 +13,7 @@ from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
 from chainrule.nn import LOSSES, Module, load
 from chainrule.nn.description import build
+from chainrule.nn.penalties import PENALTIES, Penalty
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.callbacks import CALLBACKS, Callback
 from chainrule.train.experiment import (
@@ -49,6 +50,7 @@ def resume(
     loss: Any = None,
     optimizer: Optimizer | None = None,
     schedule: Schedule | ReduceLROnPlateau | None = None,
+    penalty: Penalty | Sequence[Penalty] | None = None,
     validation: tuple[Any, ...] | None = None,
     sample_weight: Any = None,
     epochs: int | None = None,
@@ -68,7 +70,7 @@ def resume(
         replaced.
     loss : function or Loss, optional
         Needed where it is your own.
-    optimizer, schedule : optional
+    optimizer, schedule, penalty : optional
         Needed where they are your own.
     validation : tuple (x, y) or (x, y, sample_weight), optional
         Needed where the run had such.
@@ -102,7 +104,8 @@ def resume(
         if epochs is not None:
             settings = replace(settings, epochs=epochs)
         watching = _callbacks(experiment, callbacks, kept)
-        given = _Given(x, y, sample_weight, validation, net, loss, optimizer, schedule)
+        parts = (net, loss, optimizer, schedule, penalty)
+        given = _Given(x, y, sample_weight, validation, *parts)
         setup = _set_up_again(kept, experiment, given, settings)
         check_same_validation(experiment, setup.data, str(kept.path))
         standing = kept.last()
@@ -131,6 +134,7 @@ def load_run(
     loss: Any = None,
     optimizer: Optimizer | None = None,
     schedule: Schedule | ReduceLROnPlateau | None = None,
+    penalty: Penalty | Sequence[Penalty] | None = None,
     sample_weight: Any = None,
 ) -> Run:
     """Open a run: its history and network, and, with its data, any of its steps.
@@ -144,7 +148,7 @@ def load_run(
     net : Module, optional
         Needed for a network with modules of your own, which no file can name. Its numbers are
         replaced.
-    loss, optimizer, schedule : optional
+    loss, optimizer, schedule, penalty : optional
         Needed where they are your own, and there is data.
     sample_weight : array of shape (N,), optional
         Needed where the run had such, and there is data.
@@ -164,7 +168,7 @@ def load_run(
     standing = kept.last()
     if x is None:
         return _open(kept, experiment, standing, net or _build_net(experiment, kept), None)
-    given = _Given(x, y, sample_weight, None, net, loss, optimizer, schedule)
+    given = _Given(x, y, sample_weight, None, net, loss, optimizer, schedule, penalty)
     setup = _set_up_again(kept, experiment, given, experiment.settings)
     _check_state(standing.state, setup, kept)
     return _open(kept, experiment, standing, setup.parts.net, setup)
@@ -182,6 +186,7 @@ class _Given:
     loss: Any
     optimizer: Optimizer | None
     schedule: Schedule | ReduceLROnPlateau | None
+    penalty: Penalty | Sequence[Penalty] | None
 
 
 def _set_up_again(
@@ -198,6 +203,7 @@ def _set_up_again(
         _make(experiment.loss, LOSSES, "loss", kept) if given.loss is None else given.loss,
         given.optimizer or _make(experiment.optimizer, OPTIMIZERS, "optimizer", kept),
         schedule,
+        given.penalty or [_make(each, PENALTIES, "penalty", kept) for each in experiment.penalties],
         settings,
     )
     check_same_parts(experiment, parts, where)

@@ -13,6 +13,7 @@ from chainrule.base.errors import ConfigurationError
 from chainrule.nn import Loss, Module, as_loss, check_reachable, make_metric
 from chainrule.nn.agreement import width_of
 from chainrule.nn.evaluation import Evaluator
+from chainrule.nn.penalties import Penalty, as_penalties
 from chainrule.optim import SGD, Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.arrays import split_rows
 from chainrule.train.callbacks import Callback
@@ -28,8 +29,8 @@ from chainrule.train.refusals import (
 )
 from chainrule.train.settings import Settings
 from chainrule.train.sources import ArraySource, ItemSource, Source, check_types, name_columns
-from chainrule.train.step import Recipe
 from chainrule.train.streams import StreamSource
+from chainrule.train.writing import Recipe
 
 
 @dataclass(frozen=True)
@@ -42,15 +43,25 @@ class Parts:
     loss : Loss
     optimizer : Optimizer
     schedule : Schedule, ReduceLROnPlateau or None
+    penalties : tuple of Penalty
     """
 
     net: Module
     loss: Loss
     optimizer: Optimizer
     schedule: Schedule | ReduceLROnPlateau | None
+    penalties: tuple[Penalty, ...] = ()
 
     @classmethod
-    def of(cls, net: Any, loss: Any, optimizer: Any, schedule: Any, settings: Settings) -> Parts:
+    def of(
+        cls,
+        net: Any,
+        loss: Any,
+        optimizer: Any,
+        schedule: Any,
+        penalty: Any,
+        settings: Settings,
+    ) -> Parts:
         """Check what a user gave, and draw the parameters that have no numbers yet.
 
         Raises
@@ -70,7 +81,7 @@ class Parts:
         check_trainable(net)
         net.astype(settings.float_type)
         net.initialize(settings.seed)
-        return cls(net, loss, optimizer, schedule)
+        return cls(net, loss, optimizer, schedule, as_penalties(penalty))
 
     @property
     def plateau(self) -> ReduceLROnPlateau | None:
@@ -184,7 +195,9 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
     schedule = parts.schedule if isinstance(parts.schedule, Schedule) else None
     rate = LearningRate(parts.optimizer.lr, schedule)
     fed = not source.arrays()
-    recipe = Recipe(parts.net, loss, parts.optimizer, metrics, source.weighted, fed)
+    recipe = Recipe(
+        parts.net, loss, parts.optimizer, metrics, source.weighted, fed, parts.penalties
+    )
     engine = Engine(recipe, source, plan, rate, get_backend(settings.backend))
     width = width_of(engine.steps[0].output)
     loss.check_target(sample, width)

@@ -12,7 +12,7 @@ from chainrule.base.random import seed_words
 from chainrule.eager.tensor import Array
 from chainrule.graph import format_shape
 from chainrule.nn.evaluation import float_dtype
-from chainrule.train.step import ACCUMULATED, TOTAL_COST, TOTAL_WEIGHT, Recipe, trainable
+from chainrule.train.writing import ACCUMULATED, TOTAL_COST, TOTAL_WEIGHT, Recipe, trainable
 
 
 def initial_state(recipe: Recipe, seed: int, *, accumulate: bool) -> dict[str, Array]:
