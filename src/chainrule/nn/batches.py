@@ -14,18 +14,55 @@ from chainrule.eager import Tensor, Trace, as_tensor
 from chainrule.eager.tensor import Array
 from chainrule.eager.trees import leaves, rebuild
 from chainrule.graph import Axis, DType, Graph, TensorType, format_shape
+from chainrule.nn.calling import float_type
 from chainrule.nn.losses import Loss
 from chainrule.nn.mode import evaluation
+from chainrule.nn.module import Module
 from chainrule.rewrite import eliminate_dead_nodes
 
 
-def as_columns(x: Any, dtype: np.dtype[Any], *, copy: bool = True) -> tuple[Array, ...]:
-    """The arrays of an input, in `dtype`: one, or several for a network with several inputs.
+@dataclass(frozen=True)
+class InputTypes:
+    """What a network's inputs are converted to.
+
+    Parameters
+    ----------
+    dtype : numpy dtype
+        Of numbers.
+    integers : bool
+        Whether integers stay integers, int64: a layer in the network reads them as positions.
+        Otherwise they are numbers like others, such as the pixels of an image.
+    """
+
+    dtype: np.dtype[Any]
+    integers: bool
+
+    @classmethod
+    def of(cls, net: Module) -> InputTypes:
+        """Ask a network."""
+        integers = any(module.reads_integers for _, module in net.named_modules())
+        return cls(float_dtype(net), integers)
+
+    def of_array(self, array: Array) -> np.dtype[Any]:
+        """The dtype that an array is converted to."""
+        is_integer = array.dtype.kind in "iu"
+        return np.dtype(np.int64) if self.integers and is_integer else self.dtype
+
+
+def float_dtype(net: Module) -> np.dtype[Any]:
+    """The dtype a network computes in: that of its first float parameter, or float32."""
+    kind = float_type(net)
+    return np.dtype(np.float32) if kind is None else kind.numpy
+
+
+def as_columns(x: Any, types: InputTypes, *, copy: bool = True) -> tuple[Array, ...]:
+    """The arrays of an input: one, or several for a network with several inputs.
 
     Parameters
     ----------
     x : array_like, or tuple of them
-    dtype : numpy dtype
+    types : InputTypes
+        What they are converted to.
     copy : bool
         False lets an array that has the dtype be itself, where nobody keeps it for later.
 
@@ -41,7 +78,7 @@ def as_columns(x: Any, dtype: np.dtype[Any], *, copy: bool = True) -> tuple[Arra
     if len(sizes) != 1 or -1 in sizes:
         shown = ", ".join(format_shape(array.shape) for array in columns)
         raise ShapeError(f"Inputs have the examples along their first axis; got shapes {shown}")
-    return tuple(array.astype(dtype, copy=copy) for array in columns)
+    return tuple(array.astype(types.of_array(array), copy=copy) for array in columns)
 
 
 def _as_numbers(column: Any) -> Array:

@@ -13,12 +13,13 @@ from chainrule.eager.tensor import Array
 from chainrule.eager.trees import leaves, rebuild
 from chainrule.graph import format_shape
 from chainrule.nn.agreement import width_of
+from chainrule.nn.batches import InputTypes as InputTypes
 from chainrule.nn.batches import as_columns as as_columns
 from chainrule.nn.batches import as_target as as_target
 from chainrule.nn.batches import batch_type as batch_type
 from chainrule.nn.batches import check_lengths as check_lengths
+from chainrule.nn.batches import float_dtype as float_dtype
 from chainrule.nn.batches import map_batches
-from chainrule.nn.calling import float_type
 from chainrule.nn.losses import as_loss
 from chainrule.nn.measures import Measures, Tally
 from chainrule.nn.metrics import make_metric
@@ -32,7 +33,8 @@ def predict(net: Module, x: Any, batch_size: int = 256) -> Any:
     ----------
     net : Module
     x : array of shape (N, ...), or tuple of arrays for a network with several inputs
-        Converted to the network's dtype.
+        Converted to the network's dtype; integers stay integers for a network that reads them as
+        positions, such as one with an Embedding.
     batch_size : int
         How many examples are computed at once.
 
@@ -54,7 +56,7 @@ def predict(net: Module, x: Any, batch_size: int = 256) -> Any:
         _check_examples_in_front(output, int(inputs[0].shape[0]))
         return output
 
-    columns = as_columns(x, float_dtype(net), copy=False)
+    columns = as_columns(x, InputTypes.of(net), copy=False)
     batches = [result for _, result in map_batches(output_of, columns, batch_size)]
     flat = [[leaf for _, leaf in leaves(batch, open_modules=False)] for batch in batches]
     joined = (np.concatenate(parts) for parts in zip(*flat, strict=True))
@@ -107,9 +109,9 @@ def evaluate(
     criterion = as_loss(loss) if loss is not None or known is None else known[0]
     names = metrics if metrics is not None else (known[1] if known else ())
     net.initialize()
-    dtype = float_dtype(net)
-    columns = as_columns(x, dtype, copy=False)
-    target = as_target(y, criterion, dtype)
+    types = InputTypes.of(net)
+    columns = as_columns(x, types, copy=False)
+    target = as_target(y, criterion, types.dtype)
     check_lengths(columns, target)
     chosen = (names,) if isinstance(names, str) else names
     made = {name: make_metric(name, criterion, target) for name in chosen}
@@ -174,12 +176,6 @@ def as_weights(weights: Any, count: int) -> Array:
     if not (np.isfinite(given).all() and (given >= 0).all() and given.any()):
         raise DataError("Weights are finite, not negative, and not all of them zero")
     return given
-
-
-def float_dtype(net: Module) -> np.dtype[Any]:
-    """The dtype a network computes in: that of its first float parameter, or float32."""
-    kind = float_type(net)
-    return np.dtype(np.float32) if kind is None else kind.numpy
 
 
 def _check_examples_in_front(output: Any, count: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from reprlib import recursive_repr
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from chainrule.base.errors import ConfigurationError
 from chainrule.base.registry import Registry
@@ -51,6 +51,10 @@ class Module(Configured):
     >>> list(Residual(3).state_dict())
     ['layers.0.weight', 'layers.0.bias']
     """
+
+    reads_integers: ClassVar[bool] = False
+    """Whether it reads integers as positions, as `Embedding` does: a network with such a module in
+    it is given integer inputs as they are, any other in its own dtype."""
 
     trained_with: tuple[Loss, tuple[str, ...]] | None = None
     """The loss and metrics of the last `fit`: what `evaluate` uses by default."""

@@ -12,7 +12,7 @@ from chainrule.backends import Rows
 from chainrule.base.errors import ConfigurationError, NonFiniteError, TargetError
 from chainrule.base.random import permutation
 from chainrule.eager.tensor import Array
-from chainrule.nn.evaluation import as_columns, as_weights, check_lengths
+from chainrule.nn.evaluation import InputTypes, as_columns, as_weights, check_lengths
 from chainrule.nn.losses import Loss
 from chainrule.train.sources import ArraySource, as_target, check_numbers
 
@@ -21,7 +21,7 @@ def make_arrays(
     x: Any,
     y: Any,
     loss: Loss,
-    dtype: np.dtype[Any],
+    types: InputTypes,
     sample_weight: Any = None,
     class_weight: Any = None,
 ) -> ArraySource:
@@ -39,14 +39,14 @@ def make_arrays(
         If they hold no numbers, or a class weight names no class.
     """
     with np.errstate(over="ignore"):  # found below, and said in our words
-        columns = as_columns(x, dtype)
-        target = loss.prepare_target(as_target(y), dtype)
+        columns = as_columns(x, types)
+        target = loss.prepare_target(as_target(y), types.dtype)
     check_lengths(columns, target)
     try:
         check_numbers(columns, target)
     except NonFiniteError as error:
-        raise _too_large(x, y, dtype) or error from None
-    weights = _weights(target, sample_weight, class_weight, dtype)
+        raise _too_large(x, y, types.dtype) or error from None
+    weights = _weights(target, sample_weight, class_weight, types.dtype)
     return ArraySource(columns, target, weights)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from chainrule.nn import Module
+from chainrule.nn.evaluation import InputTypes
 from chainrule.nn.penalties import Penalty
 from chainrule.optim import Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.callbacks import Callback
@@ -134,7 +135,7 @@ def fit(
     )
     watching = check_callbacks(callbacks)
     parts = Parts.of(net, loss, optimizer, schedule, penalty, settings)
-    reader = Reader(parts.loss, settings.float_type, sample_weight, class_weight)
+    reader = Reader(parts.loss, InputTypes.of(parts.net), sample_weight, class_weight)
     setup = prepare(parts, Data.read(reader, x, y, validation, settings), settings)
     accumulates = settings.accumulate > 1
     state = initial_state(setup.engine.recipe, settings.seed, accumulate=accumulates)

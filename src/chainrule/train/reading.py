@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.base.errors import ConfigurationError, DataError
 from chainrule.eager import Tensor
+from chainrule.nn.evaluation import InputTypes
 from chainrule.nn.losses import Loss
 from chainrule.train.arrays import make_arrays
 from chainrule.train.refusals import concerning
@@ -21,18 +22,18 @@ VALIDATION = "Validation data"
 
 @dataclass(frozen=True)
 class Reader:
-    """Reads arrays, indexable data sets and generators for one loss and dtype.
+    """Reads arrays, indexable data sets and generators for one loss and network.
 
     Parameters
     ----------
     loss : Loss
-    dtype : numpy dtype
+    types : InputTypes
     sample_weight, class_weight
         As `fit` takes them.
     """
 
     loss: Loss
-    dtype: np.dtype[Any]
+    types: InputTypes
     sample_weight: Any = None
     class_weight: Any = None
 
@@ -45,7 +46,7 @@ class Reader:
             If `x` is nothing that examples can be read from.
         """
         if y is not None:
-            return make_arrays(x, y, self.loss, self.dtype, self.sample_weight, self.class_weight)
+            return make_arrays(x, y, self.loss, self.types, self.sample_weight, self.class_weight)
         if self.sample_weight is not None or self.class_weight is not None:
             raise ConfigurationError(
                 "Weights go with arrays x and y",
@@ -56,8 +57,8 @@ class Reader:
         if hasattr(x, "__getitem__") and hasattr(x, "__len__"):
             if not len(x):
                 raise DataError(f"The data set has no items: len({type(x).__name__}) is 0")
-            return ItemSource(x, self.loss, self.dtype)
-        return StreamSource(_remake(x, epochs), self.loss, self.dtype)
+            return ItemSource(x, self.loss, self.types)
+        return StreamSource(_remake(x, epochs), self.loss, self.types)
 
     def read_validation(self, validation: Any) -> ArraySource:
         """Return the validation examples of ``(x, y)`` or ``(x, y, sample_weight)``."""
@@ -65,7 +66,7 @@ class Reader:
             raise ConfigurationError("validation is (x, y) or (x, y, sample_weight)")
         x, y, *weights = validation
         with concerning(VALIDATION):
-            return make_arrays(x, y, self.loss, self.dtype, *weights)
+            return make_arrays(x, y, self.loss, self.types, *weights)
 
 
 def _remake(x: Any, epochs: int) -> Callable[[], Iterable[Any]]:

@@ -13,6 +13,7 @@ from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
 from chainrule.nn import LOSSES, Module, load
 from chainrule.nn.description import build
+from chainrule.nn.evaluation import InputTypes
 from chainrule.nn.penalties import PENALTIES, Penalty
 from chainrule.optim import OPTIMIZERS, SCHEDULES, Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.callbacks import CALLBACKS, Callback
@@ -208,7 +209,7 @@ def _set_up_again(
     )
     check_same_parts(experiment, parts, where)
     weights = None if experiment.class_weight is None else dict(experiment.class_weight)
-    reader = Reader(parts.loss, settings.float_type, given.sample_weight, weights)
+    reader = Reader(parts.loss, InputTypes.of(parts.net), given.sample_weight, weights)
     data = Data.read(reader, given.x, given.y, given.validation, settings)
     check_same_data(experiment, data, where)
     setup = prepare(parts, data, settings)

@@ -16,7 +16,7 @@ from chainrule.data.finite import validate_finite
 from chainrule.eager import Tensor
 from chainrule.eager.tensor import Array
 from chainrule.graph import Axis, TensorType
-from chainrule.nn.evaluation import as_columns, batch_type
+from chainrule.nn.evaluation import InputTypes, as_columns, batch_type
 from chainrule.nn.losses import Loss
 from chainrule.train.refusals import concerning
 
@@ -129,8 +129,8 @@ class ItemSource(Source):
         ``items[i]`` is ``(x, y)``, x an array or a tuple of arrays.
     loss : Loss
         Prepares the targets.
-    dtype : numpy dtype
-        Of the inputs.
+    types : InputTypes
+        What the inputs are converted to.
 
     Attributes
     ----------
@@ -140,11 +140,11 @@ class ItemSource(Source):
 
     weighted = False
 
-    def __init__(self, items: Any, loss: Loss, dtype: np.dtype[Any]) -> None:
+    def __init__(self, items: Any, loss: Loss, types: InputTypes) -> None:
         self.width: int | None = None
         self._items = items
         self._loss = loss
-        self._dtype = dtype
+        self._input_types = types
         self.count = len(items)
         first = self._read(np.zeros(1, np.int64))
         self._types = {name: batch_type(array, 1) for name, array in first.items()}
@@ -166,8 +166,8 @@ class ItemSource(Source):
                 where=_listed(rows),
             ) from None
         with concerning(_listed(rows)):
-            columns = as_columns(stacked, self._dtype)
-            target = self._loss.prepare_target(as_target(target), self._dtype)
+            columns = as_columns(stacked, self._input_types)
+            target = self._loss.prepare_target(as_target(target), self._input_types.dtype)
             check_numbers(columns, target)
             self._loss.check_target(target, self.width)
         return {"target": target, **name_columns(columns)}

@@ -10,7 +10,7 @@ import numpy as np
 
 from chainrule.base.errors import DataError
 from chainrule.graph import TensorType
-from chainrule.nn.evaluation import batch_type
+from chainrule.nn.evaluation import InputTypes, batch_type
 from chainrule.nn.losses import Loss
 from chainrule.train.arrays import make_arrays
 from chainrule.train.refusals import concerning
@@ -26,8 +26,8 @@ class StreamSource:
         To an iterable of ``(x, y)`` or ``(x, y, sample_weight)`` batches; called each epoch.
     loss : Loss
         Prepares the targets.
-    dtype : numpy dtype
-        Of the inputs.
+    types : InputTypes
+        What the inputs are converted to.
 
     Attributes
     ----------
@@ -35,11 +35,11 @@ class StreamSource:
         How many outputs the network has, once that is known: each batch's targets are checked.
     """
 
-    def __init__(self, make: Callable[[], Iterable[Any]], loss: Loss, dtype: np.dtype[Any]) -> None:
+    def __init__(self, make: Callable[[], Iterable[Any]], loss: Loss, types: InputTypes) -> None:
         self.width: int | None = None
         self._make = make
         self._loss = loss
-        self._dtype = dtype
+        self._input_types = types
         self._types: dict[str, TensorType] = {}
         self._begun: Iterator[ArraySource] | None = self._anew()
         first = next(self._begun, None)
@@ -68,7 +68,7 @@ class StreamSource:
                     where=f"Batch {i}",
                 )
             with concerning(f"Batch {i}"):
-                made = make_arrays(batch[0], batch[1], self._loss, self._dtype, *batch[2:])
+                made = make_arrays(batch[0], batch[1], self._loss, self._input_types, *batch[2:])
                 self._loss.check_target(made.target, self.width)
             self._check(made, f"Batch {i}")
             yield made
