@@ -236,7 +236,15 @@ def declare(
         What the shape rule refuses, with its message.
     source : str
         Paper and equation, where there is one.
+
+    Raises
+    ------
+    GraphError
+        If a method is missing: the shape rule, the pullback, the batching rule ....
     """
+    missing = ", ".join(sorted(op.__abstractmethods__))
+    if missing:
+        raise GraphError(f"The op {op.name} lacks {missing}", advice=f"Write it in {op.__name__}")
     OPS.register(op.name, Structural(op, samples, bad_samples, source))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -28,6 +29,7 @@ from chainrule.ops import (
 from chainrule.ops.composite import unfold
 from chainrule.ops.elementwise import Marker
 from chainrule.rewrite import expand_composites
+from chainrule.testing.batching import batching_faults
 from chainrule.testing.cases import Case, cases, float64_cases
 from chainrule.testing.derivatives import Derivatives
 from chainrule.testing.exact import evaluate
@@ -51,7 +53,9 @@ def check_op(name: str, backend: str | Backend = "numpy") -> None:
     ConformanceError
         With all that is wrong: a shape rule that is not the kernel's, bad operands that are
         accepted, a value that its terms do not give, a derivative that is not the terms', a
-        kink with another derivative than is declared, a formula or graph that does not print.
+        kink with another derivative than is declared, a formula or graph that does not print, an
+        axis of examples whose name stays although they are mixed, a batching rule that does not
+        give what each example gives by itself.
     MissingKernelError
         If the backend cannot run the op, or the oracle lacks a primitive.
 
@@ -80,8 +84,17 @@ def op_faults(name: str, backend: Backend) -> Iterator[str]:
         if case.result.dtype.is_float:
             yield from _derivative_faults(case, backend)
             yield from _pullback_faults(case)
+    for case in _one_case_for_each_sample(name) if right else ():
+        yield from batching_faults(case, backend)
     if isinstance(declaration, Elementwise):
         yield from _kink_faults(declaration, backend)
+
+
+def _one_case_for_each_sample(name: str) -> Iterator[Case]:
+    # Where examples are does not depend on the dtype; f64 comes second where there is a choice.
+    for _, group in itertools.groupby(cases(name), key=lambda case: case.label.partition(",")[0]):
+        *_, last = itertools.islice(group, 2)
+        yield last
 
 
 def check_backend(backend: str | Backend) -> None:

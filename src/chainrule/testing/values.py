@@ -33,6 +33,11 @@ def indices(kind: TensorType) -> Iterator[tuple[int, ...]]:
 def value_faults(case: Case, backend: Backend) -> Iterator[str]:
     """What is wrong with the result of `backend`: its type, or elements out of their bounds."""
     (result,) = backend.run(case.graph, list(case.arrays))
+    yield from result_faults(case, result)
+
+
+def result_faults(case: Case, result: Array) -> Iterator[str]:
+    """What is wrong with a result of the case: its type, or elements out of their bounds."""
     kind = case.result
     if result.shape != kind.shape or result.dtype != kind.dtype.numpy:
         yield f"{case.label}: the result should be {kind}; got {result.dtype}{list(result.shape)}"
