@@ -79,9 +79,11 @@ BINDING = ["logical_or", "logical_xor", "logical_and", "less", "bitwise_or", "bi
 
 @pytest.mark.parametrize(("loose", "tight"), list(itertools.pairwise(BINDING)))
 def test_a_looser_op_within_a_tighter_one_stands_in_parentheses(loose, tight):
-    inner = format_expression(apply(tight, X, Y))
-    assert format_expression(apply(loose, apply(tight, X, Y), Z)).startswith(inner)
+    inner = format_expression(apply(tight, Y, Z))
+    assert format_expression(apply(loose, apply(tight, Y, Z), X)).startswith(inner)
+    assert format_expression(apply(loose, X, apply(tight, Y, Z))).endswith(inner)
     inner = format_expression(apply(loose, Y, Z))
+    assert format_expression(apply(tight, apply(loose, Y, Z), X)).startswith(f"({inner})")
     assert format_expression(apply(tight, X, apply(loose, Y, Z))).endswith(f"({inner})")
 
 
