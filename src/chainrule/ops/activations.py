@@ -148,6 +148,7 @@ LOG_SIGMOID = elementwise(
     value=lambda s, x: s.min(x, 0) - s.log1p(s.exp(-s.abs(x))),
     partials=(lambda s, x, y: s.sigmoid(-x),),
     samples=_SMOOTH,
+    source="Bishop 2006, eq. 4.90",
 )
 
 
@@ -167,6 +168,7 @@ TANH_SHRINK = elementwise(
     value=_tanh_shrink,
     partials=(lambda s, x, y: s.square(s.tanh(x)),),
     samples=_REALS,
+    source="Collobert, Kavukcuoglu and Farabet 2011",
 )
 
 # --- pieces of straight lines ---------------------------------------------------------------------
@@ -194,6 +196,7 @@ CLIP = elementwise(
     ),
     kinks=(Kink((0.0,), (1.0,)), Kink((1.0,), (1.0,))),
     samples=(-1.5, 0.25, 0.75, 1.5),
+    source="Harris et al. 2020",
     low=0.0,
     high=1.0,
 )
@@ -241,6 +244,7 @@ HARD_SHRINK = elementwise(
     partials=(Indicator(lambda s, x, y, *, width: s.logical_not(s.less_equal(s.abs(x), width))),),
     kinks=(Kink((-0.5,), (0.0,)), Kink((0.5,), (0.0,))),
     samples=(-1.5, -0.25, 0.375, 2.0),
+    source="Donoho and Johnstone 1994",
     width=0.5,
 )
 SOFT_SHRINK = elementwise(
@@ -260,6 +264,7 @@ THRESHOLD = elementwise(
     ),
     kinks=(Kink((0.0,), (0.0,)),),
     samples=(-1.5, -0.25, 0.375, 2.0),
+    source="Collobert, Kavukcuoglu and Farabet 2011",
     threshold=0.0,
     below=0.0,
 )

@@ -82,4 +82,5 @@ SQUARE = elementwise(
     notation="{0}²",
     precedence=50,
     samples=(-3.5, -1.0, 1e-3, 0.5, 4.0),
+    source="IEEE 754-2019, section 5.4.1",
 )

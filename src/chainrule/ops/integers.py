@@ -19,6 +19,7 @@ FLOOR_DIVIDE = primitive(
     accepts="number",
     kinks=(Kink((2.0, 1.0), (0.0, 0.0)),),
     samples=_QUOTIENTS,
+    source="Graham, Knuth and Patashnik 1994, section 3.4",
 )
 REMAINDER = primitive(
     "remainder",
@@ -29,6 +30,7 @@ REMAINDER = primitive(
     accepts="number",
     kinks=(Kink((2.0, 1.0), (1.0, -2.0)),),
     samples=_QUOTIENTS,
+    source="Graham, Knuth and Patashnik 1994, section 3.4",
 )
 
 
@@ -43,6 +45,7 @@ def _of_bits(
         precedence=precedence,
         accepts="integer",
         samples=samples,
+        source="Warren 2012, chapter 2",
     )
 
 
@@ -58,4 +61,5 @@ BITWISE_NOT = primitive(
     precedence=40,
     accepts="integer",
     samples=(0, 1, 4_000_000_000),
+    source="Warren 2012, chapter 2",
 )

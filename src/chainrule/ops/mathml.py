@@ -21,6 +21,7 @@ from chainrule.ops.notation import ATOM, SUM, needs_parentheses, notation_of
 _POWER = 50
 _FRACTION = 45  # its bar holds it together, but not below an exponent
 _CASES = 0
+_LONGEST_EXPONENT = 300  # characters of markup: a longer one is too small to read up there
 
 _PIECE = re.compile(
     r"√\(\{(?P<root>\d)\}\)"
@@ -107,6 +108,8 @@ def _number(value: float | int | bool) -> str:
     """All digits: a formula with fewer would be another formula."""
     if isinstance(value, bool):
         return f"<mi>{str(value).lower()}</mi>"
+    if value != value:
+        return "<mi>NaN</mi>"
     sign = _MINUS if str(value).startswith("-") else ""
     size = abs(value)
     if size == float("inf"):
@@ -172,6 +175,8 @@ def _piece(piece: re.Match[str], arguments: Sequence[_Markup], outer: Elementwis
         case "root":
             return f"<msqrt>{whole('root')}</msqrt>"
         case "exponential":
+            if len(whole("exponential")) > _LONGEST_EXPONENT:
+                return f"<mi>exp</mi>{_APPLIED}{_parenthesized(whole('exponential'))}"
             return f"<msup><mi>e</mi>{whole('exponential')}</msup>"
         case "exponent":
             return f"<msup><mrow>{enclosed('base')}</mrow>{whole('exponent')}</msup>"

@@ -31,6 +31,7 @@ ADD = primitive(
     precedence=20,
     accepts="number",
     samples=_PAIRS,
+    source="IEEE 754-2019, section 5.4.1",
 )
 SUB = primitive(
     "sub",
@@ -40,6 +41,7 @@ SUB = primitive(
     precedence=20,
     accepts="number",
     samples=_PAIRS,
+    source="IEEE 754-2019, section 5.4.1",
 )
 MUL = primitive(
     "mul",
@@ -49,6 +51,7 @@ MUL = primitive(
     precedence=30,
     accepts="number",
     samples=_PAIRS,
+    source="IEEE 754-2019, section 5.4.1",
 )
 DIV = primitive(
     "div",
@@ -58,6 +61,7 @@ DIV = primitive(
     notation="{0}/{1}",
     precedence=30,
     samples=_PAIRS,
+    source="IEEE 754-2019, section 5.4.1",
 )
 NEG = primitive(
     "neg",
@@ -66,17 +70,20 @@ NEG = primitive(
     precedence=40,
     accepts="number",
     samples=_REALS,
+    source="IEEE 754-2019, section 5.5.1",
 )
 EXP = primitive(
     "exp",
     partials=(lambda s, x, y: y,),
     samples=(-745.0, -30.0, -1.0, 0.0, 0.5, 30.0),
+    source="DLMF, eq. 4.2.19",
 )
 LOG = primitive(
     "log",
     partials=(lambda s, x, y: 1 / x,),
     domain=Interval(0.0, INFINITY, closed=False),
     samples=_POSITIVE,
+    source="DLMF, eq. 4.2.2",
 )
 LOG1P = primitive(
     "log1p",
@@ -84,6 +91,7 @@ LOG1P = primitive(
     notation="log(1 + {0})",
     domain=Interval(-1.0, INFINITY, closed=False),
     samples=(-0.5, -1e-9, 0.0, 1e-12, 0.5, 30.0),
+    source="IEEE 754-2019, section 9.2",
 )
 SQRT = primitive(
     "sqrt",
@@ -91,6 +99,7 @@ SQRT = primitive(
     notation="√({0})",
     domain=Interval(0.0, INFINITY),
     samples=_POSITIVE,
+    source="IEEE 754-2019, section 5.4.1",
 )
 ABS = primitive(
     "abs",
@@ -99,6 +108,7 @@ ABS = primitive(
     accepts="number",
     kinks=(Kink((0.0,), (0.0,)),),
     samples=_REALS,
+    source="IEEE 754-2019, section 5.5.1",
 )
 SIGN = primitive(
     "sign",
@@ -106,6 +116,7 @@ SIGN = primitive(
     accepts="number",
     kinks=(Kink((0.0,), (0.0,)),),
     samples=_REALS,
+    source="Iverson 1962",
 )
 # At a tie each operand gets half: max(x, x) = x then has the derivative 1, as it must.
 MAX = primitive(
@@ -118,6 +129,7 @@ MAX = primitive(
     accepts="number",
     kinks=(Kink((1.0, 1.0), (0.5, 0.5)),),
     samples=_PAIRS,
+    source="IEEE 754-2019, section 9.6",
 )
 MIN = primitive(
     "min",
@@ -129,6 +141,7 @@ MIN = primitive(
     accepts="number",
     kinks=(Kink((1.0, 1.0), (0.5, 0.5)),),
     samples=_PAIRS,
+    source="IEEE 754-2019, section 9.6",
 )
 POWER = primitive(
     "power",
@@ -146,14 +159,20 @@ POWER = primitive(
     precedence=50,
     domain=Interval(0.0, INFINITY),
     samples=((0.5, 2.0), (1.5, -1.5), (3.0, 0.5), (0.9, 10.0), (2.0, 3.0), (2.0, 0.0)),
+    source="IEEE 754-2019, section 9.2",
 )
-SIN = primitive("sin", partials=(lambda s, x, y: s.cos(x),), samples=_REALS)
-COS = primitive("cos", partials=(lambda s, x, y: -s.sin(x),), samples=_REALS)
+SIN = primitive(
+    "sin", partials=(lambda s, x, y: s.cos(x),), samples=_REALS, source="DLMF, eq. 4.14.1"
+)
+COS = primitive(
+    "cos", partials=(lambda s, x, y: -s.sin(x),), samples=_REALS, source="DLMF, eq. 4.14.2"
+)
 TANH = primitive(
     "tanh",
     # (1+y)·(1-y), not 1-y²: keeps digits near |y| = 1.
     partials=(lambda s, x, y: (1 + y) * (1 - y),),
     samples=(-20.0, -2.0, -0.5, 1e-9, 0.5, 3.0),
+    source="DLMF, eq. 4.28.4",
 )
 
 EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL = (
@@ -166,6 +185,7 @@ EQUAL, NOT_EQUAL, LESS, LESS_EQUAL, GREATER, GREATER_EQUAL = (
         accepts="any" if name in ("equal", "not_equal") else "number",
         returns=DType.BOOL,
         samples=((1.0, 2.0), (2.0, 1.0), (3.0, 3.0)),
+        source="IEEE 754-2019, section 5.11",
     )
     for name, sign in (
         ("equal", "="),
@@ -185,6 +205,7 @@ LOGICAL_AND, LOGICAL_OR, LOGICAL_XOR = (
         precedence=precedence,
         accepts="bool",
         samples=_BOOLS,
+        source="Boole 1854",
     )
     for name, sign, precedence in (
         ("logical_and", "∧", 5),
@@ -198,12 +219,14 @@ LOGICAL_NOT = primitive(
     notation="¬({0})",
     accepts="bool",
     samples=(0, 1),
+    source="Boole 1854",
 )
 IS_FINITE = primitive(
     "is_finite",
     partials=(ZERO,),
     returns=DType.BOOL,
     samples=(0.0, -1.5, INFINITY, -INFINITY, math.nan),
+    source="IEEE 754-2019, section 5.7.2",
 )
 SELECT = primitive(
     "select",
@@ -217,4 +240,5 @@ SELECT = primitive(
     accepts="any",
     condition=True,
     samples=((1, 2.0, 3.0), (0, 2.0, 3.0), (1, -1.5, 0.25)),
+    source="McCarthy 1960, section 2",
 )

@@ -35,8 +35,11 @@ EXPM1 = primitive(
     notation="exp({0}) - 1",
     precedence=20,
     samples=(-30.0, -0.5, -1e-9, 0.0, 1e-12, 0.5, 30.0),
+    source="IEEE 754-2019, section 9.2",
 )
-ATAN = primitive("atan", partials=(lambda s, x, y: 1 / (1 + x * x),), samples=_WIDE)
+ATAN = primitive(
+    "atan", partials=(lambda s, x, y: 1 / (1 + x * x),), samples=_WIDE, source="DLMF, eq. 4.23.3"
+)
 
 
 def pi(s: Vocabulary) -> Expression:
@@ -48,11 +51,13 @@ ERF = primitive(
     "erf",
     partials=(lambda s, x, y: 2.0 * s.exp(-(x * x)) / s.sqrt(pi(s)),),
     samples=(-3.5, -1.0, -0.25, 0.0, 1e-3, 0.5, 2.0),
+    source="DLMF, eq. 7.2.1",
 )
 ERFC = primitive(
     "erfc",
     partials=(lambda s, x, y: -2.0 * s.exp(-(x * x)) / s.sqrt(pi(s)),),
     samples=(-3.5, -1.0, 0.0, 0.5, 2.0, 5.0),
+    source="DLMF, eq. 7.2.2",
 )
 
 FLOOR, CEIL, ROUND = (
@@ -62,6 +67,7 @@ FLOOR, CEIL, ROUND = (
         notation=notation,
         kinks=(Kink((at,), (0.0,)),),
         samples=(-3.75, -1.25, -0.75, 0.25, 0.75, 2.25),
+        source="IEEE 754-2019, section 5.9",
     )
     for name, notation, at in (
         ("floor", "⌊{0}⌋", 0.0),
@@ -75,6 +81,7 @@ TAN = elementwise(
     value=lambda s, x: s.sin(x) / s.cos(x),
     partials=(lambda s, x, y: 1 + y * y,),
     samples=_REALS,
+    source="DLMF, eq. 4.14.4",
 )
 
 
@@ -92,8 +99,20 @@ def _cosh(s: Vocabulary, x: Expression) -> Operand:
 
 
 # The partial of sinh is smooth, so second derivatives are right at 0, where |x| has a kink.
-SINH = elementwise("sinh", value=_sinh, partials=(lambda s, x, y: _cosh(s, x),), samples=_REALS)
-COSH = elementwise("cosh", value=_cosh, partials=(lambda s, x, y: s.sinh(x),), samples=_REALS)
+SINH = elementwise(
+    "sinh",
+    value=_sinh,
+    partials=(lambda s, x, y: _cosh(s, x),),
+    samples=_REALS,
+    source="DLMF, eq. 4.28.1",
+)
+COSH = elementwise(
+    "cosh",
+    value=_cosh,
+    partials=(lambda s, x, y: s.sinh(x),),
+    samples=_REALS,
+    source="DLMF, eq. 4.28.2",
+)
 
 
 def _hypot(s: Vocabulary, a: Expression, b: Expression) -> Operand:
@@ -117,6 +136,7 @@ HYPOT = elementwise(
     ),
     kinks=(Kink((0.0, 0.0), (0.0, 0.0)),),
     samples=((1.5, -2.25), (-0.75, 0.5), (0.25, 100.0)),
+    source="IEEE 754-2019, section 9.2",
 )
 
 
@@ -143,6 +163,7 @@ ASINH = elementwise(
     value=_asinh,
     partials=(lambda s, x, y: 1 / s.hypot(x, 1.0),),
     samples=_WIDE,
+    source="DLMF, eq. 4.37.1",
 )
 ACOSH = elementwise(
     "acosh",
@@ -151,6 +172,7 @@ ACOSH = elementwise(
     partials=(lambda s, x, y: 1 / (s.sqrt(x - 1) * s.sqrt(x + 1)),),
     domain=Interval(1.0, INFINITY),
     samples=(1.0625, 1.5, 2.0, 30.0),
+    source="DLMF, eq. 4.37.2",
 )
 ATANH = elementwise(
     "atanh",
@@ -159,6 +181,7 @@ ATANH = elementwise(
     partials=(lambda s, x, y: 1 / ((1 - x) * (1 + x)),),
     domain=Interval(-1.0, 1.0, closed=False),
     samples=_INSIDE,
+    source="DLMF, eq. 4.37.3",
 )
 ASIN = elementwise(
     "asin",
@@ -166,6 +189,7 @@ ASIN = elementwise(
     partials=(lambda s, x, y: 1 / s.sqrt((1 - x) * (1 + x)),),
     domain=Interval(-1.0, 1.0),
     samples=_INSIDE,
+    source="DLMF, eq. 4.23.1",
 )
 ACOS = elementwise(
     "acos",
@@ -173,6 +197,7 @@ ACOS = elementwise(
     partials=(lambda s, x, y: -1 / s.sqrt((1 - x) * (1 + x)),),
     domain=Interval(-1.0, 1.0),
     samples=_INSIDE,
+    source="DLMF, eq. 4.23.2",
 )
 
 
@@ -199,4 +224,5 @@ ATAN2 = elementwise(
         lambda s, a, b, y: -_divide_twice(s, a, s.hypot(a, b)),
     ),
     samples=((1.5, -2.25), (-0.75, 0.5), (0.25, 100.0)),
+    source="IEEE 754-2019, section 9.2",
 )
