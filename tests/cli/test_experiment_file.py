@@ -58,7 +58,7 @@ WRONG = {
         "[dta]\nname = 'iris'\n",
         (
             '{}: no key is named "dta". Line 1. Did you mean "data"? There are: title, loss, '
-            "metrics, data, network, optimizer, schedule, training."
+            "metrics, data, network, optimizer, schedule, penalty, training."
         ),
     ),
 }

@@ -107,6 +107,12 @@ def test_a_run_with_a_penalty_is_replayed_and_resumed(tmp_path):
     )
 
 
+def test_a_run_with_a_penalty_on_several_patterns_is_resumed(tmp_path):
+    train(nn.L1Penalty(0.02, on=["0.weight", "2.*"]), folder=tmp_path / "run")
+    run = cr.resume(tmp_path / "run", X, Y, epochs=4, progress=False)
+    assert run.history.epochs == 4
+
+
 def test_a_pattern_that_matches_nothing():
     with pytest.raises(NameNotFoundError) as caught:
         train(nn.L2Penalty(0.1, on="*.wieght"))

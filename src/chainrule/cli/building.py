@@ -6,10 +6,21 @@ import inspect
 from typing import Any
 
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
-from chainrule.cli.experiment import Experiment, Network
+from chainrule.base.registry import Registry
+from chainrule.cli.experiment import Experiment, Network, Options
 from chainrule.data import Dataset
 from chainrule.data.worked import WorkedExample
-from chainrule.nn import LAYERS, Linear, Loss, Module, Sequential, as_loss
+from chainrule.nn import (
+    LAYERS,
+    LOSSES,
+    PENALTIES,
+    Linear,
+    Loss,
+    Module,
+    Penalty,
+    Sequential,
+    as_loss,
+)
 from chainrule.optim import Optimizer, ReduceLROnPlateau, Schedule
 
 # What a layer calls the width of what it reads; it follows from the layer before.
@@ -18,8 +29,27 @@ _WIDTH_MADE = "out_features"
 
 
 def build_loss(experiment: Experiment) -> Loss:
-    """Return the loss."""
-    return as_loss(experiment.loss)
+    """Return the loss of a completed experiment."""
+    return make_loss(experiment.loss or "")
+
+
+def make_loss(described: str | Options) -> Loss:
+    """Return the loss of a name, or of a name and options.
+
+    Raises
+    ------
+    NameNotFoundError, ConfigurationError
+        If it has no such option, or an option no such value.
+    """
+    if isinstance(described, str):
+        return as_loss(described)
+    made: Loss = _with_options(LOSSES, described, "loss")
+    return made
+
+
+def build_penalties(experiment: Experiment) -> list[Penalty]:
+    """Return what weights cost beside the examples."""
+    return [_with_options(PENALTIES, each, "penalty") for each in experiment.penalty]
 
 
 def build_optimizer(experiment: Experiment) -> Optimizer:
@@ -117,6 +147,24 @@ def _listed(layers: list[dict[str, Any]], inputs: int) -> Sequential:
     if not made:
         raise ConfigurationError("network.layers lists no layer")
     return Sequential(*made)
+
+
+def _with_options(registry: Registry[Any], described: Options, section: str) -> Any:
+    options = {key: value for key, value in described.items() if key != "name"}
+    kind = registry.get(described["name"], where=f"[{section}]")
+    known = inspect.signature(kind).parameters
+    for name in options:
+        if name not in known:
+            raise NameNotFoundError.among(
+                f"option of {described['name']}", name, known, where=f"[{section}]"
+            )
+    try:
+        return kind(**options)
+    except TypeError as error:
+        raise ConfigurationError(
+            f"{described['name']} cannot be made of {options or 'nothing'}: {error}",
+            where=f"[{section}]",
+        ) from None
 
 
 def _made(kind: str, options: dict[str, Any], where: str | None = None) -> Module:

@@ -16,11 +16,12 @@ import msgspec
 
 from chainrule.backends import BACKENDS
 from chainrule.base.errors import ConfigurationError
+from chainrule.cli.building import make_loss
 from chainrule.cli.choices import activations, registered, spelled
 from chainrule.cli.experiment import Data, Experiment, Network, Options, Training
 from chainrule.cli.sources import Source
 from chainrule.data.worked import WorkedExample
-from chainrule.nn import LAYERS, LOSSES, METRICS, as_loss
+from chainrule.nn import LAYERS, LOSSES, METRICS, PENALTIES
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 
 FEWEST_TO_SPLIT = 20
@@ -48,8 +49,7 @@ def complete(experiment: Experiment, source: Source) -> Experiment:
     if example is not None:
         experiment = _as_in_the_textbook(experiment, example)
     is_classes = dataset.task == "classification"
-    loss = experiment.loss or ("CrossEntropyLoss" if is_classes else "MSELoss")
-    loss = registered(LOSSES, loss)
+    loss = _loss(experiment.loss or ("CrossEntropyLoss" if is_classes else "MSELoss"))
     metrics = (
         ["accuracy" if is_classes else "mae"]
         if experiment.metrics is None
@@ -65,6 +65,7 @@ def complete(experiment: Experiment, source: Source) -> Experiment:
         network=_network(experiment.network, loss, is_classes),
         optimizer=_named(OPTIMIZERS, experiment.optimizer or OPTIMIZER, "optimizer"),
         schedule=_named(SCHEDULES, experiment.schedule, "schedule"),
+        penalty=[_named(PENALTIES, each, "penalty") for each in experiment.penalty],
         training=_with_epochs(training, data, source),
     )
 
@@ -153,14 +154,22 @@ def _with_epochs(training: Training, data: Data, source: Source) -> Training:
     return replace(training, epochs=epochs)
 
 
-def _network(network: Network, loss: str, is_classes: bool) -> Network:
+def _loss(given: str | Options) -> str | Options:
+    """Spell its name as it is registered; with no options the name is all."""
+    if isinstance(given, str):
+        return registered(LOSSES, given)
+    named = _named(LOSSES, given, "loss")
+    return named if len(named) > 1 else str(named["name"])
+
+
+def _network(network: Network, loss: str | Options, is_classes: bool) -> Network:
     if network.layers is not None:
         for key in ("hidden", "activation", "output"):
             if getattr(network, key) is not None:
                 raise ConfigurationError(f"network.layers says it all: leave out network.{key}")
         layers = [_layer(layer) for layer in network.layers]
         return replace(network, layers=layers)
-    compares_values = is_classes and as_loss(loss).outputs == "values"
+    compares_values = is_classes and make_loss(loss).outputs == "values"
     output = network.output or ("Sigmoid" if compares_values else None)
     known = activations()
     return replace(

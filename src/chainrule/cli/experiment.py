@@ -115,19 +115,24 @@ class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ----------
     title
         A line about it.
-    loss, metrics
+    loss
+        A name, or ``name`` and its options.
+    metrics
         Names.
     data, network, training
         See there.
     optimizer, schedule
         ``name`` and its options.
+    penalty
+        What weights cost: for each penalty, ``name`` and its options.
     """
 
     title: str | None = None
-    loss: str | None = None
+    loss: str | Options | None = None
     metrics: list[str] | None = None
     data: Data = Data()
     network: Network = Network()
     optimizer: Options = {}
     schedule: Options = {}
+    penalty: list[Options] = []
     training: Training = Training()

@@ -7,7 +7,13 @@ from pathlib import Path
 import msgspec
 
 from chainrule.base.errors import ConfigurationError, ReplayError
-from chainrule.cli.building import build_optimizer, build_schedule, described
+from chainrule.cli.building import (
+    build_loss,
+    build_optimizer,
+    build_penalties,
+    build_schedule,
+    described,
+)
 from chainrule.cli.completion import complete
 from chainrule.cli.experiment import Experiment
 from chainrule.cli.model_file import NAME, save_model
@@ -104,7 +110,8 @@ def introduce(plan: Plan, screen: Screen) -> None:
         used.append(f"{what} standardised")
     schedule = build_schedule(experiment)
     steps = [
-        experiment.loss or "",
+        experiment.loss if isinstance(experiment.loss, str) else repr(build_loss(experiment)),
+        *map(repr, build_penalties(experiment)),
         repr(build_optimizer(experiment)),
         *([repr(schedule)] if schedule else []),
         f"batches of {training.batch_size}",

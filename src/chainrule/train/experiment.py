@@ -50,7 +50,8 @@ class Named:
         """Name a thing."""
         name = type(thing).__name__
         if name in registry and registry.get(name) is type(thing):
-            return cls(name, msgspec.to_builtins(thing.configuration()))
+            # As a file gives it back: JSON has no tuples.
+            return cls(name, msgspec.json.decode(msgspec.json.encode(thing.configuration())))
         function = getattr(thing, "function", None)
         return cls(getattr(function, "__name__", name))
 
