@@ -5,7 +5,13 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.base.errors import ConfigurationError, NameNotFoundError, ShapeError, TargetError
+from chainrule.base.errors import (
+    ConfigurationError,
+    NameNotFoundError,
+    ShapeError,
+    TargetError,
+    listed,
+)
 
 LOGITS = np.array([[0.5, -1.0, 2.0], [0.0, 1.0, -2.0], [3.0, 0.0, 1.0]], np.float32)
 
@@ -45,7 +51,7 @@ REFUSED = {
         "CrossEntropyLoss", LOGITS, [0, -1, 1], TargetError,
         "CrossEntropyLoss with 3 outputs takes classes from 0 to 2; got -1.",
         "Row 1 of the targets.",
-        "Number the classes from 0, or give the last layer more outputs.",
+        "Number the classes from 0, or leave these out with ignore_index=-1.",
     ),
     "one-hot integers": (
         "CrossEntropyLoss", LOGITS, np.eye(3, dtype=int), TargetError,
@@ -136,7 +142,7 @@ REFUSED = {
         "CrossEntropy", LOGITS, LOGITS, NameNotFoundError,
         'No loss is named "CrossEntropy".',
         'Did you mean "CrossEntropyLoss"?',
-        f"There are: {', '.join(nn.LOSSES)}.",
+        f"There are: {listed(list(nn.LOSSES))}.",
     ),
     "a number": (
         3, LOGITS, LOGITS, ConfigurationError,

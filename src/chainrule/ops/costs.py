@@ -76,7 +76,7 @@ KL_DIVERGENCE = elementwise(
     ),
     partials=(lambda s, x, t, y: -t, lambda s, x, t, y: s.log(t) + 1 - x),
     samples=((-1.5, 0.25), (-0.125, 1.0), (-30.0, 1e-3), (-0.75, 0.5)),
-    source="Kullback and Leibler 1951, eq. 2.4",
+    source="Kullback and Leibler 1951",
 )
 HUBER = elementwise(
     "huber",
@@ -86,7 +86,7 @@ HUBER = elementwise(
     ),
     partials=(lambda s, x, y, *, delta: s.select(s.less(s.abs(x), delta), x, delta * s.sign(x)),),
     samples=(-3.5, -0.75, 1e-3, 0.5, 2.0),
-    source="Huber 1964, section 4",
+    source="Huber 1964",
     delta=1.0,
 )
 SMOOTH_L1 = elementwise(
