@@ -225,7 +225,7 @@ class Pad(Op):
         x, filler = batch.all_mapped(b)
         everywhere = b.broadcast(b.constant(True, DType.BOOL), shape=x.shape)
         inside = b.pad(everywhere, b.constant(False, DType.BOOL), **widths)
-        zero = b.constant(0.0 if x.dtype.is_float else 0, x.dtype)
+        zero = b.constant(0, x.dtype)
         around = b.reshape(filler, shape=(batch.examples, *(1,) * len(self.low)))
         return b.select(inside, b.pad(x, zero, **widths), around)
 
@@ -311,18 +311,27 @@ class Concat(Op):
 
 
 def _keep_names(shape: Shape, old: Shape) -> Shape:
-    """Let the named axes of `old` keep their names in `shape` where they stay as they are.
+    """Let the named axes of `old` keep their names in `shape`, where their examples stay apart.
 
-    In row-major order an axis is the same as before if its size is, and the number of elements
-    in front of it.
+    In row-major order, examples are still one behind the other along an axis that has as many
+    elements in front of it as before, and as many for each of them.
     """
     named = list(forget_names(shape, old))
-    places = list(zip(_sizes_in_front(shape), shape, strict=True))
-    for place in zip(_sizes_in_front(old), old, strict=True):
-        if isinstance(place[1], Axis) and place in places:
-            found = [i for i, other in enumerate(places) if other == place]
+    places = list(enumerate(zip(_sizes_in_front(shape), map(int, shape), strict=True)))
+    for in_front, axis in zip(_sizes_in_front(old), old, strict=True):
+        if not isinstance(axis, Axis):
+            continue
+        count = axis.examples
+        found = [
+            i
+            for i, (before, size) in places
+            if before == in_front and (size % count == 0 if count else size == 0)
+        ]
+        if found:
             # Of axes of size 1 side by side, that which claims to be it.
-            named[next((i for i in found if isinstance(shape[i], Axis)), found[0])] = place[1]
+            place = next((i for i in found if isinstance(shape[i], Axis)), found[0])
+            each = int(shape[place]) // count if count else 1
+            named[place] = Axis(axis.name, int(shape[place]), each)
     return tuple(named)
 
 

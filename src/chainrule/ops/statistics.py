@@ -36,8 +36,7 @@ def _prod(b: Builder, x: Value, *, axes: tuple[int, ...]) -> Value:
 def _prod_along(b: Builder, x: Value, axis: int) -> Value:
     # Halves multiplied with each other: no division by an element, which may be 0, in the gradient.
     if x.shape[axis] == 0:
-        one = b.constant(1.0 if x.dtype.is_float else 1, x.dtype)
-        return b.broadcast(one, shape=keep_axes(x.shape, (axis,)))
+        return b.broadcast(b.constant(1, x.dtype), shape=keep_axes(x.shape, (axis,)))
     while (size := int(x.shape[axis])) > 1:
         half = size // 2
         product = _part(b, x, axis, 0, half) * _part(b, x, axis, half, 2 * half)
