@@ -36,6 +36,10 @@ test-slow: $(VENV)/.dev  ## the slow tests: training runs whose figures we promi
 test-pythons: $(VENV)/.core  ## the tests of `make test`, on every Python from 3.11 up on this machine
 	$(BIN)/python .ci/test_pythons.py $(ARGS)
 
+.PHONY: mutation
+mutation: $(VENV)/.mutation  ## change the code in small ways, and see whether a test notices
+	$(BIN)/python .ci/mutation $(ARGS)
+
 .PHONY: check
 check: $(VENV)/.dev  ## format, lint, types, imports, and what documents and files must keep to
 	$(BIN)/ruff format --check
@@ -69,6 +73,11 @@ $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.dev: $(VENV)/.core
 	@echo "Installing what tests and checks need in $(VENV) ..."
 	@$(INSTALL) --group dev
+	@touch $@
+
+$(VENV)/.mutation: $(VENV)/.dev
+	@echo "Installing what mutation testing needs in $(VENV) ..."
+	@$(INSTALL) --group mutation
 	@touch $@
 
 $(BIN)/python:
