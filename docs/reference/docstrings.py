@@ -152,6 +152,7 @@ def html_of(text: str, link: Linker, where: str) -> Markup:
     page = publish_from_doctree(tree, writer="html5", settings_overrides=_SETTINGS)
     body = re.search(r"<main[^>]*>(.*)</main>", page, re.DOTALL)
     html = body[1].strip() if body else ""
+    html = re.sub(r'<span class="pre">(.*?)</span>', r"\1", html)
     return Markup(re.sub(r'<span class="docutils literal">(.*?)</span>', r"<code>\1</code>", html))
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.graph import DType, Graph, Node, TensorType
+from chainrule.graph import AttributeValue, Axis, DType, Graph, Node, TensorType
 from chainrule.graph.printer import format_attribute
 from chainrule.ops import OPS, Elementwise, format_expression
 from chainrule.ops.elementwise import VOCABULARY, Indicator, Marker
@@ -255,7 +255,14 @@ def _options(node: Node) -> list[tuple[str, str]]:
     declaration = OPS.get(node.op)
     defaults = declaration.defaults if isinstance(declaration, Elementwise) else {}
     return [
-        (key, "{…}" if isinstance(value, Graph) else format_attribute(value))
+        (key, "{…}" if isinstance(value, Graph) else format_attribute(_without_names(value)))
         for key, value in node.attributes.items()
         if key not in defaults or defaults[key] != value
     ]
+
+
+def _without_names(value: AttributeValue) -> AttributeValue:
+    """A shape by its sizes: [B=3,1] is a type, shape=[3,1] an argument."""
+    if isinstance(value, tuple):
+        return tuple(map(_without_names, value))
+    return int(value) if isinstance(value, Axis) else value

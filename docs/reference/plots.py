@@ -81,7 +81,7 @@ def svg(plot: Plot) -> str:
     with rc_context(
         {"svg.fonttype": "none", "svg.hashsalt": plot.name, "font.family": "sans-serif"}
     ):
-        drawing = Drawing(figsize=(4.6, 2.9), layout="constrained")
+        drawing = Drawing(figsize=(4.0, 2.6), layout="constrained")
         _draw(drawing, plot)
         written = io.StringIO()
         nothing = dict.fromkeys(("Date", "Creator", "Format", "Type"))

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from chainrule.ops.expression import Element, Expression, Literal, Symbol, read
+from chainrule.graph import DType
+from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal, Symbol, read
 from chainrule.ops.mathml import mathml, symbol
 
 _PLAIN = re.compile(r"[A-Za-z]\w*|[^\W\d]\w*")
@@ -61,12 +62,9 @@ class _Naming:
             return Symbol(f"{self.names[leaf.input]}[{index}]")
         return leaf
 
-    def apply(self, op: str, arguments: Sequence[Expression], dtype: object) -> Expression:
-        from chainrule.ops.expression import apply
-
-        return apply(op, *arguments)
+    def apply(self, op: str, arguments: Sequence[Expression], dtype: DType | None) -> Expression:
+        kind = () if dtype is None else (option("dtype", dtype.value),)
+        return Apply(op, (*arguments, *kind))
 
     def fold(self, op: str, items: Sequence[Expression], order: str) -> Expression:
-        from chainrule.ops.expression import Fold
-
         return Fold(op, tuple(items), order)

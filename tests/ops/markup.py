@@ -4,6 +4,7 @@ This is the oracle of what a page shows: it knows how mathematics is read, and n
 was written.
 """
 
+import re
 from dataclasses import dataclass
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -31,9 +32,9 @@ def _python(element):
         case "mn":
             return f"number('{text}')"
         case "mi":
-            return "inf" if text == "∞" else text
+            return "inf" if text == "∞" else re.sub(r"\W", "_", text.replace("′", "_new"))
         case "mtext":
-            return ""
+            return text if element.get("class") == "option" else ""
         case "mo" if text == "|":
             return "abs(" if element.get("form") == "prefix" else ")"
         case "mo":
@@ -45,7 +46,8 @@ def _python(element):
         case "msqrt":
             return f"sqrt({_python(parts[0])})"
         case "msub":
-            return f"{parts[0].text}_{parts[1].text}"
+            below = "".join(parts[1].itertext()).replace(",", "_")
+            return f"{_python(parts[0])}_{below}"
         case "mtable":
             return _choice([[_python(cell) for cell in row] for row in parts])
     return "".join(map(_python, parts))
@@ -76,7 +78,7 @@ def vocabulary():
     """What the names in a formula mean."""
     mp = context()
     named = {name: function_of(name) for name, op in OPS.items() if isinstance(op, Elementwise)}
-    constants = {"e": mp.e, "inf": mp.inf, "true": True, "false": False}
+    constants = {"e": mp.e, "inf": mp.inf, "NaN": mp.nan, "true": True, "false": False}
     # A number in the code is a float: 0.1 is what float64 makes of it.
     return named | constants | {"number": lambda text: mp.mpf(float(text))}
 
