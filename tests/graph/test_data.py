@@ -145,6 +145,24 @@ def test_a_named_axis_is_a_number_whose_name_arithmetic_drops():
     assert type(batch * 2) is int
 
 
+@pytest.mark.parametrize(
+    ("axis", "text"),
+    [(Axis("B", 10), "B=10"), (Axis("B", 40, 4), "B=10*4"), (Axis("B", 0, 4), "B=0*4")],
+)
+def test_an_axis_of_which_each_example_has_several_elements_reads_back(axis, text):
+    for again in (Axis.parse(text), copy.copy(axis), pickle.loads(pickle.dumps(axis))):  # noqa: S301
+        assert (again, again.name, again.each) == (axis, axis.name, axis.each)
+        assert str(again) == text
+    assert axis.examples == axis // axis.each
+    kind = TensorType((axis, 3), DType.F32)
+    assert str(TensorType.parse(str(kind))) == str(kind) == f"f32[{text},3]"
+
+
+@pytest.mark.parametrize("text", ["10", "B=", "=3", "B=3*", "B=3*0", "B=*3", "B=3*2*2"])
+def test_text_that_is_no_axis_is_none(text):
+    assert Axis.parse(text) is None
+
+
 def test_types_print_and_parse():
     kind = TensorType((Axis("B", 10), 784), DType.F32)
     assert str(kind) == "f32[B=10,784]"
@@ -155,7 +173,9 @@ def test_types_print_and_parse():
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("text", ["f16[3]", "f32", "f32[3,]", "f32[-1]", "f32[B=]", "f32 [3]"])
+@pytest.mark.parametrize(
+    "text", ["f16[3]", "f32", "f32[3,]", "f32[-1]", "f32[B=]", "f32[B=3*0]", "f32 [3]"]
+)
 def test_text_that_is_no_type_is_refused(text):
     message = f"expected a type such as f32[B=10,784]; got {text!r}."
     with pytest.raises(ParseError, match=f"^{re.escape(message)}$"):

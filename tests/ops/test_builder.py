@@ -195,8 +195,9 @@ def test_broadcasting_keeps_the_batch_axis_named(left, right, result):
     assert str((x + y).type) == result
 
 
-def test_arithmetic_on_a_named_size_is_a_plain_number():
+def test_an_axis_whose_examples_do_not_stay_together_has_no_name():
     b, x = start("f64[B=4,3]")
-    assert str(b.reshape(x, shape=(12,)).type) == "f64[12]"
+    assert str(b.reshape(x, shape=(12,)).type) == "f64[B=4*3]"
+    assert str(b.reshape(x, shape=(3, 4)).type) == "f64[3,4]"
     assert str(b.reshape(x, shape=(4, 3, 1)).type) == "f64[B=4,3,1]"
     assert type(x.shape[0]) is Axis

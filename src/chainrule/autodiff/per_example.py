@@ -213,9 +213,10 @@ class _Separation:
 
     def _split(self, value: Value) -> Value:
         (place,) = named_like(self.axis, value.shape)
-        shape = value.shape
-        front = move_to_front(self.b, value, place)
-        return self.b.reshape(front, shape=(self.axis, *shape[:place], 1, *shape[place + 1 :]))
+        before, after = value.shape[:place], value.shape[place + 1 :]
+        each = value.shape[place] // self.axis if self.axis else 1
+        shape = (*before, self.axis, each, *after)
+        return move_to_front(self.b, self.b.reshape(value, shape=shape), place)
 
     def _batched(self, position: int, node: Node, batch: Batch) -> Value:
         try:

@@ -22,7 +22,6 @@ _KEY = re.compile(r"\s*(?P<key>\w+)=")
 _SCOPE = re.compile(r"\s*@(?P<scope>\S+)")
 _COMMENT = re.compile(r"\s*#.*")
 _SCALAR = re.compile(rf"(?P<string>{_STRING})|(?P<word>[^\s,\[\]]+)")
-_AXIS = re.compile(r"(?P<name>\w+)=(?P<size>\d+)")
 _WORDS: dict[str, AttributeValue] = {"true": True, "false": False, "none": None}
 
 
@@ -163,8 +162,8 @@ class _Reader:
             return _WORDS[word]
         if word in DType._value2member_map_:
             return DType(word)
-        if axis := _AXIS.fullmatch(word):
-            return Axis(axis["name"], int(axis["size"]))
+        if (axis := Axis.parse(word)) is not None:
+            return axis
         for convert in (int, float):
             try:
                 return convert(word)

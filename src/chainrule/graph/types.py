@@ -75,24 +75,52 @@ class Axis(int):
     """The size of a named axis, such as the batch axis ``B=10``.
 
     It is an ``int``, so shape arithmetic needs no cases; arithmetic drops the name, as it
-    should: half a batch, or a batch flattened into its features, is no longer the batch. The
-    name is a promise: element i along the axis depends on no other example than the i-th.
+    should: half a batch is no longer the batch. The name is a promise: element i along the axis
+    depends on no other example than the i-th. Where `each` example has several elements, one
+    example's behind the other's, the axis prints as ``B=10*4``: 40 elements.
+
+    Parameters
+    ----------
+    name : str
+    size : int
+        The number of elements.
+    each : int
+        How many of them belong to one example.
     """
 
     name: str
+    each: int
 
-    def __new__(cls, name: str, size: int) -> Axis:
+    def __new__(cls, name: str, size: int, each: int = 1) -> Axis:
         axis = super().__new__(cls, size)
-        axis.name = name
+        axis.name, axis.each = name, each
         return axis
 
-    def __getnewargs__(self) -> tuple[str, int]:  # type: ignore[override]
-        return self.name, int(self)
+    @classmethod
+    def parse(cls, text: str) -> Axis | None:
+        """Read an axis as it prints; None if `text` is none."""
+        match = _AXIS.fullmatch(text)
+        if match is None:
+            return None
+        each = int(match["each"] or 1)
+        return cls(match["name"], int(match["examples"]) * each, each)
+
+    @property
+    def examples(self) -> int:
+        """The number of examples."""
+        return int(self) // self.each
+
+    def __getnewargs__(self) -> tuple[str, int, int]:  # type: ignore[override]
+        return self.name, int(self), self.each
 
     def __repr__(self) -> str:
-        return f"{self.name}={int(self)}"
+        each = "" if self.each == 1 else f"*{self.each}"
+        return f"{self.name}={self.examples}{each}"
 
     __str__ = __repr__
+
+
+_AXIS = re.compile(r"(?P<name>\w+)=(?P<examples>\d+)(\*(?P<each>[1-9]\d*))?")
 
 
 Shape = tuple[int, ...]
@@ -150,9 +178,10 @@ class TensorType:
             raise ParseError(f"expected a type such as f32[B=10,784]; got {text!r}")
         dimensions: list[int] = []
         for dimension in filter(None, match["shape"].split(",")):
-            name, equals, size = dimension.rpartition("=")
-            dimensions.append(Axis(name, int(size)) if equals else int(size))
+            axis = Axis.parse(dimension)
+            dimensions.append(int(dimension) if axis is None else axis)
         return cls(tuple(dimensions), DType(match["dtype"]))
 
 
-_TYPE = re.compile(r"(?P<dtype>[a-z]+\d*)\[(?P<shape>((\w+=)?\d+(,(\w+=)?\d+)*)?)\]")
+_DIMENSION = r"(\d+|\w+=\d+(\*[1-9]\d*)?)"
+_TYPE = re.compile(rf"(?P<dtype>[a-z]+\d*)\[(?P<shape>({_DIMENSION}(,{_DIMENSION})*)?)\]")

@@ -10,11 +10,11 @@ from chainrule.ops.table import Batch, bind
 
 
 def named_like(axis: Axis, shape: Shape) -> list[int]:
-    """Where in `shape` the axis of this name and size is."""
+    """Where in `shape` the examples of `axis` are."""
     return [
         i
         for i, size in enumerate(shape)
-        if isinstance(size, Axis) and size.name == axis.name and size == axis
+        if isinstance(size, Axis) and (size.name, size.examples) == (axis.name, axis.examples)
     ]
 
 

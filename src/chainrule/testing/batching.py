@@ -38,12 +38,13 @@ def batching_faults(case: Case, backend: Backend) -> Iterator[str]:
 class _Named:
     """An op on operands one axis of which, of some of them, is that of the examples.
 
-    `axes` holds the axis of each operand, or None.
+    `places` holds for each operand which axis, and how many elements along it are each example's;
+    or None.
     """
 
     op: Op
     types: tuple[TensorType, ...]
-    axes: tuple[int | None, ...]
+    places: tuple[tuple[int, int] | None, ...]
     axis: Axis
 
     @property
@@ -56,21 +57,28 @@ class _Named:
 
 
 def _named(case: Case) -> Iterator[_Named]:
-    """Every way in which axes of one size, at most one of each operand, hold the examples."""
+    """Every way in which axes, at most one of each operand, hold the same number of examples."""
     op, operands = bound_op(case)
     types = [TensorType(tuple(map(int, kind.shape)), kind.dtype) for kind in operands]
-    for axes in itertools.product(*((None, *range(len(kind.shape))) for kind in types)):
-        chosen = list(zip(types, axes, strict=True))
-        sizes = {kind.shape[at] for kind, at in chosen if at is not None}
-        if len(sizes) == 1:
-            axis = Axis("examples", sizes.pop())
-            named = tuple(_with_axis(kind, at, axis) for kind, at in chosen)
-            yield _Named(op, named, axes, axis)
+    for places in itertools.product(*((None, *_places(kind)) for kind in types)):
+        chosen = list(zip(types, places, strict=True))
+        counts = {kind.shape[at[0]] // at[1] for kind, at in chosen if at is not None}
+        if len(counts) == 1:
+            named = tuple(_with_axis(kind, at) for kind, at in chosen)
+            yield _Named(op, named, places, Axis("examples", counts.pop()))
 
 
-def _with_axis(kind: TensorType, at: int | None, axis: Axis) -> TensorType:
-    shape = tuple(axis if i == at else size for i, size in enumerate(kind.shape))
-    return TensorType(shape, kind.dtype)
+def _places(kind: TensorType) -> list[tuple[int, int]]:
+    """Axes, each as one of examples of one element, and of two where that is possible."""
+    return [(i, each) for i, size in enumerate(kind.shape) for each in (1, 2) if size % each == 0]
+
+
+def _with_axis(kind: TensorType, at: tuple[int, int] | None) -> TensorType:
+    if at is None:
+        return kind
+    place, each = at
+    axis = Axis("examples", kind.shape[place], each)
+    return TensorType((*kind.shape[:place], axis, *kind.shape[place + 1 :]), kind.dtype)
 
 
 def _name_faults(case: Case) -> Iterator[str]:
@@ -84,10 +92,14 @@ def _name_faults(case: Case) -> Iterator[str]:
 
 
 def _is_apart(named: _Named, place: int) -> bool:
-    for index in indices(named.result):
+    result = named.result
+    whole = result.shape[place]
+    assert isinstance(whole, Axis)
+    for index in indices(result):
+        example = index[place] // whole.each
         for element in _elements(named.op.terms(named.types, index)):
-            at = named.axes[element.input]
-            if at is not None and element.index[at] != index[place]:
+            at = named.places[element.input]
+            if at is not None and element.index[at[0]] // at[1] != example:
                 return False
     return True
 
@@ -167,11 +179,11 @@ def _sum_faults(case: Case, backend: Backend) -> Iterator[str]:
     for named in _named(case):
         if named_like(named.axis, named.result.shape):
             continue
-        mapped = tuple(at is not None for at in named.axes)
+        mapped = tuple(at is not None for at in named.places)
         b = Builder()
         split = [
-            x if at is None else _split(b, x, at)
-            for x, at in zip(_inputs(b, whole), named.axes, strict=True)
+            x if at is None else _split(b, x, *at)
+            for x, at in zip(_inputs(b, whole), named.places, strict=True)
         ]
         try:
             y = op.batched(b, Batch(tuple(split), mapped))
@@ -183,7 +195,8 @@ def _sum_faults(case: Case, backend: Backend) -> Iterator[str]:
             yield f"{case.label}: of {named.shown} the examples' results do not add up to the whole"
 
 
-def _split(b: Builder, x: Value, at: int) -> Value:
-    """A batch of examples of one example each, along the axis where they were."""
-    shape = (x.shape[at], *(1 if i == at else size for i, size in enumerate(x.shape)))
-    return b.reshape(move_to_front(b, x, at), shape=shape)
+def _split(b: Builder, x: Value, place: int, each: int) -> Value:
+    """The examples one by one: what each has along the axis where they were."""
+    before, after = x.shape[:place], x.shape[place + 1 :]
+    apart = b.reshape(x, shape=(*before, x.shape[place] // each, each, *after))
+    return move_to_front(b, apart, place)
