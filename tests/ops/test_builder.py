@@ -41,6 +41,25 @@ graph f(x: f64[2], y: f64[2]) -> f64[2]
     )
 
 
+@pytest.mark.parametrize(
+    ("combine", "op"),
+    [
+        (lambda a, x: a + x, "add"), (lambda a, x: a - x, "sub"),
+        (lambda a, x: a * x, "mul"), (lambda a, x: a / x, "div"),
+    ],
+    ids=["add", "sub", "mul", "div"],
+)  # fmt: skip
+def test_a_number_may_stand_on_either_side(combine, op):
+    for on_the_left in (True, False):
+        b, x = start("f64[2]")
+        y = combine(5, x) if on_the_left else combine(x, 5)
+        node = b.nodes[y.position]
+        assert node.op == op
+        assert [b.nodes[i].op for i in node.inputs] == (
+            ["constant", "input"] if on_the_left else ["input", "constant"]
+        )
+
+
 def test_an_op_that_does_not_exist_is_no_method():
     b, x = start("f64[2]")
     with pytest.raises(AttributeError, match=r"^sigmod$"):

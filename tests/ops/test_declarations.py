@@ -134,6 +134,14 @@ def test_comparisons_give_truth_values():
     assert str(bind("select").infer((TensorType.parse("bool[]"), F64, F64))) == "f64[3]"
 
 
+@pytest.mark.parametrize(
+    ("op", "text"),
+    [("tanh", "all reals"), ("sqrt", "[0, inf]"), ("log", "(0, inf)"), ("asin", "[-1, 1]")],
+)
+def test_domains_are_written_as_intervals(op, text):
+    assert str(OPS.get(op).domain) == text
+
+
 def test_a_composite_without_pullback_says_so():
     composite(
         "test_op", arity=1, body=lambda b, x: b.exp(x), formula="y", samples=(sample("f64[]"),)
