@@ -32,6 +32,10 @@ test: $(VENV)/.dev  ## all tests but the slow ones
 test-slow: $(VENV)/.dev  ## the slow tests: training runs whose figures we promise
 	$(PYTEST) -m slow $(ARGS)
 
+.PHONY: parity
+parity: $(VENV)/.dev  ## the tests that compare with torch, and how many they are
+	$(PYTEST) -m parity $(ARGS)
+
 .PHONY: test-pythons
 test-pythons: $(VENV)/.core  ## the tests of `make test`, on every Python from 3.11 up on this machine
 	$(BIN)/python .ci/test_pythons.py $(ARGS)

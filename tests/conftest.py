@@ -10,6 +10,8 @@ Fixtures
     tmp_path, ...        pytest's own.
 
 Markers
+    parity               on every test that asks for `torch`: `make parity` runs them, and the last
+                         line of `pytest -m parity --collect-only -q` counts them.
     @pytest.mark.slow    more than a few seconds: `make test-slow` runs it, `make test` does not.
 
 Hypothesis runs the same examples each time. To look further afield:
@@ -41,6 +43,14 @@ def pytest_addoption(parser):
         action="store_true",
         help="write the golden files in tests/golden instead of comparing with them",
     )
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """What is compared with torch is marked by that: `pytest -m parity` counts the cases."""
+    for item in items:
+        if "torch" in getattr(item, "fixturenames", ()):
+            item.add_marker("parity")
 
 
 @pytest.fixture
