@@ -311,7 +311,7 @@ def test_pairs_take_signs():
             loss(outputs, np.array([1, 0]))
         assert str(caught.value) == (
             f"{type(loss).__name__} takes targets -1 and 1; got 0. Row 1 of the targets. "
-            "Map the labels with 2 * y - 1.",
+            "Map the labels with 2 * y - 1."
         )
 
 
