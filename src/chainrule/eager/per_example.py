@@ -8,7 +8,7 @@ from typing import Any
 
 from chainrule.autodiff import per_example_gradients
 from chainrule.base.errors import ChainruleError, NotDifferentiableError, ShapeError, listed
-from chainrule.eager.traced import Traced, argument_names, trace_function
+from chainrule.eager.traced import Traced, argument_names, check_positions, trace_function
 from chainrule.eager.tracing import here, located
 from chainrule.eager.trees import is_array, is_number, leaves
 from chainrule.graph import Axis, Graph, format_shape
@@ -68,6 +68,7 @@ def per_example_grads(
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
+        check_positions(wrt, args)
         names = argument_names(f, len(args))
         axis = Axis("B", _number_of_examples(args, names, wrt))
         data = {position: axis for position in range(len(args)) if position not in wrt}

@@ -153,7 +153,7 @@ def trace_function(
     NotDifferentiableError, DTypeError
         If an argument of `wrt` holds what has no gradient.
     """
-    _check_positions(wrt, args)
+    check_positions(wrt, args)
     with Trace() as trace:
         entry = _Entry(trace)
         symbols = [
@@ -222,7 +222,8 @@ class _Entry:
         return symbol, name
 
 
-def _check_positions(wrt: Sequence[int], args: Sequence[Any]) -> None:
+def check_positions(wrt: Sequence[int], args: Sequence[Any]) -> None:
+    """Raise DTypeError unless `wrt` are positions of arguments."""
     for position in wrt:
         if not 0 <= position < len(args):
             raise DTypeError(
