@@ -11,10 +11,20 @@ from tests.nn.parity import numbers
 
 X = numbers(0, 4, 3).astype(np.float32)
 WIDE = numbers(1, 4, 6).astype(np.float32)
+IDS = np.array([[0, 4, 2], [1, 1, 3], [4, 4, 4], [2, 0, 1]])
 
-# name: how it is made, and a batch for it
+# name: how it is made, and a batch for it; None where it is not called
 LAYERS = {
     "Sequential": (lambda: nn.Sequential(nn.Tanh(), nn.Sequential()), X),
+    "ModuleList": (lambda: nn.ModuleList([nn.Linear(3, 2), nn.ModuleList()]), None),
+    "ModuleDict": (lambda: nn.ModuleDict({"b": nn.Linear(3, 2), "a": nn.ModuleDict()}), None),
+    "Residual": (lambda: nn.Residual(nn.Sequential(nn.Linear(3, 3), nn.Tanh())), X),
+    "Parallel": (lambda: nn.Parallel(nn.Tanh(), nn.Linear(3, 3), combine="sum", dim=1), X),
+    "Embedding": (lambda: nn.Embedding(5, 2, padding_idx=-1), IDS),
+    "Bilinear": (lambda: nn.Bilinear(3, 6, 2, bias=False), (X, WIDE)),
+    "Identity": (nn.Identity, X),
+    "Unflatten": (lambda: nn.Unflatten(-1, (2, -1)), WIDE),
+    "RestrictedBoltzmann": (lambda: nn.RestrictedBoltzmann(3, 2, weight_init="normal"), X),
     "Linear": (lambda: nn.Linear(3, 2, bias=False), X),
     "Flatten": (lambda: nn.Flatten(1, 2), X.reshape(4, 3, 1)),
     "Dropout": (lambda: nn.Dropout(0.25), X),

@@ -157,7 +157,7 @@ def test_lists_of_tensors_and_options_reach_forward():
         (lambda: small()(), "Sequential.forward() missing 1 required positional argument: 'x'"),
         (
             lambda: small()(X, X),
-            "Sequential.forward() takes 2 positional arguments but 3 were given",
+            "Linear.forward() takes 2 positional arguments but 3 were given",
         ),
         (
             lambda: nn.Linear(3),

@@ -75,7 +75,7 @@ def test_a_function_is_traced_once_for_each_batch_size():
         sizes.append(int(x.shape[0]))
         return x * 2
 
-    found = list(map_batches(double, [np.arange(10.0)], 3))
+    found = list(map_batches(double, {"x": np.arange(10.0)}, 3))
     assert sizes == [3, 1]
     np.testing.assert_array_equal(np.concatenate([y for _, y in found]), 2 * np.arange(10))
 

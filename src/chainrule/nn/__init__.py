@@ -11,7 +11,9 @@ the registries. To see how a network is called, read `module.py`, then
 from chainrule.base.front_door import show_registered
 from chainrule.nn.activations import *
 from chainrule.nn.boltzmann import *
+from chainrule.nn.containers import *
 from chainrule.nn.dropout import *
+from chainrule.nn.embedding import *
 from chainrule.nn.gates import *
 from chainrule.nn.layers import *
 from chainrule.nn.losses import *

@@ -58,15 +58,21 @@ def as_choice(layer: str, name: str, value: Any, choices: Sequence[str]) -> str:
     )
 
 
-def as_sizes(layer: str, name: str, value: Any) -> tuple[int, ...]:
-    """Return a shape of at least one axis: a whole number ≥ 1, or several."""
+def as_sizes(layer: str, name: str, value: Any, *, one_open: bool = False) -> tuple[int, ...]:
+    """Return a shape of at least one axis: a whole number ≥ 1, or several.
+
+    With `one_open` one of them may be -1, to be worked out.
+    """
     given = list(value) if isinstance(value, Iterable) else [value]
-    sizes = [_whole(size) for size in given]
-    if not sizes or any(size is None or size < 1 for size in sizes):
+    sizes = [size for size in map(_whole, given) if size is not None]
+    known = [size for size in sizes if size >= 1]
+    opened = 1 if one_open and sizes.count(-1) == 1 else 0
+    if not sizes or len(known) + opened < len(given):
+        but = ", of which one may be -1" if one_open else ""
         raise ConfigurationError(
-            f"{layer} takes {name} as whole numbers ≥ 1, one or several; got {value!r}"
+            f"{layer} takes {name} as whole numbers ≥ 1, one or several{but}; got {value!r}"
         )
-    return tuple(size for size in sizes if size is not None)
+    return tuple(sizes)
 
 
 def _is_finite(value: Any) -> bool:

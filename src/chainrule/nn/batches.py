@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,7 +18,10 @@ from chainrule.nn.calling import float_type
 from chainrule.nn.losses import Loss
 from chainrule.nn.mode import evaluation
 from chainrule.nn.module import Module
+from chainrule.nn.positions import check_positions
 from chainrule.rewrite import eliminate_dead_nodes
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -131,8 +134,13 @@ def batch_type(array: Array, size: int) -> TensorType:
     return TensorType((Axis("B", size), *array.shape[1:]), DType.of(array.dtype))
 
 
+def name_columns(columns: Sequence[T]) -> dict[str, T]:
+    """A network's inputs by name: ``x``, or ``x0``, ``x1``, ... where there are several."""
+    return {f"x{i}" if len(columns) > 1 else "x": column for i, column in enumerate(columns)}
+
+
 def map_batches(
-    f: Callable[..., Any], arrays: Sequence[Array], batch_size: int
+    f: Callable[..., Any], arrays: Mapping[str, Array], batch_size: int
 ) -> Iterator[tuple[slice, Any]]:
     """Run `f` on batches of the arrays' rows, in evaluation mode; give the rows and the results.
 
@@ -141,7 +149,7 @@ def map_batches(
     f : callable
         From one Tensor for each array to Tensors, or tuples, lists, dicts of them. It is traced
         once for each batch size: for whole batches and for what remains.
-    arrays : sequence of array
+    arrays : mapping of str to array
         With one length. Without rows there is one batch, of none.
     batch_size : int
 
@@ -149,18 +157,20 @@ def map_batches(
     ------
     ConfigurationError
         If `batch_size` is no whole number above zero.
+    DataError
+        If an example holds a position that is not in its table.
     """
     if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
         raise ConfigurationError(f"batch_size is a whole number ≥ 1; got {batch_size!r}")
-    count = len(arrays[0])
+    count = len(next(iter(arrays.values())))
     traced: dict[int, _TracedBatch] = {}
     for start in range(0, max(count, 1), batch_size):
         rows = slice(start, min(start + batch_size, count))
-        batch = [array[rows] for array in arrays]
+        batch = {name: array[rows] for name, array in arrays.items()}
         size = rows.stop - start
         if size not in traced:
             traced[size] = _trace(f, batch)
-        yield rows, traced[size].run(batch)
+        yield rows, traced[size].run(batch, start)
 
 
 @dataclass(frozen=True)
@@ -180,15 +190,20 @@ class _TracedBatch:
     captures: tuple[Tensor, ...]
     result: Any
 
-    def run(self, batch: Sequence[Array]) -> Any:
+    def run(self, batch: Mapping[str, Array], first_row: int) -> Any:
         captured = (tensor.numpy() for tensor in self.captures)
-        arrays = get_backend("auto").run(self.graph, [*batch, *captured])
+        try:
+            arrays = get_backend("auto").run(self.graph, [*batch.values(), *captured])
+        except DataError:
+            check_positions(self.graph, batch, first_row)  # says which row it was
+            raise
         return rebuild(self.result, iter(arrays), open_modules=False)
 
 
-def _trace(f: Callable[..., Any], batch: Sequence[Array]) -> _TracedBatch:
+def _trace(f: Callable[..., Any], batch: Mapping[str, Array]) -> _TracedBatch:
     with Trace() as trace, evaluation():
-        result = f(*(trace.input(batch_type(array, len(array))) for array in batch))
+        named = batch.items()
+        result = f(*(trace.input(batch_type(array, len(array)), name) for name, array in named))
         tensors = [as_tensor(leaf) for _, leaf in leaves(result, open_modules=False)]
         outputs = {f"y{i}": tensor for i, tensor in enumerate(tensors)}
         graph = eliminate_dead_nodes(trace.build("evaluate", outputs)).graph

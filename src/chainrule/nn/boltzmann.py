@@ -11,8 +11,9 @@ from chainrule.eager.tensor import Array
 from chainrule.nn.activations import Sigmoid
 from chainrule.nn.agreement import check_same_shape
 from chainrule.nn.arguments import as_count
+from chainrule.nn.containers import Sequential
 from chainrule.nn.initializers import Initializer, as_initializer, normal, zeros
-from chainrule.nn.layers import Linear, Sequential, affine, check_last_axis
+from chainrule.nn.layers import Linear, affine, check_last_axis
 from chainrule.nn.losses.loss import LOSSES, Loss, per_example
 from chainrule.nn.module import LAYERS, Module
 from chainrule.nn.parameter import Parameter

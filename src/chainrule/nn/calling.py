@@ -132,7 +132,9 @@ def as_tensors(tree: Any, dtype: DType | None = None) -> Any:
     dtype : DType, optional
         What floats are converted to.
     """
-    if isinstance(tree, np.ndarray | np.number | np.bool_) or _is_list_of_numbers(tree):
+    if isinstance(tree, np.ndarray | np.number | np.bool_):
+        tree = Tensor(tree, _widened(tree.dtype))
+    elif _is_list_of_numbers(tree):
         tree = Tensor(tree)
     if isinstance(tree, Tensor):
         return tree if dtype is None or not tree.type.dtype.is_float else tree.astype(dtype)
@@ -142,6 +144,13 @@ def as_tensors(tree: Any, dtype: DType | None = None) -> Any:
         parts = [as_tensors(part, dtype) for part in tree]
         return type(tree)(*parts) if hasattr(tree, "_fields") else type(tree)(parts)
     return tree
+
+
+def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
+    """The dtype of a Tensor that holds the same numbers: pixels come as uint8, weights as float16."""
+    if dtype.itemsize < 4 and dtype.kind in "iuf":
+        return np.dtype(np.float32 if dtype.kind == "f" else np.int64)
+    return dtype
 
 
 def _is_list_of_numbers(tree: Any) -> bool:

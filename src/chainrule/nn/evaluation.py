@@ -20,6 +20,7 @@ from chainrule.nn.batches import batch_type as batch_type
 from chainrule.nn.batches import check_lengths as check_lengths
 from chainrule.nn.batches import float_dtype as float_dtype
 from chainrule.nn.batches import map_batches
+from chainrule.nn.batches import name_columns as name_columns
 from chainrule.nn.losses import as_loss
 from chainrule.nn.measures import Measures, Tally
 from chainrule.nn.metrics import make_metric
@@ -57,7 +58,8 @@ def predict(net: Module, x: Any, batch_size: int = 256) -> Any:
         return output
 
     columns = as_columns(x, InputTypes.of(net), copy=False)
-    batches = [result for _, result in map_batches(output_of, columns, batch_size)]
+    named = name_columns(columns)
+    batches = [result for _, result in map_batches(output_of, named, batch_size)]
     flat = [[leaf for _, leaf in leaves(batch, open_modules=False)] for batch in batches]
     joined = (np.concatenate(parts) for parts in zip(*flat, strict=True))
     return rebuild(batches[0], joined, open_modules=False)
@@ -150,7 +152,8 @@ class Evaluator:
             return {name: value for name, value in found.items() if value is not None}
 
         w = as_weights(weights, len(target))
-        for rows, found in map_batches(measure, [*columns, target], batch_size):
+        arrays = {**name_columns(columns), "target": target}
+        for rows, found in map_batches(measure, arrays, batch_size):
             tally.add(found, target[rows], w[rows])
         return tally.values()
 

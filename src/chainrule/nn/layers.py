@@ -1,65 +1,19 @@
-"""The plainest layers: one after another, a linear map, another shape."""
+"""The plainest layers: linear maps, and the same numbers in another shape."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any, overload
+from collections.abc import Sequence
+from typing import Any
 
-from chainrule.base.errors import ConfigurationError, ShapeError
+from chainrule.base.errors import ShapeError
 from chainrule.eager import Tensor, apply, as_tensor, here
+from chainrule.eager.axes import axis_of
 from chainrule.graph import Axis, format_shape
-from chainrule.nn.arguments import as_count, as_position
+from chainrule.nn.arguments import as_count, as_position, as_sizes
 from chainrule.nn.initializers import Initializer, as_initializer, uniform
 from chainrule.nn.module import LAYERS, Module
 from chainrule.nn.parameter import Parameter, meet
-
-
-@LAYERS.register("Sequential")
-class Sequential(Module):
-    """Modules one after the other; their paths are ``0``, ``1``, ...
-
-    Parameters
-    ----------
-    *modules : Module
-    """
-
-    def __init__(self, *modules: Module) -> None:
-        for i, module in enumerate(modules):
-            if not isinstance(module, Module):
-                raise _not_a_module(module, i)
-            setattr(self, str(i), module)
-
-    def forward(self, x: Any) -> Any:
-        """Apply the modules in order."""
-        for module in self:
-            x = module(x)
-        return x
-
-    def __iter__(self) -> Iterator[Module]:
-        return (module for _, module in self.named_children())
-
-    def __len__(self) -> int:
-        return len(list(self.named_children()))
-
-    @overload
-    def __getitem__(self, position: int) -> Module: ...
-    @overload
-    def __getitem__(self, position: slice) -> Sequential: ...
-
-    def __getitem__(self, position: int | slice) -> Module:
-        modules = list(self)
-        if isinstance(position, slice):
-            return Sequential(*modules[position])
-        return modules[position]
-
-
-def _not_a_module(thing: object, position: int) -> ConfigurationError:
-    shown = thing.__name__ if isinstance(thing, type) else type(thing).__name__
-    return ConfigurationError(
-        f"Sequential takes modules; argument {position} is {shown}",
-        advice=f"Write {shown}(...)" if isinstance(thing, type) else None,
-    )
 
 
 @LAYERS.register("Linear")
@@ -109,11 +63,18 @@ def affine_parameters(
     bias_init: Initializer | str | None,
 ) -> tuple[Parameter, Parameter | None]:
     """A weight (rows, columns) and a bias (rows,), by default from U(-1/√columns, 1/√columns)."""
-    bound = 1 / math.sqrt(columns)
-    w = uniform(-bound, bound) if weight_init is None else as_initializer(weight_init)
-    b = uniform(-bound, bound) if bias_init is None else as_initializer(bias_init)
+    w, b = starts(1 / math.sqrt(columns), weight_init, bias_init)
     weight = Parameter(shape=(rows, columns), initializer=w)
     return weight, Parameter(shape=(rows,), initializer=b) if bias else None
+
+
+def starts(
+    bound: float, weight_init: Initializer | str | None, bias_init: Initializer | str | None
+) -> tuple[Initializer, Initializer]:
+    """How a weight and a bias start: as it was asked for, or from U(-bound, bound)."""
+    given = (weight_init, bias_init)
+    w, b = (uniform(-bound, bound) if rule is None else as_initializer(rule) for rule in given)
+    return w, b
 
 
 def affine(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
@@ -142,6 +103,71 @@ def check_last_axis(layer: str, argument: str, size: int, x: Tensor, name: str =
             where=here(),
             advice=f"Did you mean {argument}={last}?",
         )
+
+
+@LAYERS.register("Bilinear")
+class Bilinear(Module):
+    """yₒ = Σᵢⱼ x1ᵢ·wₒᵢⱼ·x2ⱼ + bₒ: linear in each of two inputs.
+
+    Parameters
+    ----------
+    in1_features, in2_features, out_features : int
+    bias : bool
+    weight_init, bias_init : Initializer, or the name of a registered one, optional
+        By default torch's: U(-1/√in1, 1/√in1) for both.
+
+    Attributes
+    ----------
+    weight : Parameter of shape (out_features, in1_features, in2_features)
+    bias : Parameter of shape (out_features,), or None
+    """
+
+    def __init__(
+        self,
+        in1_features: int,
+        in2_features: int,
+        out_features: int,
+        bias: bool = True,
+        *,
+        weight_init: Initializer | str | None = None,
+        bias_init: Initializer | str | None = None,
+    ) -> None:
+        self.in1_features = as_count("Bilinear", "in1_features", in1_features)
+        self.in2_features = as_count("Bilinear", "in2_features", in2_features)
+        self.out_features = as_count("Bilinear", "out_features", out_features)
+        shape = (self.out_features, self.in1_features, self.in2_features)
+        w, b = starts(1 / math.sqrt(self.in1_features), weight_init, bias_init)
+        self.weight = Parameter(shape=shape, initializer=w)
+        self.bias = Parameter(shape=shape[:1], initializer=b) if bias else None
+
+    def forward(self, x1: Tensor, x2: Tensor) -> Tensor:
+        """Map (..., in1_features) and (..., in2_features) to (..., out_features)."""
+        x1, x2 = as_tensor(x1), as_tensor(x2)
+        check_last_axis("Bilinear", "in1_features", self.in1_features, x1, "x1")
+        check_last_axis("Bilinear", "in2_features", self.in2_features, x2, "x2")
+        if x1.shape[:-1] != x2.shape[:-1]:
+            raise ShapeError(
+                f"Bilinear takes two inputs that differ in their last axis alone; got shapes "
+                f"{format_shape(x1.shape)} and {format_shape(x2.shape)}",
+                where=here(),
+            )
+        x1, weight = meet(x1, self.weight)
+        x2, _ = meet(x2, self.weight)
+        outer = x1.ndim - 1
+        # (..., in1) with (out, in1, in2) is (..., out, in2); then each row with its own x2.
+        rows = apply("contract", x1, weight, over=(outer, 1))
+        batch = tuple(axis for i in range(outer) for axis in (i, i))
+        y = apply("contract", rows, x2, over=(outer + 1, outer), batch=batch)
+        return y if self.bias is None else y + self.bias
+
+
+@LAYERS.register("Identity")
+class Identity(Module):
+    """y = x. Unlike torch's it takes no arguments that it would ignore."""
+
+    def forward(self, x: Any) -> Any:
+        """Return x."""
+        return x
 
 
 @LAYERS.register("Flatten")
@@ -175,3 +201,36 @@ class Flatten(Module):
         middle = math.prod(x.shape[start : end + 1])
         shape = (*x.shape[:start], middle, *x.shape[end + 1 :])
         return x if start == end else apply("reshape", x, shape=shape)
+
+
+@LAYERS.register("Unflatten")
+class Unflatten(Module):
+    """Divide one axis into several.
+
+    Parameters
+    ----------
+    dim : int
+        The axis; negative ones count from the end.
+    unflattened_size : sequence of int
+        The new axes' sizes; one may be -1: what is left.
+    """
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        self.dim = as_position("Unflatten", "dim", dim)
+        self.unflattened_size = as_sizes(
+            "Unflatten", "unflattened_size", unflattened_size, one_open=True
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Divide the axis of x."""
+        x = as_tensor(x)
+        axis = axis_of(self.dim, x.ndim, "Unflatten")
+        size, sizes = int(x.shape[axis]), self.unflattened_size
+        known = math.prod(part for part in sizes if part != -1)
+        if size % known if -1 in sizes else size != known:
+            raise ShapeError(
+                f"{self!r} got x of shape {format_shape(x.shape)}: its axis {axis} is {size}",
+                where=here(),
+            )
+        parts = (size // known if part == -1 else part for part in sizes)
+        return apply("reshape", x, shape=(*x.shape[:axis], *parts, *x.shape[axis + 1 :]))

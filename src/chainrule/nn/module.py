@@ -228,12 +228,18 @@ class Module(Configured):
             self, x, y, loss=loss, metrics=metrics, weights=weights, batch_size=batch_size
         )
 
+    def extra_repr(self) -> str:
+        """What `repr` says of a module with parts, beside them; a subclass may write it."""
+        return ""
+
     @recursive_repr()
     def __repr__(self) -> str:
         children = list(self.named_children())
         if not children:
             return super().__repr__()
-        lines = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in children]
+        said = [f"  {self.extra_repr()}"] if self.extra_repr() else []
+        parts = [f"  ({name}): {child!r}".replace("\n", "\n  ") for name, child in children]
+        lines = said + parts
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
 

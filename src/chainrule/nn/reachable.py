@@ -11,8 +11,9 @@ import numpy as np
 from chainrule.base.errors import TargetError
 from chainrule.eager.tensor import Array
 from chainrule.nn.activations import Activation
+from chainrule.nn.containers import Sequential
 from chainrule.nn.dropout import Dropout
-from chainrule.nn.layers import Flatten, Sequential
+from chainrule.nn.layers import Flatten
 from chainrule.nn.losses import Loss
 from chainrule.nn.module import LAYERS, Module
 

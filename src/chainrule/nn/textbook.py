@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from chainrule.nn.activations import Activation
-from chainrule.nn.layers import Linear, Sequential
+from chainrule.nn.containers import Sequential
+from chainrule.nn.layers import Linear
 from chainrule.nn.module import Module
 
 

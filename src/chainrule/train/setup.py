@@ -10,10 +10,12 @@ import numpy as np
 
 from chainrule.backends import Rows, get_backend
 from chainrule.base.errors import ConfigurationError
+from chainrule.graph import Graph
 from chainrule.nn import Loss, Module, as_loss, check_reachable, make_metric
 from chainrule.nn.agreement import width_of
 from chainrule.nn.evaluation import Evaluator
 from chainrule.nn.penalties import Penalty, as_penalties
+from chainrule.nn.positions import check_positions
 from chainrule.optim import SGD, Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.arrays import split_rows
 from chainrule.train.callbacks import Callback
@@ -202,10 +204,12 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
     width = width_of(engine.steps[0].output)
     loss.check_target(sample, width)
     check_reachable(parts.net, loss, sample)
+    if isinstance(source, ArraySource):
+        check_positions(engine.steps[0].graph, name_columns(source.columns))
     if isinstance(data.examples, ItemSource | StreamSource):
         data.examples.width = width
     if data.held_out is not None:
-        _check_held_out(source, data.held_out, loss, width)
+        _check_held_out(source, data.held_out, loss, width, engine.steps[0].graph)
     return Setup(settings, parts, data, engine, Evaluator(parts.net, recipe.measures))
 
 
@@ -217,8 +221,11 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
     return given
 
 
-def _check_held_out(source: Source, held_out: ArraySource, loss: Loss, width: int | None) -> None:
+def _check_held_out(
+    source: Source, held_out: ArraySource, loss: Loss, width: int | None, graph: Graph
+) -> None:
     inputs, target = source.batch_types(1)
     check_types({**name_columns(inputs), "target": target}, held_out.arrays(), VALIDATION)
     with concerning(VALIDATION):
         loss.check_target(held_out.target, width)
+        check_positions(graph, name_columns(held_out.columns))

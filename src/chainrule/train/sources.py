@@ -6,7 +6,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
@@ -17,10 +17,9 @@ from chainrule.eager import Tensor
 from chainrule.eager.tensor import Array
 from chainrule.graph import Axis, TensorType
 from chainrule.nn.evaluation import InputTypes, as_columns, batch_type
+from chainrule.nn.evaluation import name_columns as name_columns
 from chainrule.nn.losses import Loss
 from chainrule.train.refusals import concerning
-
-T = TypeVar("T")
 
 SAMPLED = 64
 """How many items of a data set that is not in memory stand for it in its fingerprint."""
@@ -209,11 +208,6 @@ class ItemSource(Source):
 
     def rows(self) -> Rows | None:
         return None
-
-
-def name_columns(columns: Sequence[T]) -> dict[str, T]:
-    """A network's inputs by name: ``x``, or ``x0``, ``x1``, ... where there are several."""
-    return {f"x{i}" if len(columns) > 1 else "x": column for i, column in enumerate(columns)}
 
 
 def as_target(y: Any) -> Array:

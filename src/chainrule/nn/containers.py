@@ -1,0 +1,342 @@
+"""Modules made of modules: one after another, side by side, in lists and dicts."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import reduce
+from typing import Any, NoReturn, Self, overload
+
+from chainrule.base.errors import ConfigurationError, NameNotFoundError, ShapeError
+from chainrule.eager import Tensor, concatenate, here
+from chainrule.eager.axes import axis_of
+from chainrule.graph import format_shape
+from chainrule.nn.arguments import as_choice, as_position
+from chainrule.nn.module import LAYERS, Module
+
+
+class ModuleSequence(Module):
+    """Modules by position, as a list has them; their paths are ``0``, ``1``, ..."""
+
+    @classmethod
+    @abstractmethod
+    def of(cls, modules: Sequence[Module]) -> Self:
+        """Make one of these modules."""
+
+    def _hold(self, modules: Sequence[Any]) -> None:
+        """Hold these modules and no others."""
+        for i, module in enumerate(modules):
+            _check_module(type(self).__name__, module, f"argument {i}")
+        for name, _ in list(self.named_children()):
+            delattr(self, name)
+        for i, module in enumerate(modules):
+            setattr(self, str(i), module)
+        # It describes itself as one that was made of what it holds now.
+        self._arguments = {"modules": tuple(modules)} if modules else {}
+
+    def __iter__(self) -> Iterator[Module]:
+        return (module for _, module in self.named_children())
+
+    def __len__(self) -> int:
+        return len(list(self.named_children()))
+
+    @overload
+    def __getitem__(self, position: int) -> Module: ...
+    @overload
+    def __getitem__(self, position: slice) -> Self: ...
+
+    def __getitem__(self, position: int | slice) -> Module:
+        modules = list(self)
+        return self.of(modules[position]) if isinstance(position, slice) else modules[position]
+
+    def __setitem__(self, position: int, module: Module) -> None:
+        modules = list(self)
+        modules[position] = module
+        self._hold(modules)
+
+    def __delitem__(self, position: int | slice) -> None:
+        modules = list(self)
+        del modules[position]
+        self._hold(modules)
+
+    def append(self, module: Module) -> Self:
+        """Put a module at the end; return the container."""
+        return self.extend([module])
+
+    def extend(self, modules: Iterable[Module]) -> Self:
+        """Put modules at the end; return the container."""
+        self._hold([*self, *modules])
+        return self
+
+    def insert(self, position: int, module: Module) -> Self:
+        """Put a module in front of a position; those behind it move on, and so do their names."""
+        modules = list(self)
+        modules.insert(position, module)
+        self._hold(modules)
+        return self
+
+    def pop(self, position: int = -1) -> Module:
+        """Take a module out and return it."""
+        modules = list(self)
+        taken = modules.pop(position)
+        self._hold(modules)
+        return taken
+
+
+@LAYERS.register("Sequential")
+class Sequential(ModuleSequence):
+    """Modules one after the other; their paths are ``0``, ``1``, ...
+
+    Parameters
+    ----------
+    *modules : Module
+        The first may take several inputs.
+    """
+
+    def __init__(self, *modules: Module) -> None:
+        self._hold(modules)
+
+    @classmethod
+    def of(cls, modules: Sequence[Module]) -> Self:
+        return cls(*modules)
+
+    def forward(self, x: Any, *others: Any) -> Any:
+        """Apply the modules in order."""
+        inputs = (x, *others)
+        for module in self:
+            inputs = (module(*inputs),)
+        return inputs[0] if len(inputs) == 1 else inputs
+
+
+@LAYERS.register("ModuleList")
+class ModuleList(ModuleSequence):
+    """Modules in a list, for a network that calls them in `forward` in its own way.
+
+    Parameters
+    ----------
+    modules : iterable of Module, optional
+
+    Notes
+    -----
+    torch needs it so that a list's parameters are found. Here a plain Python list in an attribute
+    is found as well, under the same names; this one is there for code that comes from torch.
+    """
+
+    def __init__(self, modules: Iterable[Module] | None = None) -> None:
+        self._hold(list(modules or ()))
+
+    @classmethod
+    def of(cls, modules: Sequence[Module]) -> Self:
+        return cls(modules)
+
+    def forward(self, *inputs: Any) -> Any:
+        """Raise ConfigurationError: a list says nothing of what is computed."""
+        _refuse_call("ModuleList", "for layer in self.layers: x = layer(x)")
+
+
+_KEY = re.compile(r"[\w-]+")
+
+
+@LAYERS.register("ModuleDict")
+class ModuleDict(Module):
+    """Modules by name, for a network that calls them in `forward` in its own way.
+
+    Parameters
+    ----------
+    modules : mapping of str to Module, or iterable of pairs, optional
+        A name is made of letters, digits, _ and -, and is none of a module's own attributes.
+    """
+
+    def __init__(
+        self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]] | None = None
+    ) -> None:
+        self.update(modules or {})
+
+    def forward(self, *inputs: Any) -> Any:
+        """Raise ConfigurationError: a dict says nothing of what is computed."""
+        _refuse_call("ModuleDict", 'x = self.layers["encoder"](x)')
+
+    def update(self, modules: Mapping[str, Module] | Iterable[tuple[str, Module]]) -> None:
+        """Hold these modules, too; one of the same name is replaced."""
+        given = dict(modules)
+        for name, module in given.items():
+            self._check_name(name)
+            _check_module("ModuleDict", module, repr(name))
+        for name, module in given.items():
+            setattr(self, name, module)
+        self._describe()
+
+    def keys(self) -> Iterator[str]:
+        """The names, in the order in which they were given."""
+        return (name for name, _ in self.named_children())
+
+    def values(self) -> Iterator[Module]:
+        """The modules."""
+        return (module for _, module in self.named_children())
+
+    def items(self) -> Iterator[tuple[str, Module]]:
+        """Pairs of name and module."""
+        return self.named_children()
+
+    def pop(self, name: str) -> Module:
+        """Take a module out and return it."""
+        module = self[name]
+        del self[name]
+        return module
+
+    def clear(self) -> None:
+        """Take all modules out."""
+        for name in list(self):
+            del self[name]
+
+    def __getitem__(self, name: str) -> Module:
+        modules = dict(self.items())
+        if name not in modules:
+            raise NameNotFoundError.among("module of this ModuleDict", name, modules)
+        return modules[name]
+
+    def __setitem__(self, name: str, module: Module) -> None:
+        self.update({name: module})
+
+    def __delitem__(self, name: str) -> None:
+        _ = self[name]
+        delattr(self, name)
+        self._describe()
+
+    def __iter__(self) -> Iterator[str]:
+        return self.keys()
+
+    def __len__(self) -> int:
+        return len(list(self.keys()))
+
+    def __contains__(self, name: object) -> bool:
+        return name in list(self.keys())
+
+    def _describe(self) -> None:
+        # As pairs, which a file can hold in their order.
+        pairs = list(self.items())
+        self._arguments = {"modules": pairs} if pairs else {}
+
+    def _check_name(self, name: object) -> None:
+        if not isinstance(name, str) or not _KEY.fullmatch(name):
+            raise ConfigurationError(
+                f"A module's name is made of letters, digits, _ and -; got {name!r}"
+            )
+        if hasattr(type(self), name):
+            raise ConfigurationError(
+                f"A ModuleDict has a {name} of its own; no module in it can be called that"
+            )
+
+
+@LAYERS.register("Residual")
+class Residual(Module):
+    """y = x + f(x): a module with a connection past it   [He, Zhang, Ren and Sun 2016, eq. 1].
+
+    Parameters
+    ----------
+    module : Module
+        f, whose output has the shape of its input; for several in a row a `Sequential`.
+    """
+
+    def __init__(self, module: Module) -> None:
+        _check_module("Residual", module, "the argument")
+        self.module = module
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Add to x what the module makes of it."""
+        y = self.module(x)
+        if not isinstance(y, Tensor) or y.shape != x.shape:
+            raise ShapeError(
+                f"Residual adds x to what its module makes of it; got x of shape "
+                f"{format_shape(x.shape)} and {_shown(y)}",
+                where=here(),
+            )
+        return x + y
+
+
+_COMBINE = ("concatenate", "sum", "none")
+
+
+@LAYERS.register("Parallel")
+class Parallel(Module):
+    """Modules side by side, their outputs combined; their paths are ``0``, ``1``, ...
+
+    Parameters
+    ----------
+    *modules : Module
+        At least one.
+    combine : str
+        ``"concatenate"`` joins the outputs along `dim`, ``"sum"`` adds them, ``"none"`` returns
+        them as a tuple.
+    dim : int
+        The axis along which outputs are joined.
+    """
+
+    def __init__(self, *modules: Module, combine: str = "concatenate", dim: int = -1) -> None:
+        if not modules:
+            raise ConfigurationError("Parallel takes at least one module")
+        self.combine = as_choice("Parallel", "combine", combine, _COMBINE)
+        self.dim = as_position("Parallel", "dim", dim)
+        for i, module in enumerate(modules):
+            _check_module("Parallel", module, f"argument {i}")
+            setattr(self, str(i), module)
+
+    def forward(self, *inputs: Any) -> Any:
+        """Apply each module to the one input, or each to its own where there are as many."""
+        modules = [module for _, module in self.named_children()]
+        given = inputs[0] if len(inputs) == 1 and isinstance(inputs[0], tuple) else inputs
+        if len(given) not in (1, len(modules)):
+            raise ShapeError(
+                f"Parallel has {len(modules)} modules, and takes one input or as many; "
+                f"got {len(given)}",
+                where=here(),
+            )
+        each = given * len(modules) if len(given) == 1 else given
+        outputs = [module(x) for module, x in zip(modules, each, strict=True)]
+        if self.combine == "none":
+            return tuple(outputs)
+        self._check(outputs)
+        if self.combine == "sum":
+            return reduce(lambda a, b: a + b, outputs)
+        return concatenate(outputs, self.dim)
+
+    def extra_repr(self) -> str:
+        dim = f", dim={self.dim}" if self.combine == "concatenate" else ""
+        return f"combine={self.combine!r}{dim}"
+
+    def _check(self, outputs: list[Any]) -> None:
+        """Raise ShapeError unless the outputs can be added, or joined along `dim`."""
+        shapes = [y.shape if isinstance(y, Tensor) else None for y in outputs]
+        first = shapes[0]
+        if first is not None and self.combine == "concatenate":
+            along = axis_of(self.dim, len(first), "Parallel")
+            shapes = [s and (*s[:along], *s[along + 1 :], -len(s)) for s in shapes]
+        if None in shapes or any(shape != shapes[0] for shape in shapes):
+            but = f" but for axis {self.dim}" if self.combine == "concatenate" else ""
+            got = ", ".join(map(_shown, outputs))
+            raise ShapeError(
+                f"Parallel combines outputs of one shape{but}; got {got}", where=here()
+            )
+
+
+def _shown(output: Any) -> str:
+    return format_shape(output.shape) if isinstance(output, Tensor) else type(output).__name__
+
+
+def _check_module(container: str, thing: object, place: str) -> None:
+    if isinstance(thing, Module):
+        return
+    shown = thing.__name__ if isinstance(thing, type) else type(thing).__name__
+    raise ConfigurationError(
+        f"{container} takes modules; {place} is {shown}",
+        advice=f"Write {shown}(...)" if isinstance(thing, type) else None,
+    )
+
+
+def _refuse_call(container: str, example: str) -> NoReturn:
+    raise ConfigurationError(
+        f"A {container} holds modules and does not say how they are called",
+        where=here(),
+        advice=f"Call them in a module's forward, for example {example}; or use nn.Sequential",
+    )
