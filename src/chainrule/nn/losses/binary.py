@@ -35,6 +35,12 @@ class BCELoss(Loss):
     A logarithm below -100 counts as -100, and the slope is (p-t)/max(p·(1-p), 10⁻¹²), as in torch:
     an output that is certain and wrong costs 100 and is pushed back.
     Bishop 2006, eq. 4.90.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.BCELoss()([[0.9, 0.2]], [[1, 0]]).numpy().round(4).tolist()
+    [0.1643]
     """
 
     outputs = "probabilities"
@@ -81,6 +87,12 @@ class BCEWithLogitsLoss(Loss):
     -----
     Bishop 2006, eq. 4.90. It is computed as x·((x ≥ 0) - t) + log(1 + e^-|x|), a sum of what is
     not negative, so that the cost of a sure answer that is right keeps its digits.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.BCEWithLogitsLoss()([[2.0, -1.0]], [[1, 0]]).numpy().round(4).tolist()
+    [0.2201]
     """
 
     outputs = "binary logits"
@@ -121,6 +133,12 @@ class MultiLabelSoftMarginLoss(Loss):
     Notes
     -----
     Bishop 2006, eq. 4.90, for each class.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.MultiLabelSoftMarginLoss()([[2.0, -1.0]], [[1, 0]]).numpy().round(4).tolist()
+    [0.2201]
     """
 
     outputs = "binary logits"

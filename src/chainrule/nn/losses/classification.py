@@ -46,6 +46,13 @@ class CrossEntropyLoss(ClassLoss):
     smoothing, lᵢ = -(1-ε)·log softmax[class] - ε/C·Σⱼ (wⱼ/w_class)·log softmax[j], so that
     Σ w·l / Σ w is what torch computes. Where all of a batch is ignored the loss is 0/0, as in
     torch.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> logits = [[2.0, 0.5, -1.0], [0.0, 0.0, 0.0]]
+    >>> nn.CrossEntropyLoss()(logits, [0, 2]).numpy().round(4).tolist()
+    [0.2413, 1.0986]
     """
 
     outputs = "logits"
@@ -137,6 +144,12 @@ class NLLLoss(ClassLoss):
     Notes
     -----
     Bishop 2006, eq. 4.108.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.NLLLoss()([[-0.2, -1.8], [-1.3, -0.3]], [0, 0]).numpy().round(4).tolist()
+    [0.2, 1.3]
     """
 
     outputs = "log-probabilities"

@@ -10,7 +10,14 @@ from chainrule.nn.losses.loss import LOSSES, Loss, per_example
 
 @LOSSES.register("MSELoss")
 class MSELoss(Loss):
-    """lᵢ = mean over outputs of (output - target)²."""
+    """lᵢ = mean over outputs of (output - target)².
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.MSELoss()([[1.0, 2.0], [0.5, 0.0]], [[1.0, 4.0], [0.0, 0.0]]).numpy().tolist()
+    [2.0, 0.125]
+    """
 
     measures_distance = True
 
@@ -21,7 +28,14 @@ class MSELoss(Loss):
 
 @LOSSES.register("QuadraticLoss")
 class QuadraticLoss(Loss):
-    """lᵢ = ½·Σ over outputs of (output - target)²: the textbooks' quadratic cost."""
+    """lᵢ = ½·Σ over outputs of (output - target)²: the textbooks' quadratic cost.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.QuadraticLoss()([[0.8, 0.1]], [[1.0, 0.0]]).numpy().round(4).tolist()
+    [0.025]
+    """
 
     measures_distance = True
 
@@ -36,6 +50,14 @@ class RMSELoss(Loss):
 
     The root is taken of the batch's mean, not of each example's cost. Where all outputs are right
     its slope is 0, though √ has none there.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> loss = nn.RMSELoss()
+    >>> costs = loss([[3.0], [0.0]], [[0.0], [4.0]])
+    >>> costs.numpy().tolist(), round(loss.finish(costs.mean()).item(), 4)
+    ([9.0, 16.0], 3.5355)
     """
 
     measures_distance = True
@@ -52,7 +74,14 @@ class RMSELoss(Loss):
 
 @LOSSES.register("L1Loss")
 class L1Loss(Loss):
-    """lᵢ = mean over outputs of |output - target|; where they are equal, the slope is 0."""
+    """lᵢ = mean over outputs of |output - target|; where they are equal, the slope is 0.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.L1Loss()([[1.5, 2.0]], [[1.0, 4.0]]).numpy().tolist()
+    [1.25]
+    """
 
     measures_distance = True
 
@@ -76,6 +105,12 @@ class HuberLoss(Loss):
     Notes
     -----
     Huber 1964.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.HuberLoss(delta=1.0)([[0.5, 4.0]], [[0.0, 1.0]]).numpy().tolist()
+    [1.3125]
     """
 
     measures_distance = True
@@ -103,6 +138,12 @@ class SmoothL1Loss(Loss):
     Notes
     -----
     Girshick 2015, eq. 3.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.SmoothL1Loss(beta=0.5)([[0.25, 4.0]], [[0.0, 1.0]]).numpy().tolist()
+    [1.40625]
     """
 
     measures_distance = True

@@ -43,6 +43,13 @@ class CosineEmbeddingLoss(PairLoss):
     Notes
     -----
     cos is x1·x2 / √((|x1|²+10⁻¹²)·(|x2|²+10⁻¹²)), as in torch: of a vector of zeros it is 0.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> x1, x2 = [[3.0, 4.0], [1.0, 0.0]], [[4.0, 3.0], [1.0, 1.0]]
+    >>> nn.CosineEmbeddingLoss()((x1, x2), [1, -1]).numpy().round(4).tolist()
+    [0.04, 0.7071]
     """
 
     def __init__(self, margin: float = 0.0) -> None:
@@ -80,6 +87,12 @@ class MarginRankingLoss(PairLoss):
     Notes
     -----
     Herbrich, Graepel and Obermayer 2000.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.MarginRankingLoss(margin=1.0)(([2.0, 0.5], [0.25, 1.0]), [1, 1]).numpy().tolist()
+    [0.0, 1.5]
     """
 
     def __init__(self, margin: float = 0.0) -> None:
@@ -117,6 +130,13 @@ class TripletMarginLoss(Loss):
     -----
     Balntas et al. 2016. The slope of a norm is 0 at 0, and at the kink that of the
     line, as in torch.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> anchor, positive, negative = [[0.0, 0.0]], [[0.5, 0.0]], [[0.0, 1.0]]
+    >>> nn.TripletMarginLoss()((anchor, positive, negative), [0]).numpy().round(4).tolist()
+    [0.5]
     """
 
     outputs = "several"

@@ -32,6 +32,12 @@ class FocalLoss(Loss):
     -----
     Lin et al. 2017, eq. 5. torch has it as `torchvision.ops.sigmoid_focal_loss`. With the
     cross-entropy c = -log p_t, (1-p_t)^γ is computed as (1-e⁻ᶜ)^γ, so nothing cancels.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.FocalLoss()([[2.0, -1.0]], [[1, 1]]).numpy().round(4).tolist()
+    [0.088]
     """
 
     outputs = "binary logits"
@@ -74,6 +80,14 @@ class MulticlassFocalLoss(ClassLoss):
     Notes
     -----
     Lin et al. 2017, eq. 5, with softmax in place of the sigmoid.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.MulticlassFocalLoss()([[2.0, 0.5, -1.0], [0.5, 0.0, -0.5]], [0, 2]).numpy().round(
+    ...     4
+    ... ).tolist()
+    [0.0111, 1.1125]
     """
 
     outputs = "logits"

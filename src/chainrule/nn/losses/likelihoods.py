@@ -41,6 +41,12 @@ class KLDivLoss(Loss):
     Notes
     -----
     Kullback and Leibler 1951. Where t = 0 the term is 0.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.KLDivLoss()([[-0.5, -1.0]], [[0.75, 0.25]]).numpy().round(4).tolist()
+    [0.0627]
     """
 
     outputs = "log-probabilities"
@@ -90,6 +96,12 @@ class PoissonNLLLoss(Loss):
     Notes
     -----
     The logarithm of the Poisson distribution e⁻ᵐ·mᵗ/t!, where m is the expected count.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.PoissonNLLLoss()([[0.5, 1.0]], [[2, 3]]).numpy().round(4).tolist()
+    [0.1835]
     """
 
     def __init__(self, log_input: bool = True, full: bool = False, eps: float = 1e-8) -> None:
@@ -147,6 +159,13 @@ class GaussianNLLLoss(Loss):
     -----
     Nix and Weigend 1994. A variance may also be one for all of an example's outputs, of the
     mean's shape with 1 for the last axis, or without it.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> mean, variance = [[0.5, -1.0]], [[1.0, 0.5]]
+    >>> nn.GaussianNLLLoss()((mean, variance), [[1.0, -2.0]]).numpy().round(4).tolist()
+    [0.3892]
     """
 
     outputs = "mean and variance"

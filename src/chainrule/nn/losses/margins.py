@@ -46,6 +46,12 @@ class HingeLoss(SignLoss):
     -----
     Cortes and Vapnik 1995, section 3, without the norm of the weights. For one class out of several
     there is MultiMarginLoss.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.HingeLoss()([[0.5, -2.0]], [[1, -1]]).numpy().tolist()
+    [0.25]
     """
 
     def __init__(self, margin: float = 1.0) -> None:
@@ -69,6 +75,12 @@ class SquaredHingeLoss(SignLoss):
     Notes
     -----
     Lee and Mangasarian 2001, without the norm of the weights.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.SquaredHingeLoss()([[0.5, -2.0]], [[1, -1]]).numpy().tolist()
+    [0.125]
     """
 
     def __init__(self, margin: float = 1.0) -> None:
@@ -89,6 +101,12 @@ class SoftMarginLoss(SignLoss):
     Notes
     -----
     Friedman, Hastie and Tibshirani 2000.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.SoftMarginLoss()([[0.5, -2.0]], [[1, -1]]).numpy().round(4).tolist()
+    [0.3005]
     """
 
     def forward(self, output: Tensor, target: Tensor) -> Tensor:
@@ -112,6 +130,12 @@ class HingeEmbeddingLoss(SignLoss):
     Notes
     -----
     Hadsell, Chopra and LeCun 2006, with the distance in place of half its square.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.HingeEmbeddingLoss()([[0.5, 0.25]], [[1, -1]]).numpy().tolist()
+    [0.625]
     """
 
     outputs = "distances"
@@ -143,6 +167,12 @@ class MultiMarginLoss(ClassLoss):
     Notes
     -----
     Weston and Watkins 1999, without the norm of the weights.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.MultiMarginLoss()([[0.5, 2.0, 1.25], [1.5, 0.25, 0.0]], [1, 0]).numpy().round(4).tolist()
+    [0.0833, 0.0]
     """
 
     outputs = "scores"
