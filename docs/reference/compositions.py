@@ -105,21 +105,30 @@ def composition_page(link: Link, cls: type[Module | Loss], linker: Linker) -> Pa
     """Formula, derivative, plot, ops, text of a layer or a loss."""
     heading = "Loss" if issubclass(cls, Loss) else "Layer"
     text = docstring_of(cls)
+    if cls.forward is Module.forward:
+        uncalled = [paragraph("It is not called itself: the modules in it are.")]
+        return page_of(link, heading, cls, linker, (Section("formula", "Formula", uncalled),))
     found = composition_of(cls)
     sources = list(text.sources)
     ops: list[str] = []
     if found is not None:
         ops = list(ops_of(found.graph))
-        sources += [source for op in ops if (source := OPS.get(op).source)]
+        sources = sources or [source for op in ops if (source := OPS.get(op).source)]
     sections = (
         Section("formula", "Formula", _formula(found) if found else []),
         Section("derivative", "Derivative", _derivative(found) if found else []),
         Section("plot", "Plot", _plots(cls, found) if found else []),
         Section("kinks", "Kinks", _kinks(found) if found else []),
-        Section("ops", "Made of", [Links([Link("ops", op) for op in ops])] if ops else []),
+        Section("ops", "Made of", _parts(ops) if found else []),
         Section("source", "Source", [paragraph(f"{each}.") for each in dict.fromkeys(sources)]),
     )
     return page_of(link, heading, cls, linker, sections)
+
+
+def _parts(ops: Sequence[str]) -> list[Block]:
+    if not ops:
+        return [paragraph("No op: it gives what it takes.")]
+    return [Links([Link("ops", op) for op in ops])]
 
 
 # --- formulas -------------------------------------------------------------------------------------

@@ -17,7 +17,11 @@ from markupsafe import Markup
 
 from docs.reference.content import Linker
 
-_CITED = re.compile(r"\[([^\[\]]*?\b(?:1[89]|20)\d\d\b[^\[\]]*)\]")
+_YEAR = r"\b(?:1[89]|20)\d\d\b"
+_IN_BRACKETS = re.compile(rf"\[([^\[\]]*?{_YEAR}[^\[\]]*)\]")
+_NAME = r"[A-Z][\w’-]+"
+_PLACE = r"(?:, (?:eqs?\.|alg\.|sections?|chapter|table|slide|§+) ?[\w.]*\w)?"
+_IN_A_SENTENCE = re.compile(rf"{_NAME}(?: et al\.|(?:, {_NAME})*,? and {_NAME})? {_YEAR}{_PLACE}")
 _SETTINGS = {
     "report_level": 2,
     "halt_level": 2,  # what docutils warns of is a mistake in the docstring
@@ -63,10 +67,12 @@ class Docstring:
 
     @property
     def sources(self) -> tuple[str, ...]:
-        """Who published it: what stands in brackets with a year, each once."""
+        """Who published it: names with a year, in brackets or in a sentence, each once."""
         whole = "\n".join((self.summary, self.text, self.notes))
-        whole += "\n".join(entry.text for part in self.entries.values() for entry in part)
-        cited = (re.sub(r"\s+", " ", match[1]) for match in _CITED.finditer(whole))
+        whole += "\n" + "\n".join(entry.text for part in self.entries.values() for entry in part)
+        whole = re.sub(r"\s+", " ", whole)
+        cited = [match[1] for match in _IN_BRACKETS.finditer(whole)]
+        cited += [match[0] for match in _IN_A_SENTENCE.finditer(_IN_BRACKETS.sub("", whole))]
         return tuple(dict.fromkeys(cited))
 
     @property

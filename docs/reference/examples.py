@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
+from chainrule.eager import Tensor
 from chainrule.nn.mode import TrainingMode, training_mode
 from docs.reference.docstrings import docstring_of
 
@@ -56,6 +57,11 @@ def _example_calls(cls: Any, method: str) -> tuple[Call, ...]:
     return tuple(found)
 
 
+def _is_symbol(argument: Any) -> bool:
+    """Whether it stands for a number of a trace that is over when the example is."""
+    return isinstance(argument, Tensor) and argument.trace is not None
+
+
 class _AnyOutput(doctest.OutputChecker):
     def check_output(self, want: str, got: str, optionflags: int) -> bool:
         return True
@@ -66,7 +72,7 @@ def _watched(cls: type, method: str, found: list[Call]) -> Iterator[None]:
     original = getattr(cls, method)
 
     def watched(self: Any, *arguments: Any, **options: Any) -> Any:
-        if type(self) is cls:
+        if type(self) is cls and not any(map(_is_symbol, arguments)):
             found.append(Call(self, arguments, options, training_mode()))
         return original(self, *arguments, **options)
 

@@ -93,8 +93,8 @@ _OP = ("formula", "derivative", "samples", "refusals")
 KINDS: Mapping[str, Kind] = {
     kind.folder: kind
     for kind in (
-        Kind("layers", "Layers and activations", LAYERS, composition_page, ("formula", "ops")),
-        Kind("losses", "Losses", LOSSES, composition_page, ("formula", "derivative", "ops")),
+        Kind("layers", "Layers and activations", LAYERS, composition_page, ("formula",)),
+        Kind("losses", "Losses", LOSSES, composition_page, ("formula", "derivative", "source")),
         Kind("optimizers", "Optimisers", OPTIMIZERS, optimizer_page, ("formula", "source")),
         Kind("minimizers", "Minimizers", MINIMIZERS, minimizer_page, ("formula", "source")),
         Kind("schedules", "Schedules", SCHEDULES, schedule_page, ("plot", "examples")),
