@@ -50,6 +50,13 @@ class RestrictedBoltzmann(Module):
     Notes
     -----
     `ContrastiveDivergence` trains it   [Smolensky 1986; Hinton 2002].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> machine = nn.RestrictedBoltzmann(4, 2).initialize(seed=0)
+    >>> machine.hidden([[1.0, 1.0, 0.0, 0.0]]).shape, machine([[1.0, 1.0, 0.0, 0.0]]).shape
+    ((1, 2), (1, 4))
     """
 
     def __init__(

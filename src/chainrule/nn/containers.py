@@ -92,6 +92,13 @@ class Sequential(ModuleSequence):
     ----------
     *modules : Module
         The first may take several inputs.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.Tanh())
+    >>> list(net.state_dict()), net([[[1.0, 2.0], [3.0, 4.0]]]).shape
+    (['1.weight', '1.bias'], (1, 2))
     """
 
     def __init__(self, *modules: Module) -> None:
@@ -121,6 +128,14 @@ class ModuleList(ModuleSequence):
     -----
     torch needs it so that a list's parameters are found. Here a plain Python list in an attribute
     is found as well, under the same names; this one is there for code that comes from torch.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> net = nn.Module()
+    >>> net.layers = nn.ModuleList([nn.Linear(3, 2), nn.Tanh()])
+    >>> list(net.state_dict()), len(net.layers)
+    (['layers.0.weight', 'layers.0.bias'], 2)
     """
 
     def __init__(self, modules: Iterable[Module] | None = None) -> None:
@@ -146,6 +161,14 @@ class ModuleDict(Module):
     ----------
     modules : mapping of str to Module, or iterable of pairs, optional
         A name is made of letters, digits, _ and -, and is none of a module's own attributes.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> net = nn.Module()
+    >>> net.heads = nn.ModuleDict({"mean": nn.Linear(3, 1), "scale": nn.Linear(3, 1)})
+    >>> list(net.state_dict())
+    ['heads.mean.weight', 'heads.mean.bias', 'heads.scale.weight', 'heads.scale.bias']
     """
 
     def __init__(
@@ -237,6 +260,12 @@ class Residual(Module):
     ----------
     module : Module
         f, whose output has the shape of its input; for several in a row a `Sequential`.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.Residual(nn.ReLU())([[1.0, -2.0]]).numpy().tolist()
+    [[2.0, -2.0]]
     """
 
     def __init__(self, module: Module) -> None:
@@ -271,6 +300,12 @@ class Parallel(Module):
         them as a tuple.
     dim : int
         The axis along which outputs are joined.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.Parallel(nn.Identity(), nn.ReLU())([[1.0, -2.0]]).numpy().tolist()
+    [[1.0, -2.0, 1.0, 0.0]]
     """
 
     def __init__(self, *modules: Module, combine: str = "concatenate", dim: int = -1) -> None:

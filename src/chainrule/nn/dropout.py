@@ -22,6 +22,15 @@ class Dropout(Module):
     The mask is drawn from (seed, this layer's path, step, the example's row in the data set), so
     it does not depend on the batch an example is in   [Srivastava et al. 2014]. A layer that is
     called twice in one call of the network draws two masks.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> dropout = nn.Dropout(0.5)
+    >>> with nn.training(seed=0, step=0):
+    ...     y = dropout([[1.0, 2.0, 3.0, 4.0]])
+    >>> y.numpy().tolist()
+    [[0.0, 0.0, 6.0, 0.0]]
     """
 
     def __init__(self, p: float = 0.5) -> None:

@@ -43,6 +43,14 @@ class Embedding(Module):
     `evaluate`. Integers that are not in the table are refused: before training with their row where
     the examples are in memory, otherwise when they are looked up. torch's `max_norm`, `norm_type`,
     `scale_grad_by_freq` and `sparse` are not there: the gradient is that of the loss, and dense.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> layer = nn.Embedding(3, 2)
+    >>> layer.weight.replace([[0.0, 0.5], [1.0, 1.5], [2.0, 2.5]])
+    >>> layer([2, 0, 2]).numpy().tolist()
+    [[2.0, 2.5], [0.0, 0.5], [2.0, 2.5]]
     """
 
     reads_integers: ClassVar[bool] = True

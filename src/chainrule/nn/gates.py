@@ -89,6 +89,12 @@ class GLU(Module):
     ----------
     dim : int
         The axis, of even size; y has half as much   [Dauphin, Fan, Auli and Grangier 2017, eq. 1].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.GLU()([[1.0, 2.0, 0.0, 3.0]]).numpy().round(4).tolist()
+    [[0.5, 1.9051]]
     """
 
     def __init__(self, dim: int = -1) -> None:
@@ -132,6 +138,14 @@ class Maxout(Module):
     Notes
     -----
     Where pieces tie, the first takes the gradient   [Goodfellow et al. 2013, eq. 1].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> layer = nn.Maxout(1, 1, pieces=2, bias=False)
+    >>> layer.weight.replace([[1.0], [-1.0]])
+    >>> layer([[3.0], [-2.0]]).numpy().tolist()
+    [[3.0], [2.0]]
     """
 
     def __init__(

@@ -31,6 +31,15 @@ class Linear(Module):
     ----------
     weight : Parameter of shape (out_features, in_features)
     bias : Parameter of shape (out_features,), or None
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> layer = nn.Linear(3, 2)
+    >>> layer.weight.replace([[1.0, 0.0, 2.0], [0.0, 1.0, 0.5]])
+    >>> layer.bias.replace([0.5, -0.5])
+    >>> layer([[1.0, 2.0, 3.0]]).numpy().tolist()
+    [[7.5, 3.0]]
     """
 
     def __init__(
@@ -120,6 +129,14 @@ class Bilinear(Module):
     ----------
     weight : Parameter of shape (out_features, in1_features, in2_features)
     bias : Parameter of shape (out_features,), or None
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> layer = nn.Bilinear(2, 3, 1, bias=False)
+    >>> layer.weight.replace([[[1.0, 0.0, 0.0], [0.0, 0.0, 2.0]]])
+    >>> layer([[1.0, 2.0]], [[3.0, 4.0, 5.0]]).numpy().tolist()
+    [[23.0]]
     """
 
     def __init__(
@@ -163,7 +180,14 @@ class Bilinear(Module):
 
 @LAYERS.register("Identity")
 class Identity(Module):
-    """y = x. Unlike torch's it takes no arguments that it would ignore."""
+    """y = x. Unlike torch's it takes no arguments that it would ignore.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.Identity()([[1.0, -2.0]]).numpy().tolist()
+    [[1.0, -2.0]]
+    """
 
     def forward(self, x: Any) -> Any:
         """Return x."""
@@ -178,6 +202,12 @@ class Flatten(Module):
     ----------
     start_dim, end_dim : int
         Both are joined, too; negative ones count from the end.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.Flatten()([[[1.0, 2.0], [3.0, 4.0]]]).numpy().tolist()
+    [[1.0, 2.0, 3.0, 4.0]]
     """
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
@@ -213,6 +243,12 @@ class Unflatten(Module):
         The axis; negative ones count from the end.
     unflattened_size : sequence of int
         The new axes' sizes; one may be -1: what is left.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.Unflatten(1, (2, 2))([[1.0, 2.0, 3.0, 4.0]]).numpy().tolist()
+    [[[1.0, 2.0], [3.0, 4.0]]]
     """
 
     def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:

@@ -33,6 +33,15 @@ class BatchNorm1d(Module):
     -----
     The batch is normalised with the biased variance; the running variance is the unbiased one,
     as torch does   [Ioffe and Szegedy 2015, algorithm 1].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> layer = nn.BatchNorm1d(2)
+    >>> with nn.training():
+    ...     y = layer([[1.0, 10.0], [3.0, 30.0]])
+    >>> y.numpy().round(3).tolist(), layer.running_mean.numpy().round(3).tolist()
+    ([[-1.0, -1.0], [1.0, 1.0]], [0.2, 2.0])
     """
 
     def __init__(

@@ -100,6 +100,12 @@ class L1Penalty(Penalty):
     Notes
     -----
     Its derivative is λ·sign(w), 0 at 0   [Tibshirani 1996, eq. 1].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.L1Penalty(0.5)({"weight": [[1.0, -2.0]], "bias": [7.0]}).item()
+    1.5
     """
 
     def size(self, w: Tensor) -> Tensor:
@@ -123,6 +129,12 @@ class L2Penalty(Penalty):
     Its derivative is λ·w: under plain SGD the update is that of ``weight_decay=λ``; under Adam it
     is not that of AdamW, whose decay does not pass through the moments   [Hoerl and Kennard 1970;
     Loshchilov and Hutter 2019].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.L2Penalty(0.5)({"weight": [[1.0, -2.0]], "bias": [7.0]}).item()
+    1.25
     """
 
     def size(self, w: Tensor) -> Tensor:

@@ -69,6 +69,12 @@ class Threshold(ElementwiseActivation):
     ----------
     threshold, value : float
         The derivative at the threshold is 0.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.Threshold(0.5, -1.0)([[0.25, 2.0]]).numpy().tolist()
+    [[-1.0, 2.0]]
     """
 
     op = "threshold"
@@ -200,6 +206,13 @@ class RReLU(Activation):
     -----
     Drawn from (seed, this layer's path, step, the example's row in the data set), as `Dropout`
     does   [Xu, Wang, Chen and Li 2015, section 2.4].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> layer = nn.RReLU()
+    >>> layer([[2.0, -2.0]]).numpy().round(4).tolist()
+    [[2.0, -0.4583]]
     """
 
     def __init__(self, lower: float = 1 / 8, upper: float = 1 / 3) -> None:

@@ -76,6 +76,12 @@ class ExponentialLR(Schedule):
         γ ≥ 0.
     unit : {"step", "epoch"}
         What is counted.
+
+    Examples
+    --------
+    >>> schedule = ExponentialLR(gamma=0.5)
+    >>> [schedule.multiplier(epoch) for epoch in range(4)]
+    [1.0, 0.5, 0.25, 0.125]
     """
 
     gamma: NonNegative
