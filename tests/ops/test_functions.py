@@ -39,6 +39,18 @@ def test_smooth_functions_are_smooth_at_zero(op, point, expected):
     assert derivatives(op, *point) == expected
 
 
+SELU_SLOPE = 1.0507009873554805 * 1.6732632423543772
+
+
+@pytest.mark.parametrize(
+    ("op", "at_zero"),
+    [("elu", [0.0, 1.0, 1.0]), ("celu", [0.0, 1.0, 1.0]), ("selu", [0.0, SELU_SLOPE, SELU_SLOPE])],
+)
+def test_at_zero_exponential_units_have_the_slopes_of_their_left_side(op, at_zero):
+    # Of both orders (torch's second is 0 there). min(x, 0) in the exponent would halve the second.
+    assert derivatives(op, 0.0) == pytest.approx(at_zero, rel=1e-15)
+
+
 @pytest.mark.parametrize(
     ("op", "point", "value"),
     [
