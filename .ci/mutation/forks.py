@@ -6,6 +6,7 @@ no file is ever written, and dies with all it did.
 """
 
 import contextlib
+import gc
 import importlib.abc
 import importlib.util
 import os
@@ -43,6 +44,7 @@ def preload():
     hypothesis.settings.register_profile(
         "mutation", derandomize=True, deadline=None, database=None, max_examples=20
     )
+    gc.freeze()  # children need not look through what is here
 
 
 class Changed(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
