@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.autodiff import pullback
-from chainrule.base.errors import ChainruleError
+from chainrule.base.errors import ChainruleError, ConfigurationError
 from chainrule.eager import Tensor, grad
 from chainrule.eager.traced import Traced, trace_function
 from chainrule.graph import Graph
-from chainrule.nn import Loss, Module, training
+from chainrule.nn import Loss, Module, Penalty, training
 from chainrule.ops import OPS, Elementwise
 from chainrule.ops.composite import unfold
 from chainrule.ops.expression import Symbol
@@ -35,11 +35,13 @@ from docs.reference.content import (
 from docs.reference.docstrings import docstring_of
 from docs.reference.elementwise import interrupted
 from docs.reference.examples import Call, example_calls
-from docs.reference.graph_ops import LONGEST, leaves_of, lines_of, ops_of
+from docs.reference.graph_ops import LONGEST, is_arithmetic, leaves_of, lines_of, ops_of
 from docs.reference.plots import Curve, Plot
 from docs.reference.symbols import name_elements
 from docs.reference.text import described, page_of
 from docs.reference.values import written
+
+Part = Module | Loss | Penalty
 
 _NARROW, _POINTS = 4.0, 161
 
@@ -61,7 +63,7 @@ class Composition:
     graph: Graph
 
 
-def composition_of(cls: type[Module | Loss]) -> Composition | None:
+def composition_of(cls: type[Part]) -> Composition | None:
     """The last call in the class's examples; without one, a call with nothing but defaults."""
     calls = example_calls(cls, "__call__")
     if calls:
@@ -69,11 +71,22 @@ def composition_of(cls: type[Module | Loss]) -> Composition | None:
     x = np.array([[0.4, -1.7, 2.3], [-0.2, 1.6, 0.7]])
     inputs = (x, np.array([[0.0, 1.0, 1.0], [1.0, 0.0, 0.5]])) if issubclass(cls, Loss) else (x,)
     try:
-        made = cls()
+        made: Part = cls()
         is_finite = np.isfinite(made(*inputs).numpy()).all()
         return _traced(Call(made, inputs, {}, None)) if is_finite else None
     except (ChainruleError, TypeError):
         return None
+
+
+def is_uncalled(cls: Any) -> bool:
+    """Whether it holds modules and is not called itself."""
+    try:
+        cls()(np.zeros((2, 3)))
+    except ConfigurationError:
+        return True
+    except (ChainruleError, TypeError):
+        return False
+    return False
 
 
 def _traced(call: Call) -> Composition:
@@ -89,23 +102,19 @@ def _traced(call: Call) -> Composition:
 
 def _in_f64(argument: Any) -> Any:
     """Numbers in float64, so that a constant is shown as it is written."""
-    if isinstance(argument, tuple | list) and not _is_numbers(argument):
-        return type(argument)(map(_in_f64, argument))
+    if isinstance(argument, tuple):  # several inputs
+        return tuple(map(_in_f64, argument))
     if isinstance(argument, dict):
         return {key: _in_f64(part) for key, part in argument.items()}
     array = argument.numpy() if isinstance(argument, Tensor) else np.asarray(argument)
     return array.astype(np.float64) if array.dtype.kind == "f" else array
 
 
-def _is_numbers(argument: Sequence[Any]) -> bool:
-    return all(isinstance(part, int | float | list) for part in argument)
-
-
-def composition_page(link: Link, cls: type[Module | Loss], linker: Linker) -> Page:
+def composition_page(link: Link, cls: type[Part], linker: Linker) -> Page:
     """Formula, derivative, plot, ops, text of a layer or a loss."""
-    heading = "Loss" if issubclass(cls, Loss) else "Layer"
+    heading = "Layer" if issubclass(cls, Module) else "Loss" if issubclass(cls, Loss) else "Penalty"
     text = docstring_of(cls)
-    if cls.forward is Module.forward:
+    if is_uncalled(cls):
         uncalled = [paragraph("It is not called itself: the modules in it are.")]
         return page_of(link, heading, cls, linker, (Section("formula", "Formula", uncalled),))
     found = composition_of(cls)
@@ -161,7 +170,7 @@ def _one_element(graph: Graph) -> Formula | None:
         return None
     index = (0,) * len(shape)
     terms = unfold(graph, output.node, index)
-    if not 0 < leaves_of(terms) <= LONGEST:
+    if not (0 < leaves_of(terms) <= LONGEST and is_arithmetic(terms)):
         return None
     names = [graph.name_of(i) for i in graph.inputs]
     below = ",".join(map(str, index))
@@ -210,10 +219,10 @@ def _declared_kinks(op: str, attributes: dict[str, Any]) -> Iterator[Any]:
 # --- plots ----------------------------------------------------------------------------------------
 
 
-def _plots(cls: type[Module | Loss], found: Composition) -> list[Block]:
+def _plots(cls: type[Part], found: Composition) -> list[Block]:
     if isinstance(found.call.made, Loss):
         return [Figure(plot) for plot in _loss_plots(cls.__name__, found)]
-    plot = _layer_plot(cls.__name__, found)
+    plot = _layer_plot(cls.__name__, found) if isinstance(found.call.made, Module) else None
     return [Figure(plot)] if plot else []
 
 

@@ -62,6 +62,8 @@ def words_of(expression: Expression) -> set[str]:
         if isinstance(part, Apply):
             found.add(part.op)
             stack += part.arguments
+        elif isinstance(part, Fold):
+            stack += part.items
     return found
 
 
@@ -217,6 +219,9 @@ class _Lines:
         operands = [values[i] for i in node.inputs]
         if node.op == "cast" and self._keeps_the_number(node):
             return operands[0]
+        nested = [value for value in node.attributes.values() if isinstance(value, Graph)]
+        if nested:  # a function of one's own is written by its name
+            return Apply(nested[0].name, tuple(operands))
         options = [option(key, written) for key, written in _options(node)]
         return Apply(node.op, (*operands, *options))
 
@@ -255,7 +260,7 @@ def _options(node: Node) -> list[tuple[str, str]]:
     declaration = OPS.get(node.op)
     defaults = declaration.defaults if isinstance(declaration, Elementwise) else {}
     return [
-        (key, "{…}" if isinstance(value, Graph) else format_attribute(_without_names(value)))
+        (key, format_attribute(_without_names(value)))
         for key, value in node.attributes.items()
         if key not in defaults or defaults[key] != value
     ]

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from chainrule.autodiff import pullback
 from chainrule.graph import AttributeValue, Graph, TensorType
 from chainrule.graph.printer import format_attribute
-from chainrule.ops import OPS, Composite, CompositeOp, Declaration, Op, Sample, bind
+from chainrule.ops import OPS, Composite, CompositeOp, Declaration, Elementwise, Op, Sample, bind
 from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal, Symbol
 from chainrule.ops.table import Structural
 from chainrule.testing.cases import Case, cases, float64_cases, sample_graph
@@ -30,7 +30,7 @@ from docs.reference.content import (
     paragraph,
 )
 from docs.reference.docstrings import docstring_of, html_of, inline_html_of
-from docs.reference.formulas import equations
+from docs.reference.formulas import equations, words_of
 from docs.reference.symbols import name_elements
 
 LONGEST = 40  # leaves of one element's formula
@@ -133,7 +133,7 @@ def one_element(op: Declaration) -> OneElement | None:
         node = case.graph.nodes[-1]
         types = tuple(case.graph.nodes[i].type for i in node.inputs)
         terms = bind(op.name, node.attributes).terms(types, index)
-        if 0 < leaves_of(terms) <= LONGEST:
+        if 0 < leaves_of(terms) <= LONGEST and is_arithmetic(terms):
             names = ["x"] if len(types) == 1 else [f"x{i}" for i in range(len(types))]
             y = Symbol(f"y[{','.join(map(str, index))}]")
             return OneElement(case, index, Formula(y, name_elements(terms, names)))
@@ -155,6 +155,12 @@ def leaves_of(expression: Expression) -> int:
             case Element() | Literal() | Symbol():
                 count += 1
     return count
+
+
+def is_arithmetic(expression: Expression) -> bool:
+    """Whether all of it is arithmetic, and none a random word."""
+    words = words_of(expression)
+    return all(isinstance(OPS.get(word), Elementwise) or OPS.get(word).arity == 1 for word in words)
 
 
 def lines_of(graph: Graph) -> list[Formula]:

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from chainrule.base.registry import Registry
 from chainrule.data.catalogue import DATASETS, Entry
-from chainrule.nn import LAYERS, LOSSES, METRICS
+from chainrule.nn import LAYERS, LOSSES, METRICS, PENALTIES
 from chainrule.nn.initializers import INITIALIZERS
 from chainrule.ops import OPS, Composite, Declaration, Elementwise
 from chainrule.ops.table import Structural
@@ -95,6 +95,7 @@ KINDS: Mapping[str, Kind] = {
     for kind in (
         Kind("layers", "Layers and activations", LAYERS, composition_page, ("formula",)),
         Kind("losses", "Losses", LOSSES, composition_page, ("formula", "derivative", "source")),
+        Kind("penalties", "Penalties", PENALTIES, composition_page, ("formula", "derivative")),
         Kind("optimizers", "Optimisers", OPTIMIZERS, optimizer_page, ("formula", "source")),
         Kind("minimizers", "Minimizers", MINIMIZERS, minimizer_page, ("formula", "source")),
         Kind("schedules", "Schedules", SCHEDULES, schedule_page, ("plot", "examples")),

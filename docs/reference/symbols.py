@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from chainrule.graph import DType
+from chainrule.ops import OPS, Elementwise
 from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal, Symbol, read
 from chainrule.ops.mathml import mathml, symbol
 
@@ -63,8 +64,18 @@ class _Naming:
         return leaf
 
     def apply(self, op: str, arguments: Sequence[Expression], dtype: DType | None) -> Expression:
+        if dtype is not None and dtype.is_float and not _is_condition(arguments[0]):
+            return arguments[0]  # the formula is about the number, not its format
         kind = () if dtype is None else (option("dtype", dtype.value),)
         return Apply(op, (*arguments, *kind))
 
     def fold(self, op: str, items: Sequence[Expression], order: str) -> Expression:
         return Fold(op, tuple(items), order)
+
+
+def _is_condition(expression: Expression) -> bool:
+    """Whether it is a truth value."""
+    if not isinstance(expression, Apply):
+        return False
+    op = OPS.get(expression.op)
+    return isinstance(op, Elementwise) and (op.returns is DType.BOOL or op.accepts == "bool")

@@ -32,7 +32,8 @@ def _python(element):
         case "mn":
             return f"number('{text}')"
         case "mi":
-            return "inf" if text == "∞" else re.sub(r"\W", "_", text.replace("′", "_new"))
+            name = re.sub(r"\W", "_", text.replace("′", "_new"))
+            return "inf" if text == "∞" else f"_{name}" if name[0].isdigit() else name
         case "mtext":
             return text if element.get("class") == "option" else ""
         case "mo" if text == "|":

@@ -91,7 +91,7 @@ def _enclose(argument: _Text, position: int, outer: Elementwise) -> str:
 
 def notation_of(op: str, arguments: int) -> Elementwise | None:
     """The op whose notation is used for this many arguments; None: it is written as a function."""
-    declaration = OPS.get(op)
+    declaration = OPS.get(op) if op in OPS else None  # a graph may stand there by its name
     if isinstance(declaration, Elementwise) and declaration.arity == arguments:
         return declaration
     return None
