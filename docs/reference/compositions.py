@@ -63,7 +63,7 @@ class Composition:
     graph: Graph
 
 
-def composition_of(cls: type[Part]) -> Composition | None:
+def composition_of(cls: Any) -> Composition | None:
     """The last call in the class's examples; without one, a call with nothing but defaults."""
     calls = example_calls(cls, "__call__")
     if calls:
