@@ -75,7 +75,8 @@ def outputs_of(dataset: Dataset, loss: Loss) -> int:
     if dataset.task == "regression":
         return int(dataset.y.shape[1])
     classes = len(dataset.class_names)
-    return 1 if loss.outputs == "binary logits" and classes == 2 else classes
+    says_yes_or_no = loss.targets in ("zeros and ones", "signs")
+    return 1 if says_yes_or_no and classes == 2 else classes
 
 
 def build_network(network: Network, inputs: int, outputs: int) -> Sequential:

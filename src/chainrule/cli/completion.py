@@ -32,6 +32,9 @@ UPDATES = 2000
 EPOCHS_AT_LEAST, EPOCHS_AT_MOST = 5, 200
 OPTIMIZER: Options = {"name": "Adam", "lr": 0.003}
 
+# Which last activation makes outputs of classes what a loss takes them for.
+_ENDS = {"values": "Sigmoid", "probabilities": "Sigmoid", "log-probabilities": "LogSoftmax"}
+
 replace = msgspec.structs.replace
 
 
@@ -169,8 +172,7 @@ def _network(network: Network, loss: str | Options, is_classes: bool) -> Network
                 raise ConfigurationError(f"network.layers says it all: leave out network.{key}")
         layers = [_layer(layer) for layer in network.layers]
         return replace(network, layers=layers)
-    compares_values = is_classes and make_loss(loss).outputs == "values"
-    output = network.output or ("Sigmoid" if compares_values else None)
+    output = network.output or _ENDS.get(make_loss(loss).outputs if is_classes else "")
     known = activations()
     return replace(
         network,

@@ -28,9 +28,9 @@ from chainrule.data.encoding import Column
 from chainrule.nn import Loss
 
 Array = NDArray[Any]
-Targets = Literal["classes", "one-hot", "binary", "values"]
+Targets = Literal["classes", "one-hot", "binary", "signs", "values"]
 """How the answers are given to the loss: as the class's number, as a row of zeros with a one, as 0
-or 1, or as the numbers themselves."""
+or 1, as -1 or 1 (of more than two classes a row with a single 1), or as the numbers themselves."""
 
 
 class Scale(Struct, frozen=True):
@@ -70,7 +70,7 @@ class Preparation(Struct, frozen=True, kw_only=True):
     targets
         How the answers are given to the loss.
     outputs
-        What the outputs are, as the loss says: ``logits``, ``binary logits``, ``values``.
+        What the outputs are, as the loss says: ``logits``, ``binary logits``, ``values`` …
     answer
         The name of what is predicted.
     encoding
@@ -112,10 +112,17 @@ class Preparation(Struct, frozen=True, kw_only=True):
             case "classes":
                 return dataset.y
             case "one-hot":
-                return _one_hot(dataset.y, len(self.classes))
+                return self._rows(dataset)
             case "binary":
                 return dataset.y.astype(np.float64)[:, None]
+            case "signs":
+                row = dataset.y[:, None] if len(self.classes) == 2 else self._rows(dataset)
+                return np.asarray(2.0 * row - 1.0)
         return dataset.y if self.values is None else self.values.applied(dataset.y)
+
+    def _rows(self, dataset: Dataset) -> Array:
+        """Rows of zeros with a one at the class."""
+        return np.asarray(np.eye(len(self.classes))[dataset.y])
 
     def probabilities(self, outputs: Array) -> Array | None:
         """Return (examples, classes) probabilities, or None where the outputs are none."""
@@ -123,21 +130,26 @@ class Preparation(Struct, frozen=True, kw_only=True):
         if self.outputs == "logits":
             shifted = np.exp(outputs - outputs.max(axis=1, keepdims=True))
             return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+        if self.outputs == "log-probabilities":
+            return np.asarray(np.exp(outputs))
         if self.targets == "binary":
             # ½(1 + tanh(x/2)) is σ(x), without an overflow for large -x.
-            second = 0.5 * (1 + np.tanh(0.5 * outputs))
+            are_logits = self.outputs == "binary logits"
+            second = 0.5 * (1 + np.tanh(0.5 * outputs)) if are_logits else outputs
             return np.concatenate([1 - second, second], axis=1)
         return None
 
     def chosen(self, outputs: Array) -> Array:
         """Return the number of the class that each row of outputs stands for."""
-        if self.targets == "binary":
-            return (outputs[:, 0] > 0).astype(np.int64)
+        if outputs.shape[1] == 1:
+            border = 0.5 if self.outputs == "probabilities" else 0.0
+            return (outputs[:, 0] > border).astype(np.int64)
         return np.asarray(outputs.argmax(axis=1))
 
     def numbers(self, outputs: Array) -> Array:
         """Return the predicted numbers, in the units of the data."""
         outputs = outputs.astype(np.float64)
+        outputs = np.exp(outputs) if self.outputs == "log-values" else outputs
         return outputs if self.values is None else self.values.undone(outputs)
 
     def read_table(self, path: str | Path) -> Array:
@@ -191,10 +203,12 @@ def prepare(
         If the loss is for classes and the data is not, or the other way round.
     """
     encoding = training.encoding
+    _check_says_the_answer(loss)
     targets = "values" if by_hand else _targets(training, loss)
     names = encoding.features if encoding else ()
     is_text = [bool(column.categories) for column in names for _ in column.input_names]
-    scale_values = standardize and targets == "values" and loss.outputs == "values"
+    is_distance = loss.outputs == "values" and loss.measures_distance
+    scale_values = standardize and targets == "values" and is_distance
     return Preparation(
         features=list(training.feature_names),
         classes=list(training.class_names),
@@ -208,24 +222,30 @@ def prepare(
     )
 
 
+def _check_says_the_answer(loss: Loss) -> None:
+    if loss.outputs in ("several", "mean and variance", "distances"):
+        raise ConfigurationError(
+            f"{type(loss).__name__} is for networks of one's own, whose outputs are "
+            f"{loss.outputs}; the command line makes networks whose output says the answer",
+            advice="Use cr.fit in Python, or another loss",
+        )
+
+
 def _targets(dataset: Dataset, loss: Loss) -> Targets:
-    name = type(loss).__name__
-    if dataset.task == "regression":
-        if loss.outputs == "logits":
-            raise ConfigurationError(
-                f"{name} compares classes, and {dataset.name} holds numbers to predict",
-                advice="Use --loss MSELoss; or, if the numbers are classes, --task classification",
-            )
+    name, is_regression = type(loss).__name__, dataset.task == "regression"
+    if is_regression and loss.targets in ("classes", "distributions", "signs"):
+        raise ConfigurationError(
+            f"{name} compares classes, and {dataset.name} holds numbers to predict",
+            advice="Use --loss MSELoss; or, if the numbers are classes, --task classification",
+        )
+    if is_regression:
         return "values"
-    if loss.outputs == "logits":
-        return "classes"
-    if loss.outputs == "binary logits" and len(dataset.class_names) == 2:
-        return "binary"
+    match loss.targets:
+        case "classes" | "signs":
+            return loss.targets
+        case "zeros and ones" if len(dataset.class_names) == 2:
+            return "binary"
     return "one-hot"
-
-
-def _one_hot(classes: Array, count: int) -> Array:
-    return np.eye(count)[classes]
 
 
 def _encoded(cell: str, column: Column) -> list[float]:
