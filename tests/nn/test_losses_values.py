@@ -298,3 +298,38 @@ def test_huge_outputs_have_finite_costs_and_slopes():
     for loss, target, expected in cases:
         assert loss.of_batch(logits, target).item() == expected, loss
         assert np.isfinite(slopes(loss, logits, target)[0]).all(), loss
+
+
+def test_classes_may_be_the_last_axis_of_a_divergence():
+    target = np.array([[[0.5, 0.5], [1.0, 0.0], [0.25, 0.75]]])
+    log_p = np.full((1, 3, 2), -LOG2)
+    # Of (½, ½), (1, 0) and (¼, ¾) from (½, ½).
+    expected = [0 + LOG2 + (LOG2 + 0.25 * math.log(0.25) + 0.75 * math.log(0.75))]
+    np.testing.assert_allclose(nn.KLDivLoss()(log_p, target).numpy(), expected, rtol=1e-15)
+
+
+def test_weights_of_outputs_broadcast_behind_the_batch(torch):
+    x, t = np.linspace(-3, 3, 12).reshape(2, 3, 2), np.tile([[0.0, 1.0]], (2, 3, 1))
+    weight, positive = [[1.0], [2.0], [0.5]], [[3.0], [1.0], [0.25]]
+    found = nn.BCEWithLogitsLoss(weight, positive).of_batch(x, t).item()
+    given = [torch.tensor(w, dtype=torch.double) for w in (weight, positive)]
+    theirs = torch.nn.BCEWithLogitsLoss(given[0], pos_weight=given[1])
+    expected = theirs(torch.tensor(x), torch.tensor(t)).item()
+    assert found == pytest.approx(expected, rel=1e-15)
+
+
+def test_a_class_of_weight_0_counts_nothing(torch):
+    logits = np.array([[[1.0, 2.0], [0.0, 3.0]], [[0.5, 1.0], [1.0, -1.0]]])
+    labels = np.array([[0, 0], [1, 0]])
+    made = nn.CrossEntropyLoss(weight=[0.0, 3.0])
+    assert made(logits, labels).numpy()[0] == 0
+    theirs = torch.nn.CrossEntropyLoss(weight=torch.tensor([0.0, 3.0], dtype=torch.double))
+    expected = theirs(torch.tensor(logits), torch.tensor(labels)).item()
+    assert made.of_batch(logits, labels).item() == pytest.approx(expected, rel=1e-15)
+
+
+def test_a_target_is_not_looked_at_where_none_is_needed():
+    outputs = tuple(np.array([[float(i), 2.0]]) for i in range(3))
+    loss = nn.TripletMarginLoss()
+    assert loss(outputs).item() == loss(outputs, np.array([math.nan])).item()
+    assert loss.of_batch(outputs).item() == loss(outputs).item()
