@@ -147,7 +147,7 @@ def as_tensors(tree: Any, dtype: DType | None = None) -> Any:
 
 
 def _widened(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """The dtype of a Tensor that holds the same numbers: pixels come as uint8, weights as float16."""
+    """The dtype of a Tensor that holds the same numbers, such as those of pixels in uint8."""
     if dtype.itemsize < 4 and dtype.kind in "iuf":
         return np.dtype(np.float32 if dtype.kind == "f" else np.int64)
     return dtype

@@ -2,8 +2,8 @@
 
 May import `graph` and `base`. Add an elementwise op in `functions.py`, `activations.py`,
 `costs.py` or `transcendental.py` (one formula for the value, one for each partial), a structural op
-as a class in the file of its family, a composite in `composites.py` or, over axes, in
-`statistics.py`. Backends, gradients, formulas, tests, the reference and functions of the front door
+as a class in the file of its family, a composite in `composites.py`, `normalization.py` or, over
+axes, in `statistics.py`. Backends, gradients, formulas, tests, the reference and functions of the front door
 follow.
 """
 
@@ -15,6 +15,7 @@ from chainrule.ops import (  # noqa: F401 - importing a family enters its ops in
     custom,
     functions,
     index,
+    normalization,
     order,
     primitives,
     random,
