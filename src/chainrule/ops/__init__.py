@@ -3,8 +3,8 @@
 May import `graph` and `base`. Add an elementwise op in `functions.py`, `activations.py`,
 `costs.py` or `transcendental.py` (one formula for the value, one for each partial), a structural op
 as a class in the file of its family, a composite in `composites.py`, `normalization.py` or, over
-axes, in `statistics.py`. Backends, gradients, formulas, tests, the reference and functions of the front door
-follow.
+axes, in `statistics.py`. Backends, gradients, formulas, tests, the reference and functions of the
+front door follow.
 """
 
 from chainrule.ops import (  # noqa: F401 - importing a family enters its ops into the table
