@@ -42,6 +42,12 @@ def test_closed_forms(body, x, tangent, expected):
     assert run(pushforward(graph(body)), x, tangent) == {"t_y": expected}
 
 
+def test_tangents_that_meet_in_one_value_are_added():
+    # Both inputs have the same cotangent, so its transpose has both tangents.
+    forward = pushforward(graph(["y: f64[2] = add(x, w)"], "x: f64[2], w: f64[2]"))
+    assert run(forward, [0.0, 0.0], [0.0, 0.0], [1.0, 2.0], [10.0, 20.0]) == {"t_y": [11.0, 22.0]}
+
+
 def test_every_float_result_has_a_tangent():
     forward = pushforward(
         graph(

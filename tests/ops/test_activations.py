@@ -5,6 +5,9 @@ import pytest
 
 import chainrule as cr
 from chainrule.eager import elementwise
+from chainrule.graph import TensorType
+from chainrule.ops import bind
+from chainrule.testing.exact import evaluate
 
 # op, attributes -> torch's function of the same name and arguments
 CASES = {
@@ -140,3 +143,14 @@ def test_the_slope_of_gelu_keeps_its_digits_on_the_left():
         wanted = mp.ncdf(x) + x * mp.npdf(x)
     got = cr.grad(lambda t: elementwise("gelu", t))(-10.0).item()
     assert got == pytest.approx(float(wanted), rel=1e-13)
+
+
+@pytest.mark.parametrize("x", [0.5, 0.999, -0.999, 1.0])
+def test_the_fraction_for_small_tanh_shrinks_is_cut_where_nothing_is_lost(x):
+    import mpmath as mp
+
+    terms = bind("tanh_shrink").terms((TensorType.parse("f64[]"),), ())
+    with mp.workdps(50):
+        wanted = mp.mpf(x) - mp.tanh(mp.mpf(x))
+        # Half a unit in the last place of float64 is 1e-16.
+        assert abs(evaluate(terms, [np.array(x)]) / wanted - 1) < mp.mpf("1e-18")

@@ -1,5 +1,7 @@
 """What every op has, and how the table answers for it."""
 
+import math
+
 import pytest
 
 from chainrule.base.errors import GraphError, NameNotFoundError, ShapeError
@@ -60,6 +62,78 @@ def test_an_axis_that_is_not_there_is_refused(axis, rank):
     with pytest.raises(ShapeError) as caught:
         normalize_axis(axis, rank, "sum")
     assert str(caught.value) == f"sum got axis {axis} of a value with {rank} axes."
+
+
+ALONG = {
+    "amax": ["f64[2,3]"], "argmax": ["f64[2,3]"], "argsort": ["f64[2,3]"], "concat": ["f64[2,3]"],
+    "cumsum": ["f64[2,3]"], "gather": ["f64[2,3]", "i64[2]"], "softmax": ["f64[2,3]"],
+    "log_softmax": ["f64[2,3]"], "take_along_axis": ["f64[2,3]", "i64[2,3]"],
+    "add_along_axis": ["f64[2,3]", "i64[2,3]"],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("axis", [-1, 2, 3])
+@pytest.mark.parametrize("op", ALONG)
+def test_an_axis_that_an_operand_does_not_have_is_refused(op, axis):
+    size = {"size": 3} if op == "add_along_axis" else {}
+    with pytest.raises(ShapeError, match=rf"^{op} got ax(is {axis}|es \[{axis}\]) of a value of "):
+        bind(op, {"axis": axis, **size}).infer(tuple(map(TensorType.parse, ALONG[op])))
+
+
+@pytest.mark.parametrize("axes", [(-1,), (2,), (3,), (0, 2), (1, 0), (0, 0)])
+@pytest.mark.parametrize("op", ["sum", "mean", "prod", "norm", "log_sum_exp", "flip"])
+def test_axes_that_an_operand_does_not_have_are_refused(op, axes):
+    with pytest.raises(ShapeError, match=rf"^{op} got axes \[.*\] of a value of shape \[2,3\]"):
+        bind(op, {"axes": axes}).infer((TensorType.parse("f64[2,3]"),))
+
+
+WHOLE = {"starts": (0, 0), "stops": (2, 3), "steps": (1, 1)}
+BARE = {"low": (0, 0), "high": (0, 0), "interior": (0, 0)}
+
+
+@pytest.mark.parametrize("word", WHOLE)
+@pytest.mark.parametrize("numbers", [(1,), (1, 1, 1)])
+def test_a_slice_has_three_numbers_for_each_axis(word, numbers):
+    with pytest.raises(ShapeError) as caught:
+        bind("slice", {**WHOLE, word: numbers}).infer((TensorType.parse("f64[2,3]"),))
+    assert str(caught.value) == "slice takes a start, a stop and a step for each of the 2 axes."
+
+
+@pytest.mark.parametrize(
+    ("start", "stop", "step"), [(-1, 2, 1), (2, 1, 1), (0, 4, 1), (4, 4, 1), (0, 3, 0), (0, 3, -1)]
+)
+def test_a_slice_lies_within_its_axis(start, stop, step):
+    slices = {"starts": (0, start), "stops": (2, stop), "steps": (1, step)}
+    with pytest.raises(ShapeError) as caught:
+        bind("slice", slices).infer((TensorType.parse("f64[2,3]"),))
+    assert str(caught.value) == (
+        f"slice {start}:{stop}:{step} does not lie within axis 1 of shape [2,3]."
+    )
+
+
+@pytest.mark.parametrize("word", BARE)
+@pytest.mark.parametrize("numbers", [(1,), (1, 1, 1), (0, -1)])
+def test_a_pad_has_three_widths_for_each_axis(word, numbers):
+    operands = tuple(map(TensorType.parse, ("f64[2,3]", "f64[]")))
+    with pytest.raises(ShapeError, match=r"^pad takes three widths, none negative, for each axis"):
+        bind("pad", {**BARE, word: numbers}).infer(operands)
+
+
+@pytest.mark.parametrize("filler", ["f32[]", "f64[1]", "i64[]"])
+def test_a_pad_has_one_filler_of_its_dtype(filler):
+    with pytest.raises(ShapeError, match=r"^pad fills f64\[2,3\] with a scalar of its dtype; got"):
+        bind("pad", BARE).infer(tuple(map(TensorType.parse, ("f64[2,3]", filler))))
+
+
+@pytest.mark.parametrize(("op", "defaults"), [
+    ("leaky_relu", {"slope": 0.01}), ("softplus", {"beta": 1.0, "threshold": math.inf}),
+    ("elu", {"alpha": 1.0}), ("celu", {"alpha": 1.0}), ("clip", {"low": 0.0, "high": 1.0}),
+    ("hard_tanh", {"low": -1.0, "high": 1.0}), ("hard_shrink", {"width": 0.5}),
+    ("soft_shrink", {"width": 0.5}), ("threshold", {"threshold": 0.0, "below": 0.0}),
+    ("huber", {"delta": 1.0}), ("smooth_l1", {"beta": 1.0}), ("focal", {"gamma": 2.0}),
+])  # fmt: skip
+def test_attributes_that_are_not_given_are_the_papers(op, defaults):
+    assert dict(bind(op).attributes) == defaults
 
 
 @pytest.mark.parametrize(

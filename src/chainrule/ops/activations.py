@@ -157,8 +157,8 @@ def _tanh_shrink(s: Vocabulary, x: Expression) -> Operand:
     # fraction c = x²/(3 + x²/(5 + ...)), and x - tanh x = x·c/(1+c).
     near = s.max(s.min(x, 1), -1)
     square = near * near
-    c: Operand = square / 21
-    for odd in range(19, 1, -2):
+    c: Operand = square / 19  # the error is below 1e-18 of the result
+    for odd in range(17, 1, -2):
         c = square / (odd + c)
     return s.select(s.less(s.abs(x), 1), near * c / (1 + c), x - s.tanh(x))
 
