@@ -60,6 +60,15 @@ class Dropout1d(Module):
     -----
     Drawn as `Dropout`'s elements are. Neighbours in a channel say much the same, so dropping them
     one by one forgets little   [Tompson et al. 2015, section 3.2].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> dropout = nn.Dropout1d(0.5)
+    >>> with nn.training(seed=0):
+    ...     y = dropout([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]])
+    >>> y.numpy().round(4).tolist()
+    [[[0.0, 0.0], [0.0, 0.0], [10.0, 12.0]]]
     """
 
     def __init__(self, p: float = 0.5) -> None:
@@ -91,6 +100,15 @@ class AlphaDropout(Module):
     y = a·(x·d + α'·(1 - d)) + b, with d 1 or 0, α' = -1.7580993408473766, q = 1 - p,
     a = (q + α'²·q·(1 - q))^(-1/2) and b = -a·(1 - q)·α', so that inputs of mean 0 and variance 1
     stay so   [Klambauer et al. 2017, section 3]. Drawn as `Dropout`'s elements are.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> dropout = nn.AlphaDropout(0.5)
+    >>> with nn.training(seed=0):
+    ...     y = dropout([[1.0, 1.0, 1.0, 1.0]])
+    >>> y.numpy().round(4).tolist()
+    [[-0.7792, -0.7792, 1.6656, -0.7792]]
     """
 
     def __init__(self, p: float = 0.5) -> None:
@@ -114,6 +132,15 @@ class FeatureAlphaDropout(Module):
     Notes
     -----
     `AlphaDropout`'s formula, with one d for each channel of an example.
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> dropout = nn.FeatureAlphaDropout(0.5)
+    >>> with nn.training(seed=0):
+    ...     y = dropout([[[1.0, 1.0], [1.0, 1.0], [1.0, 1.0]]])
+    >>> y.numpy().round(4).tolist()
+    [[[-0.7792, -0.7792], [-0.7792, -0.7792], [1.6656, 1.6656]]]
     """
 
     def __init__(self, p: float = 0.5) -> None:

@@ -134,6 +134,12 @@ class LayerNorm(Module):
     -----
     The variance is the biased one. An example's output depends on no other example, and is the
     same in training and in evaluation   [Ba, Kiros and Hinton 2016, eq. 4].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.LayerNorm(3)([[1.0, 2.0, 6.0]]).numpy().round(3)
+    array([[-0.926, -0.463,  1.389]], dtype=float32)
     """
 
     def __init__(
@@ -180,6 +186,12 @@ class RMSNorm(Module):
     Notes
     -----
     `LayerNorm` without the mean   [Zhang and Sennrich 2019, eq. 4].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.RMSNorm(2)([[1.0, 7.0]]).numpy().round(3)
+    array([[0.2, 1.4]], dtype=float32)
     """
 
     def __init__(
@@ -222,6 +234,12 @@ class GroupNorm(Module):
     Notes
     -----
     The variance is the biased one   [Wu and He 2018, eqs. 1 and 7].
+
+    Examples
+    --------
+    >>> from chainrule import nn
+    >>> nn.GroupNorm(2, 4)([[1.0, 3.0, 10.0, 30.0]]).numpy().round(3)
+    array([[-1.,  1., -1.,  1.]], dtype=float32)
     """
 
     def __init__(
