@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from chainrule import nn as nn
     from chainrule import optim as optim
     from chainrule import testing as testing
+    from chainrule.eager.curvature import *
     from chainrule.eager.custom import *
     from chainrule.eager.functions import *
     from chainrule.eager.order import *

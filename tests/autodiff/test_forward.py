@@ -100,6 +100,21 @@ graph f(x: f64[2]) -> f64[]
     assert run(pushforward(parse_graph(text)), [1.0, 2.0], [3.0, 5.0]) == {"t_y": 8.0}
 
 
+def test_inputs_that_do_not_move_have_no_tangents():
+    graph = parse_graph("""graph f(a: f64[2], b: f64[2], c: f64[2]) -> f64[2]
+  ab: f64[2] = mul(a, b)
+  y: f64[2] = mul(ab, c)
+  return y""")
+    forward = pushforward(graph, ["c", "a"])
+    assert forward.input_names == ("a", "b", "c", "t_c", "t_a")
+    arrays = [np.array(x) for x in ([1.0, 2.0], [3.0, 4.0], [5.0, 6.0], [1.0, 0.0], [0.0, 1.0])]
+    (moved,) = get_backend("numpy").run(verify(forward), arrays)
+    assert moved.tolist() == [3.0, 24.0]
+    still = pushforward(graph, [])
+    assert still.input_names == ("a", "b", "c")
+    assert get_backend("numpy").run(still, arrays[:3])[0].tolist() == [0.0, 0.0]
+
+
 def test_forward_mode_needs_nothing_of_the_cotangents():
     forward = pushforward(graph(["y: f64[2] = tanh(x)"]))
     assert not [name for name in forward.input_names if name.startswith("d_")]

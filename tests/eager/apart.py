@@ -43,23 +43,34 @@ def cut(tree, rows):
 
 
 def rounding(f, parameters, data, **shared):
-    """What rounding may do to a gradient of f, on either of two ways of computing it.
-
-    Each element of a result is a sum of products of values of the graph; with n nodes, and k
-    summed elements in the longest contraction or sum, fewer than n·k roundings are on its way,
-    each of u times a value no larger than the square of the largest, M (a product of two).
-    """
+    """What rounding may do to a gradient of Σ f, on either of two ways of computing it."""
     gradient = cr.grad(lambda p: f(p, *data, **shared).sum())
-    traced = trace_function(gradient, (parameters,), {}, (0,))
+    return rounding_of(gradient, parameters)
+
+
+def rounding_of(f, parameters):
+    """What rounding may do to the results of f, on either of two ways of computing them.
+
+    An element passes R roundings on its longest way through the graph, where a sum of n terms
+    counts n. Each is at most u times a value of the graph, and is carried on by factors that are
+    values of the graph: with the largest value M, u·M². The longest sum adds k such errors.
+    """
+    traced = trace_function(f, (parameters,), {}, (0,))
     graph = traced.graph
     everything = tuple(Output(f"v{i}", i) for i in range(len(graph.nodes)))
     whole = Graph(graph.name, graph.nodes, everything)
     values = get_backend("numpy").run(whole, [tensor.numpy() for tensor in traced.inputs])
     floats = [abs(value) for value in values if value.dtype.kind == "f"]
     largest = max(float(np.max(value, initial=1.0, where=np.isfinite(value))) for value in floats)
-    longest = max(max(map(int, node.shape), default=1) for node in graph.nodes)
     unit = max(np.finfo(value.dtype).eps / 2 for value in floats)
-    return 2 * unit * len(graph.nodes) * longest * largest**2
+    roundings, longest = [], 1
+    for node in graph.nodes:
+        terms = 1
+        if node.op in ("contract", "sum", "mean", "softmax", "log_softmax", "cross_entropy"):
+            terms = max((max(map(int, graph.nodes[i].shape), default=1)) for i in node.inputs)
+        longest = max(longest, terms)
+        roundings.append(terms + max((roundings[i] for i in node.inputs), default=0))
+    return 2 * unit * max(roundings) * longest * largest**2
 
 
 def assert_apart(f, parameters, *data, rows=None, **shared):

@@ -367,7 +367,7 @@ REFUSED = {
     "tangent's shape": (
         lambda: cr.jvp(lambda w: w * 2, [W], [1.0]),
         ShapeError,
-        "A tangent has the shape of its value, [2]; got []",
+        "A tangent has the shape of its value at 0, [2]; got []",
         None,
     ),
     "too few tangents": (
@@ -377,6 +377,23 @@ REFUSED = {
         None,
     ),
 }
+
+
+def test_derivatives_use_the_state_as_it_was_before_the_function_changed_it():
+    state = cr.tensor(3.0)
+
+    def f(x):
+        y = x * state
+        assign(state, state + 1.0)
+        return y
+
+    y, pull = cr.vjp(f, 2.0)
+    assert (y.item(), pull(1.0)[0].item(), state.item()) == (6.0, 3.0, 4.0)
+    y, moved = cr.jvp(f, [2.0], [1.0])
+    assert (y.item(), moved.item(), state.item()) == (8.0, 4.0, 5.0)
+    square = lambda x: f(x) * x  # noqa: E731
+    assert (cr.hvp(square)(2.0, 1.0).item(), state.item()) == (10.0, 6.0)
+    assert (cr.gnvp(f, lambda y: y * y)(2.0, 1.0).item(), state.item()) == (72.0, 7.0)
 
 
 @pytest.mark.parametrize(("call", "kind", "message", "advice"), REFUSED.values(), ids=REFUSED)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from chainrule.autodiff.reverse import append_gradients, pullback
 from chainrule.graph import Graph
 from chainrule.ops import Builder, Value
 from chainrule.rewrite import eliminate_dead_nodes
 
 
-def pushforward(graph: Graph) -> Graph:
+def pushforward(graph: Graph, wrt: Sequence[str] | None = None) -> Graph:
     """The map from tangents of the inputs to tangents of the outputs.
 
     Parameters
     ----------
     graph : Graph
+    wrt : sequence of str, optional
+        Names of the float inputs that move, in an order of one's own; all of them by default.
 
     Returns
     -------
     Graph
-        Takes the inputs, then ``t_<name>`` for each float input; gives ``t_<label>`` for each
-        float output.
+        Takes the inputs, then ``t_<name>`` for each input that moves; gives ``t_<label>`` for
+        each float output.
 
     Notes
     -----
@@ -27,15 +31,16 @@ def pushforward(graph: Graph) -> Graph:
     run twice, so an op needs no second rule, and the two modes cannot disagree.
     """
     rule = pullback(graph)
+    if wrt is None:
+        wrt = [output.label.removeprefix("d_") for output in rule.outputs]
     primal = len(graph.inputs)
     b = Builder()
     inputs = [b.input(rule.nodes[i].type, rule.nodes[i].name) for i in rule.inputs]
     values = b.inline(rule, inputs)
     tangents: dict[Value, Value] = {}
-    for output in rule.outputs:
-        name = output.label.removeprefix("d_")
-        tangent = b.input(values[output.node].type, f"t_{name}")
-        d_x = values[output.node]
+    for name in wrt:
+        d_x = values[rule.labels[f"d_{name}"]]
+        tangent = b.input(d_x.type, f"t_{name}")
         tangents[d_x] = tangents[d_x] + tangent if d_x in tangents else tangent
     pushed = append_gradients(b, tangents, values[primal : len(rule.inputs)])
     labels = [rule.name_of(i).removeprefix("d_") for i in rule.inputs[primal:]]

@@ -8,6 +8,7 @@ those of the derivatives define is public, here and in `import chainrule`.
 
 from chainrule.base.front_door import defined_names, show_definitions
 from chainrule.eager import (
+    curvature,
     custom,
     functions,
     order,
@@ -17,6 +18,7 @@ from chainrule.eager import (
     statistics,
     transforms,
 )
+from chainrule.eager.curvature import *
 from chainrule.eager.custom import *
 from chainrule.eager.functions import *
 from chainrule.eager.order import *
@@ -26,7 +28,17 @@ from chainrule.eager.shapes import *
 from chainrule.eager.statistics import *
 from chainrule.eager.transforms import *
 
-_FAMILIES = (custom, functions, order, per_example, products, shapes, statistics, transforms)
+_FAMILIES = (
+    curvature,
+    custom,
+    functions,
+    order,
+    per_example,
+    products,
+    shapes,
+    statistics,
+    transforms,
+)
 show_definitions(globals(), *_FAMILIES)
 
 from chainrule.eager.op_functions import function_names as function_names

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from chainrule.autodiff import per_example_gradients
 from chainrule.base.errors import ChainruleError, NotDifferentiableError, ShapeError, listed
+from chainrule.eager.derived import derived
 from chainrule.eager.traced import Traced, argument_names, check_positions, trace_function
 from chainrule.eager.tracing import here, located
 from chainrule.eager.trees import is_array, is_number, leaves
-from chainrule.graph import Axis, Graph, format_shape
+from chainrule.graph import Axis, format_shape
 
 
 def per_example_grads(
@@ -76,7 +77,7 @@ def per_example_grads(
         _check_costs(traced, axis, has_aux)
         targets = dict.fromkeys(name for i in wrt for name in traced.targets[i])
         try:
-            graph = _derived(traced.graph, tuple(targets), axis)
+            graph = derived(per_example_gradients, traced.graph, "y", tuple(targets), axis)
         except ChainruleError as error:
             raise located(error) from None
         outputs = traced.run(graph)
@@ -131,14 +132,3 @@ def _check_costs(traced: Traced, axis: Axis, has_aux: bool) -> None:
             where=here(),
             advice="Give the costs themselves, not their mean or sum",
         )
-
-
-def _derived(graph: Graph, names: tuple[str, ...], axis: Axis) -> Graph:
-    # Names of axes and lines stand outside the equality of graphs, but matter to what is derived.
-    unequal = tuple((node.source, str(node.shape)) for node in graph.nodes)
-    return _cached(graph, unequal, names, axis)
-
-
-@functools.lru_cache(maxsize=256)
-def _cached(graph: Graph, unequal: Hashable, names: tuple[str, ...], axis: Axis) -> Graph:
-    return per_example_gradients(graph, of="y", wrt=names, axis=axis)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -169,13 +170,22 @@ def trace_function(
         }
         outputs |= {f"write{i}": value for i, (_, value) in enumerate(trace.writes.values())}
         graph = trace.build(_graph_name(f), outputs)
+    variables = tuple(variable for variable, _ in trace.writes.values())
     return Traced(
         graph,
-        (*entry.inputs, *trace.captures),
+        tuple(map(_as_it_is, (*entry.inputs, *trace.captures), repeat(variables))),
         {position: symbols[position][1] for position in wrt},
         result,
-        tuple(variable for variable, _ in trace.writes.values()),
+        variables,
     )
+
+
+def _as_it_is(tensor: Tensor, assigned: Sequence[Tensor]) -> Tensor:
+    """A variable that the function assigns is an input as it was before, whenever that is read."""
+    if not any(tensor is variable for variable in assigned):
+        return tensor
+    outer = current_trace()
+    return Tensor.computed(tensor.numpy()) if outer is None else outer.wrap(outer.lift(tensor))
 
 
 class _Entry:

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from chainrule.autodiff import gradients, pullback, pushforward
+from chainrule.autodiff import gradients
 from chainrule.base.errors import NotDifferentiableError
+from chainrule.eager.derived import derived, pull_rule, push
 from chainrule.eager.functions import stack
 from chainrule.eager.tensor import Tensor
-from chainrule.eager.traced import Traced, execute, keep_outputs, trace_function
+from chainrule.eager.traced import Traced, execute, trace_function
 from chainrule.eager.tracing import here
 from chainrule.eager.trees import is_array, is_number, matching_leaves, zeros_like
-from chainrule.graph import Graph
 
 
 def value_and_grad(
@@ -58,23 +58,11 @@ def value_and_grad(
         traced = trace_function(f, args, kwargs, wrt)
         _check_scalar(traced, has_aux)
         names = dict.fromkeys(name for i in wrt for name in traced.targets[i])
-        outputs = traced.run(_with_gradients(traced.graph, tuple(names)))
+        outputs = traced.run(derived(gradients, traced.graph, "y", tuple(names)))
         found = [traced.like_argument(args[i], i, outputs) for i in wrt]
         return traced.restore(outputs), found[0] if isinstance(argnums, int) else tuple(found)
 
     return wrapped
-
-
-def _with_gradients(graph: Graph, names: tuple[str, ...]) -> Graph:
-    # A training loop traces the same graph again and again. Lines and names of axes stand outside
-    # the equality of graphs, but not outside what is derived from them.
-    unequal = tuple((node.source, str(node.shape)) for node in graph.nodes)
-    return _cached_gradients(graph, unequal, names)
-
-
-@functools.lru_cache(maxsize=256)
-def _cached_gradients(graph: Graph, unequal: Hashable, names: tuple[str, ...]) -> Graph:
-    return gradients(graph, of="y", wrt=names)
 
 
 def _check_scalar(traced: Traced, has_aux: bool) -> None:
@@ -152,7 +140,7 @@ def vjp(f: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[[Any], tupl
     """
     traced = trace_function(f, primals, {}, range(len(primals)))
     results = traced.restore(traced.run(traced.graph))
-    rule = _pullback(traced, traced.results, range(len(primals)))
+    rule = pull_rule(traced, traced.results, range(len(primals)))
 
     def pull(cotangent: Any) -> tuple[Any, ...]:
         given = matching_leaves(cotangent, traced.result, "cotangent")
@@ -179,18 +167,9 @@ def jvp(f: Callable[..., Any], primals: Sequence[Any], tangents: Sequence[Any]) 
     traced = trace_function(f, primals, {}, range(len(primals)))
     outputs = traced.run(traced.graph)
     flat = matching_leaves(tuple(tangents), tuple(primals), "tangent")
-    names = (name for i in range(len(primals)) for name in traced.targets[i])
-    directions = dict(zip(names, flat, strict=True))
-    # What was captured, and what is no float, does not move.
-    given = [
-        directions[name] if name in directions else zeros_like(tensor)
-        for name, tensor in zip(traced.graph.input_names, traced.inputs, strict=True)
-        if tensor.type.dtype.is_float
-    ]
-    forward = pushforward(traced.graph_of(traced.results))
-    pushed = execute(forward, [*traced.inputs, *given])
+    # What is no float does not move.
     moved = {label: zeros_like(output) for label, output in outputs.items()}
-    moved |= dict(zip(traced.float_results, pushed.values(), strict=True))
+    moved |= push(traced, range(len(primals)), flat)
     return traced.restore(outputs), traced.restore(moved)
 
 
@@ -236,7 +215,7 @@ def jacobian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
 def _rows(traced: Traced, argument: int, label: str) -> dict[str, Tensor]:
     """The derivatives of one result: a row of each for each of its elements."""
     y = traced.graph.nodes[traced.graph.labels[label]].type
-    rule = _pullback(traced, [label], [argument])
+    rule = pull_rule(traced, [label], [argument])
     # A unit cotangent through the same pullback for each row.
     units = np.eye(y.size, dtype=y.dtype.numpy).reshape(y.size, *y.shape)
     rows = [execute(rule, [*traced.inputs, Tensor(unit)]) for unit in units]
@@ -272,9 +251,3 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Any]:
     [[6.0, 0.0], [0.0, 12.0]]
     """
     return jacobian(grad(f, argnums), argnums)
-
-
-def _pullback(traced: Traced, results: Sequence[str], arguments: Sequence[int]) -> Graph:
-    """The map from the results' cotangents to those of the arguments, and of nothing else."""
-    rule = pullback(traced.graph_of(results))
-    return keep_outputs(rule, [f"d_{name}" for i in arguments for name in traced.targets[i]])

@@ -97,15 +97,17 @@ def matching_leaves(tree: Any, pattern: Any, what: str) -> list[Tensor]:
     wanted = {path: as_tensor(leaf).type for path, leaf in leaves(pattern, open_modules=True)}
     wanted = {path: kind for path, kind in wanted.items() if kind.dtype.is_float}
     if given.keys() != wanted.keys():
+        expected, got = (listed([path or "an array" for path in each]) for each in (wanted, given))
         raise ShapeError(
-            f"A {what} has the structure of its value, {listed([*wanted])}; got {listed([*given])}",
+            f"A {what} has the structure of its value, {expected}; got {got or 'nothing'}",
             where=here(),
         )
     tensors = {path: as_tensor(leaf) for path, leaf in given.items()}
     for path, kind in wanted.items():
         if tensors[path].shape != kind.shape:
+            at = f" at {path}" if path else ""
             raise ShapeError(
-                f"A {what} has the shape of its value, {format_shape(kind.shape)}; "
+                f"A {what} has the shape of its value{at}, {format_shape(kind.shape)}; "
                 f"got {format_shape(tensors[path].shape)}",
                 where=here(),
             )
