@@ -13,6 +13,7 @@ from chainrule.autodiff import pullback
 from chainrule.base.errors import ChainruleError, ConfigurationError
 from chainrule.eager import Tensor, grad
 from chainrule.eager.traced import Traced, trace_function
+from chainrule.eager.trees import leaves
 from chainrule.graph import Graph
 from chainrule.nn import Loss, Module, Penalty, training
 from chainrule.ops import OPS, Elementwise
@@ -34,7 +35,8 @@ from docs.reference.content import (
 )
 from docs.reference.docstrings import docstring_of
 from docs.reference.elementwise import interrupted
-from docs.reference.examples import Call, example_calls
+from docs.reference.examples import Call, example_calls, traced_calls
+from docs.reference.formulas import equations
 from docs.reference.graph_ops import LONGEST, is_arithmetic, leaves_of, lines_of, ops_of
 from docs.reference.plots import Curve, Plot
 from docs.reference.symbols import name_elements
@@ -118,18 +120,19 @@ def composition_page(link: Link, cls: type[Part], linker: Linker) -> Page:
         uncalled = [paragraph("It is not called itself: the modules in it are.")]
         return page_of(link, heading, cls, linker, (Section("formula", "Formula", uncalled),))
     found = composition_of(cls)
-    sources = list(text.sources)
+    sources = [f"{source}." for source in text.sources]
     ops: list[str] = []
     if found is not None:
         ops = list(ops_of(found.graph))
-        sources = sources or [source for op in ops if (source := OPS.get(op).source)]
+        if not sources:
+            sources = [f"Of {op}: {OPS.get(op).source}." for op in ops if OPS.get(op).source]
     sections = (
         Section("formula", "Formula", _formula(found) if found else []),
-        Section("derivative", "Derivative", _derivative(found) if found else []),
+        *_backward(cls, found),
         Section("plot", "Plot", _plots(cls, found) if found else []),
         Section("kinks", "Kinks", _kinks(found) if found else []),
         Section("ops", "Made of", _parts(ops) if found else []),
-        Section("source", "Source", [paragraph(f"{each}.") for each in dict.fromkeys(sources)]),
+        Section("source", "Source", [paragraph(each) for each in sources]),
     )
     return page_of(link, heading, cls, linker, sections)
 
@@ -175,6 +178,57 @@ def _one_element(graph: Graph) -> Formula | None:
     names = [graph.name_of(i) for i in graph.inputs]
     below = ",".join(map(str, index))
     return Formula(Symbol(f"{output.label}[{below}]"), name_elements(terms, names))
+
+
+def _backward(cls: type[Part], found: Composition | None) -> list[Section]:
+    derivative = Section("derivative", "Derivative", _derivative(found) if found else [])
+    rule = _directions(cls)
+    if not rule:
+        return [derivative]
+    return [
+        Section("directions", "What the optimiser follows", rule),
+        Section("derivative", "Derivative of what is shown", derivative.blocks),
+    ]
+
+
+def _directions(cls: type[Part]) -> list[Block]:
+    """The rule of a loss that is learned by a rule of its own, traced as its example did."""
+    if not issubclass(cls, Loss) or cls.directions is Loss.directions:
+        return []
+    call = traced_calls(cls, "directions")[0]
+    net, inputs, target, _ = call.arguments
+    examples = 2
+    arrays = [np.zeros((examples, *map(int, x.shape[1:]))) for x in (*inputs, target)]
+    net.astype("float64")
+
+    def rule(*given: Tensor) -> Any:
+        *x, t, share = given
+        return call.made.directions(net, x, t, share)
+
+    with training():
+        traced = trace_function(rule, (*arrays, np.full(examples, 1 / examples)), {})
+    labels = dict(
+        zip(
+            traced.results,
+            (path for path, _ in leaves(traced.result, open_modules=False)),
+            strict=True,
+        )
+    )
+    taken = ["x"] if len(inputs) == 1 else [f"x{i}" for i in range(len(inputs))]
+    names = {f"arg{i}": name for i, name in enumerate([*taken, "target", "share"])}
+    lines = [
+        Formula(Symbol(line.name), line.value, note=str(line.type))
+        for line in equations(
+            traced.graph_of(traced.results), names | {k: f"d_{v}" for k, v in labels.items()}
+        )
+    ]
+    return [
+        paragraph(
+            "In the place of gradients, for a batch of two; share is each example's weight in "
+            "the mean."
+        ),
+        Formulas(lines),
+    ]
 
 
 def _derivative(found: Composition) -> list[Block]:
@@ -249,7 +303,8 @@ def _layer_plot(name: str, found: Composition) -> Plot | None:
     slope = np.where(np.isin(x, [kink.at[0] for kink in kinks]), np.nan, slope)
     return Plot(
         name=name,
-        alternative=f"{described(layer)} and its derivative, from {low:g} to {high:g}",
+        alternative=f"{name} and its derivative, from {low:g} to {high:g}",
+        caption=f"{described(layer)}.",
         axis="x",
         x=x,
         curves=(Curve("y", interrupted(y)), Curve("∂y/∂x", interrupted(slope))),
@@ -289,9 +344,10 @@ def _loss_plots(name: str, found: Composition) -> Iterator[Plot]:
         name=name,
         alternative=(
             f"The cost of one example and its derivative while {where} goes from {x[0]:g} to "
-            f"{x[-1]:g}, the rest being {given}"
+            f"{x[-1]:g}"
         ),
-        axis=f"{where}   ({given})",
+        caption=f"The cost of one example, and its derivative, as {where} changes: {given}.",
+        axis=where,
         x=x,
         curves=(Curve("cost", interrupted(cost)), Curve("derivative", interrupted(slope))),
     )

@@ -128,16 +128,15 @@ def _plot(op: Elementwise, operand: int) -> Plot:
         for i, (other, value) in enumerate(zip(op.operands, fixed, strict=True))
         if i != operand
     )
-    shown = f" for {given}" if given else ""
     points = [(kink.at[0], kink.partials[0]) for kink in op.kinks] if op.arity == 1 else []
-    low, high = x[0], x[-1]
+    told = [f"With {given}."] if given else []
+    if points:
+        told.append("The points are the derivatives declared at kinks.")
     return Plot(
         name=f"{op.name}-{name}",
-        alternative=(
-            f"{op.name} and its derivative in {name}, from {low:g} to {high:g}{shown}"
-            + ("; the points are the declared derivatives at kinks" if points else "")
-        ),
-        axis=f"{name}{f'   ({given})' if given else ''}",
+        alternative=f"{op.name} and its derivative in {name}, from {x[0]:g} to {x[-1]:g}",
+        caption=" ".join(told),
+        axis=name,
         x=x,
         curves=(Curve("y", y), Curve(f"∂y/∂{name}", slope)),
         points=points,
@@ -199,7 +198,7 @@ def _kinks(op: Elementwise) -> list[Block]:
     rows = [_kink_row(kink) for kink in op.kinks]
     sentence = "There the derivative jumps, and is declared to be:"
     if op.arity == 2:
-        sentence = "The derivative jumps where the operands tie, as here; declared is:"
+        sentence = "The derivative jumps at points like these, and is declared to be:"
     return [paragraph(sentence), Table(head, rows, "Kinks")]
 
 

@@ -36,7 +36,16 @@ class Call:
 
 
 def example_calls(cls: type, method: str) -> tuple[Call, ...]:
-    """Each call of `method` on an instance of `cls` itself, in the examples of its docstring."""
+    """Each call of `method` on an instance of `cls` itself, in the examples of its docstring.
+
+    Calls with symbols of a trace are left out: they stand for no number when the example is over.
+    """
+    calls = _example_calls(cls, method)
+    return tuple(call for call in calls if not any(map(_is_symbol, call.arguments)))
+
+
+def traced_calls(cls: type, method: str) -> tuple[Call, ...]:
+    """The calls that were part of a trace."""
     return _example_calls(cls, method)
 
 
@@ -58,7 +67,7 @@ def _example_calls(cls: Any, method: str) -> tuple[Call, ...]:
 
 
 def _is_symbol(argument: Any) -> bool:
-    """Whether it stands for a number of a trace that is over when the example is."""
+    """Whether it is a value of a trace."""
     return isinstance(argument, Tensor) and argument.trace is not None
 
 
@@ -72,7 +81,7 @@ def _watched(cls: type, method: str, found: list[Call]) -> Iterator[None]:
     original = getattr(cls, method)
 
     def watched(self: Any, *arguments: Any, **options: Any) -> Any:
-        if type(self) is cls and not any(map(_is_symbol, arguments)):
+        if type(self) is cls:
             found.append(Call(self, arguments, options, training_mode()))
         return original(self, *arguments, **options)
 

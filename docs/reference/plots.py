@@ -57,6 +57,8 @@ class Plot:
         The file's name, without its ending.
     alternative : str
         What it shows, for those who cannot see it.
+    caption : str
+        What else was given: the other operands, the options.
     axis : str
         The name of the horizontal axis.
     x : array of shape (N,)
@@ -69,6 +71,7 @@ class Plot:
 
     name: str
     alternative: str
+    caption: str
     axis: str
     x: Numbers
     curves: Sequence[Curve]

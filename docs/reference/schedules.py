@@ -43,28 +43,30 @@ def _plots(cls: type[Configured]) -> list[Block]:
         return [Figure(_answers(cls.__name__, calls))]
     made = calls[-1].made
     lr = calls[-1].arguments[1] if len(calls[-1].arguments) > 1 else calls[-1].options.get("lr")
+    rate = lr or 1.0
     last = max(_FEWEST, max(call.arguments[0] for call in calls if call.made is made))
-    counts = np.arange(last + 1, dtype=np.float64)
-    rates = np.array([_factor(made, int(count), lr) for count in counts])
+    factors = (_factor(made, count, lr) for count in range(last + 1))
+    rates = np.array([rate * factor for factor in factors if factor is not None])
     return [
         Figure(
             Plot(
                 name=cls.__name__,
-                alternative=f"The learning rate's factor, by {made.unit}s, for {described(made)}",
-                axis=f"{made.unit}s done   ({described(made)})",
-                x=counts,
-                curves=(Curve("factor", rates),),
+                alternative=f"The learning rate by {made.unit}s done",
+                caption=f"{described(made)}, on a learning rate of {rate:g}.",
+                axis=f"{made.unit}s done",
+                x=np.arange(len(rates), dtype=np.float64),
+                curves=(Curve("lr", rates),),
                 steps=True,
             )
         )
     ]
 
 
-def _factor(made: Any, count: int, lr: float | None) -> float:
+def _factor(made: Any, count: int, lr: float | None) -> float | None:
     try:
         return float(made.multiplier(count, lr))
     except ChainruleError:  # beyond its last step
-        return float("nan")
+        return None
 
 
 def _answers(name: str, calls: Any) -> Plot:
@@ -74,7 +76,8 @@ def _answers(name: str, calls: Any) -> Plot:
     factors = np.array([made.observe(*call.arguments, **call.options) for call in calls])
     return Plot(
         name=name,
-        alternative=f"A metric and the learning rate's factor, for {described(made)}",
+        alternative="A metric, and the factor of the learning rate that it leads to",
+        caption=f"{described(made)}.",
         axis="epochs done",
         x=np.arange(len(calls), dtype=np.float64),
         curves=(Curve("factor", factors), Curve("metric", metrics)),
