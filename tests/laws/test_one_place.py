@@ -50,6 +50,9 @@ EXCEPTIONS = {
         ("LogSoftmax", "Sigmoid"), "the last layer that is chosen for what a loss reads"
     ),
     "eager/axes.py": dict.fromkeys(("prod", "sum"), "of integers, as NumPy does"),
+    "nn/initializers/gains.py": dict.fromkeys(
+        ("leaky_relu", "relu", "selu", "sigmoid", "tanh"), "torch's gains, which are conventions"
+    ),
     "nn/positions.py": dict.fromkeys(
         ("gather", "take_along_axis"), "the ops whose integers are checked beside their table"
     ),
