@@ -114,3 +114,14 @@ def test_sums_keep_their_terms_apart():
     choice = apply("select", apply("less", X, 0), X, 1)
     found = python_of(mathml(Fold("add", [X, choice, Literal(-2)])))
     assert calculate(found, {"x": 3.0}) == 3.0 + 1 - 2
+
+
+def test_terms_of_a_sum_stand_in_parentheses_only_where_reading_needs_them():
+    product, bits = X * Literal(3), apply("bitwise_and", X, Literal(3))
+    alone = mathml(product)
+    assert mathml(Fold("add", [X, product])) == f"<mi>x</mi><mo>+</mo>{alone}"
+    assert mathml(Fold("add", [product, X])) == f"{alone}<mo>+</mo><mi>x</mi>"
+    for terms in ([X, bits], [bits, X]):
+        whole = mathml(Fold("add", terms))
+        assert mathml(bits) in whole
+        assert ">(<" in whole

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from chainrule.base.errors import GraphError, NameNotFoundError, ShapeError
-from chainrule.graph import TensorType, parse_graph
+from chainrule.base.errors import DTypeError, GraphError, NameNotFoundError, ShapeError
+from chainrule.graph import DType, TensorType, parse_graph
 from chainrule.ops import Declaration, Op, bind, verify
 from chainrule.ops.reduce import Sum
 from chainrule.ops.table import normalize_axis
@@ -78,6 +78,18 @@ def test_an_axis_that_an_operand_does_not_have_is_refused(op, axis):
     size = {"size": 3} if op == "add_along_axis" else {}
     with pytest.raises(ShapeError, match=rf"^{op} got ax(is {axis}|es \[{axis}\]) of a value of "):
         bind(op, {"axis": axis, **size}).infer(tuple(map(TensorType.parse, ALONG[op])))
+
+
+@pytest.mark.parametrize("axis", [-1, 2, 3])
+def test_positions_are_counted_along_an_axis_that_is_there(axis):
+    with pytest.raises(ShapeError) as caught:
+        bind("iota", {"shape": (2, 3), "axis": axis, "dtype": DType.I64}).infer(())
+    assert str(caught.value) == f"iota got axis {axis} of shape [2,3]."
+
+
+def test_truth_values_count_nothing():
+    with pytest.raises(DTypeError, match=r"^iota counts in numbers; got bool\.$"):
+        bind("iota", {"shape": (2,), "axis": 0, "dtype": DType.BOOL}).infer(())
 
 
 @pytest.mark.parametrize("axes", [(-1,), (2,), (3,), (0, 2), (1, 0), (0, 0)])

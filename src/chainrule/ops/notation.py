@@ -78,7 +78,13 @@ class _TextReader:
 
     def fold(self, op: str, items: Sequence[_Text], order: str) -> _Text:
         if op == "add":
-            return _Text(" + ".join(item.text for item in items), SUM)
+            terms = (
+                f"({item.text})"
+                if item.precedence < SUM or (position and item.text.startswith("-"))
+                else item.text
+                for position, item in enumerate(items)
+            )
+            return _Text(" + ".join(terms), SUM)
         return _Text(f"{op}({', '.join(item.text for item in items)})", ATOM)
 
 
