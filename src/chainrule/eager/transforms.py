@@ -11,11 +11,15 @@ import numpy as np
 from chainrule.autodiff import gradients
 from chainrule.base.errors import NotDifferentiableError
 from chainrule.eager.derived import derived, pull_rule, push
-from chainrule.eager.functions import stack
+from chainrule.eager.functions import concatenate
 from chainrule.eager.tensor import Tensor
 from chainrule.eager.traced import Traced, execute, trace_function
 from chainrule.eager.tracing import here
 from chainrule.eager.trees import is_array, is_number, matching_leaves, zeros_like
+from chainrule.rewrite import vectorize
+
+# Rows of a jacobian that are computed together: so many times the memory of one.
+_ROWS_AT_ONCE = 256
 
 
 def value_and_grad(
@@ -216,17 +220,20 @@ def _rows(traced: Traced, argument: int, label: str) -> dict[str, Tensor]:
     """The derivatives of one result: a row of each for each of its elements."""
     y = traced.graph.nodes[traced.graph.labels[label]].type
     rule = pull_rule(traced, [label], [argument])
-    # A unit cotangent through the same pullback for each row.
+    # Unit cotangents through the same pullback, some at once: a row of the matrix for each.
     units = np.eye(y.size, dtype=y.dtype.numpy).reshape(y.size, *y.shape)
-    rows = [execute(rule, [*traced.inputs, Tensor(unit)]) for unit in units]
+    found = []
+    for start in range(0, y.size, _ROWS_AT_ONCE):
+        some = units[start : start + _ROWS_AT_ONCE]
+        rows = derived(vectorize, rule, (rule.input_names[-1],), len(some))
+        found.append(execute(rows, [*traced.inputs, Tensor(some)]))
     blocks = {}
     for output in rule.outputs:
         x = rule.nodes[output.node].type
         shape = tuple(map(int, (*y.shape, *x.shape)))
-        found = [row[output.label] for row in rows]
-        blocks[output.label] = (
-            stack(found).reshape(shape) if found else Tensor(np.zeros(shape, x.dtype.numpy))
-        )
+        parts = [rows[output.label] for rows in found]
+        whole = concatenate(parts) if parts else Tensor(np.zeros(shape, x.dtype.numpy))
+        blocks[output.label] = whole.reshape(shape)
     return blocks
 
 

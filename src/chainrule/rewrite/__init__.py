@@ -8,3 +8,4 @@ from chainrule.rewrite.dead import eliminate_dead_nodes as eliminate_dead_nodes
 from chainrule.rewrite.expand import expand_composites as expand_composites
 from chainrule.rewrite.merge import merge_equal_nodes as merge_equal_nodes
 from chainrule.rewrite.rewriting import Rewriting as Rewriting
+from chainrule.rewrite.vectorize import vectorize as vectorize
