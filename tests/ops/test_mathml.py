@@ -125,3 +125,8 @@ def test_terms_of_a_sum_stand_in_parentheses_only_where_reading_needs_them():
         whole = mathml(Fold("add", terms))
         assert mathml(bits) in whole
         assert ">(<" in whole
+
+
+def test_a_minus_in_front_is_a_sign_and_between_two_a_difference():
+    assert mathml(-X) == '<mo form="prefix">\N{MINUS SIGN}</mo><mi>x</mi>'
+    assert mathml(X - 2) == "<mi>x</mi><mo>\N{MINUS SIGN}</mo><mn>2</mn>"

@@ -162,6 +162,7 @@ def test_attributes_that_are_not_given_are_the_papers(op, defaults):
          ["[B=2,T=3]", "[]"], "[B=2,5]"),
         ("concat", {"axis": 0}, ["[B=2,T=3]"], "[B=2,T=3]"),
         ("concat", {"axis": 1}, ["[B=2,T=3]", "[B=2,1]"], "[B=2,4]"),
+        ("concat", {"axis": 1}, ["[2,3]", "[B=2,1]", "[2,2]"], "[B=2,6]"),
         ("transpose", {"axes": (1, 0)}, ["[B=2,T=3]"], "[T=3,B=2]"),
         ("reshape", {"shape": (2, 1, 3)}, ["[B=2,T=3]"], "[B=2,1,T=3]"),
         ("reshape", {"shape": (6,)}, ["[B=2,T=3]"], "[B=2*3]"),
