@@ -21,6 +21,7 @@ from docs.reference.content import Link, Linker, Page, Section, Table, paragraph
 from docs.reference.docstrings import docstring_of
 from docs.reference.elementwise import elementwise_page
 from docs.reference.graph_ops import composite_page, structural_page
+from docs.reference.initializers import initializer_page
 from docs.reference.optimizers import minimizer_page, optimizer_page
 from docs.reference.schedules import schedule_page
 from docs.reference.text import page_of
@@ -100,7 +101,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("minimizers", "Minimizers", MINIMIZERS, minimizer_page, ("formula", "source")),
         Kind("schedules", "Schedules", SCHEDULES, schedule_page, ("plot", "examples")),
         Kind("metrics", "Metrics", METRICS, _plain_page("Metric"), ()),
-        Kind("initializers", "Initialisers", INITIALIZERS, _plain_page("Initialiser"), ()),
+        Kind("initializers", "Initialisers", INITIALIZERS, initializer_page, ("drawn",)),
         Kind("ops", "Ops", OPS, _op_page, _OP),
         Kind("callbacks", "Callbacks", CALLBACKS, _plain_page("Callback"), ("parameters",)),
         Kind("datasets", "Data sets", DATASETS, _dataset_page, ("facts",)),

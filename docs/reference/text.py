@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from docs.reference.content import Block, Definitions, Link, Linker, Listing, Page, Prose, Section
@@ -33,6 +33,7 @@ def page_of(
     """
     text = docstring_of(thing)
     name = link.name
+    linker = _without(linker, {name, *inspect.signature(thing).parameters})
 
     def prose(*parts: str) -> list[Block]:
         return [Prose(html_of(part, linker, name)) for part in parts if part]
@@ -55,6 +56,11 @@ def page_of(
             *(section for section in sections if section.key == "source"),
         ),
     )
+
+
+def _without(linker: Linker, names: Collection[str]) -> Linker:
+    """No link to the page one is on, nor to an op that a parameter shares its name with."""
+    return lambda text: None if text in names else linker(text)
 
 
 def definitions(text: Docstring, title: str, linker: Linker, where: str) -> list[Block]:

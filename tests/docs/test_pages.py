@@ -348,6 +348,13 @@ def test_the_whole_site_holds_together(tmp_path):
     assert set(pages) <= reached
 
 
+def test_a_parameter_is_no_link_to_an_op_of_its_name():
+    (found,) = page(Link("initializers", "trunc_normal")).blocks("parameters")
+    text = "".join(html for _, _, html in found.entries)
+    assert "<code>std</code>" in text
+    assert "ops/std" not in text
+
+
 def test_prose_has_no_markup_left_over():
     """A backquote or an underscore that docutils did not understand."""
     for link in LINKS:
