@@ -170,6 +170,14 @@ def test_search_steps_back_from_where_there_is_no_value():
     np.testing.assert_allclose(found.x, [0.25], atol=1e-6)
 
 
+def test_search_ends_where_its_bracket_has_closed():
+    # Nothing but 0 is low: the bracket closes on it, to the last bit, and no tolerance ends it.
+    def at(t):
+        return Point(t, 0.0 if t == 0 else 1.0, -1.0, np.array([-1.0]))
+
+    assert strong_wolfe(at, at(0.0), 1.0, size=1.0, tolerance=0.0, tries=5000).t == 0.0
+
+
 def test_memory_goes_on():
     lbfgs = optim.LBFGS(lr=0.5, max_iter=9)
     whole = lbfgs.minimize(logistic, np.ones(6))

@@ -76,7 +76,7 @@ def strong_wolfe(
     was_close = False
     while len(bracket) == 2 and tries > 0:
         left, right = sorted(point.t for point in bracket)
-        if (right - left) * size < tolerance:
+        if right == left or (right - left) * size < tolerance:
             break
         t = interpolate(bracket[0], bracket[1], left, right)
         t, was_close = _away_from_ends(t, left, right, was_close)
