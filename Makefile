@@ -53,7 +53,7 @@ check: $(VENV)/.dev  ## format, lint, types, imports, and what documents and fil
 	$(BIN)/python -m pytest --quiet tests/laws tests/docs/test_reference.py tests/docs/test_files.py
 
 .PHONY: reference
-reference: $(VENV)/.dev  ## a page for each op, layer, loss, optimizer ...: build/reference/index.html
+reference: $(VENV)/.dev  ## a page for each op, layer, loss and optimizer, in build/reference
 	$(BIN)/python -m docs.reference build/reference
 
 .PHONY: format
