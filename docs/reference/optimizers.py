@@ -36,6 +36,9 @@ from docs.reference.graph_ops import lines_of, ops_of
 from docs.reference.options import Named
 from docs.reference.text import page_of
 
+_SCROLLED = Markup(
+    '<div class="scroll" tabindex="0" role="region" aria-label="Options"><math>{}</math></div>'
+)
 _COMMON = frozenset(field.name for field in fields(Optimizer) if field.init)
 
 
@@ -281,7 +284,7 @@ def _legend(update: Update) -> list[Block]:
             each = [f"{name.removesuffix('s')}{i + 1}" for i in range(len(value))]
             row = "<mo>,</mo>".join(map(symbol, each))
             markup = f"{symbol(name)}<mo>=</mo><mo>(</mo>{row}<mo>)</mo>"
-            blocks.append(Prose(Markup("<p><math>{}</math></p>").format(Markup(markup))))
+            blocks.append(Prose(_SCROLLED.format(Markup(markup))))
     for name, value in update.changed.items():
         default = getattr(type(update.optimizer), name)
         blocks.append(paragraph(f"With {name}={value} for brevity; {default} by default."))
