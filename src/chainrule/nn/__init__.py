@@ -43,6 +43,7 @@ from chainrule.nn.parameter import Buffer as Buffer
 from chainrule.nn.parameter import Parameter as Parameter
 from chainrule.nn.parameter import Variable as Variable
 from chainrule.nn.penalties import Penalty as Penalty
+from chainrule.nn.pretrained import load_pretrained as load_pretrained
 from chainrule.nn.reachable import check_reachable as check_reachable
 from chainrule.nn.saving import load as load
 from chainrule.nn.saving import save as save

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -19,6 +19,7 @@ from chainrule.nn.state import match_state
 
 if TYPE_CHECKING:
     from chainrule.nn.losses import Loss
+    from chainrule.nn.pretrained import Report
 
 LAYERS: Registry[type[Module]] = Registry("layer")
 
@@ -202,6 +203,14 @@ class Module(Configured):
         new = match_state(self.variables_by_every_path(), state, strict=strict)
         for variable, array in new.items():
             variable.replace(array)
+
+    def load_pretrained(
+        self, source: Any, rename: Mapping[str, str] | Callable[[str], str | None] | None = None
+    ) -> Report:
+        """Take the numbers of a file or mapping that fit, and report; see `nn.load_pretrained`."""
+        from chainrule.nn.pretrained import load_pretrained
+
+        return load_pretrained(self, source, rename)
 
     # --- use ---------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ def match_state(
         for name in names:
             if name not in state:
                 continue
-            array = variable.fitting(_as_array(state[name]), name)
+            array = variable.fitting(as_array(state[name]), name)
             if variable in found and not np.array_equal(found[variable], array, equal_nan=True):
                 raise DataError(
                     f"{names[0]} and {name} are one variable, and the state has different "
@@ -65,6 +65,7 @@ def _check_names(groups: list[list[str]], state: Mapping[str, Any]) -> None:
         )
 
 
-def _as_array(value: Any) -> Array:
+def as_array(value: Any) -> Array:
+    """Return an array of anything that can be one, torch's parameters too."""
     # torch's parameters refuse to become arrays before they are detached.
     return np.asarray(value.detach() if hasattr(value, "detach") else value)
