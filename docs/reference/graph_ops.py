@@ -41,12 +41,12 @@ def structural_page(link: Link, op: Structural, linker: Linker) -> Page:
     text = docstring_of(op.op)
     name = op.name
     options = [field.name for field in dataclasses.fields(cast(Any, op.op))]
-    arity = "x, ..." if op.arity is None else ", ".join(["x", "z", "u"][: op.arity])
+    operands = ["x", "..."] if op.arity is None else _operands(op.arity)
     notes = [Prose(html_of(part, linker, name)) for part in (text.text, text.notes) if part]
     return Page(
         link,
         heading="Structural op",
-        signature=f"{name}({', '.join(filter(None, [arity, *options]))})",
+        signature=f"{name}({', '.join([*operands, *options])})",
         summary=inline_html_of(text.summary, linker, name),
         sections=(
             Section("notes", "Notes", notes),
@@ -68,8 +68,12 @@ def composite_page(link: Link, op: Composite, linker: Linker) -> Page:
 
 def _signature(op: Composite) -> str:
     attributes = dict.fromkeys(key for sample in op.samples for key in sample.attributes)
-    operands = ["x"] if op.arity == 1 else [f"x{i}" for i in range(op.arity or 1)]
-    return f"{op.name}({', '.join([*operands, *attributes])})"
+    return f"{op.name}({', '.join([*_operands(op.arity or 1), *attributes])})"
+
+
+def _operands(count: int) -> list[str]:
+    """What formulas call the operands."""
+    return ["x"] if count == 1 else [f"x{i}" for i in range(count)]
 
 
 def _sections(op: Declaration) -> tuple[Section, ...]:
@@ -134,7 +138,7 @@ def one_element(op: Declaration) -> OneElement | None:
         types = tuple(case.graph.nodes[i].type for i in node.inputs)
         terms = bind(op.name, node.attributes).terms(types, index)
         if 0 < leaves_of(terms) <= LONGEST and is_arithmetic(terms):
-            names = ["x"] if len(types) == 1 else [f"x{i}" for i in range(len(types))]
+            names = _operands(len(types))
             y = Symbol(f"y[{','.join(map(str, index))}]")
             return OneElement(case, index, Formula(y, name_elements(terms, names)))
     return None

@@ -68,10 +68,11 @@ class Update:
 def optimizer_page(link: Link, cls: type[Optimizer], linker: Linker) -> Page:
     """Update rule, variants, options, text of an optimiser."""
     first, *variants = updates(cls)
+    given = "" if cls.rank is None else f" Here w is {first.graph['w'].type}."
     blocks: list[Block] = [
         paragraph(
             "One update of the parameter w, whose gradient is d_w, read from the rule that is "
-            "traced into every training step; t counts the updates before it."
+            f"traced into every training step; t counts the updates before it.{given}"
         ),
         Formulas(_formulas(first)),
     ]
