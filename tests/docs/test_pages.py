@@ -14,11 +14,12 @@ from chainrule.backends import get_backend
 from chainrule.base.registry import Registry
 from chainrule.eager import Tensor
 from chainrule.ops import NOT_DIFFERENTIABLE, OPS, Elementwise
+from chainrule.ops.expression import Symbol
 from chainrule.optim import OPTIMIZERS
 from chainrule.testing.cases import float64_cases
 from chainrule.testing.exact import derivative
 from docs.reference.compositions import composition_of, is_uncalled
-from docs.reference.content import Figure, Formulas, Link, Prose
+from docs.reference.content import Figure, Formula, Formulas, Link, Prose
 from docs.reference.elementwise import stated
 from docs.reference.formulas import partial_of
 from docs.reference.graph_ops import one_element
@@ -26,7 +27,7 @@ from docs.reference.kinds import KINDS
 from docs.reference.optimizers import updates
 from docs.reference.plots import svg
 from docs.reference.site import page_files, read_site, write_site
-from docs.reference.symbols import markup_of
+from docs.reference.symbols import markup_of, partial
 from tests.docs.pages import LINKS, Checked, calculate_line, lines, name_in_python, nested, page
 from tests.ops.markup import calculate, python_of
 
@@ -141,6 +142,19 @@ def test_derivative_shown_is_that_of_the_op(op):
             values["y"] = calculate(python_of(markup_of(formula.right)), values)
             found = 0 if line is None else calculate(python_of(markup_of(line.right)), values)
             assert abs(found - wanted) <= 1e-15 * abs(wanted) + 1e-18
+
+
+def test_a_wrong_derivative_on_a_page_would_be_found(monkeypatch):
+    y, shown = Symbol("y"), lines
+
+    def wrong(link, key):
+        return (
+            [[Formula(partial("y", "x"), y * (2 - y))]] if key == "derivative" else shown(link, key)
+        )
+
+    monkeypatch.setitem(globals(), "lines", wrong)
+    with pytest.raises(AssertionError):
+        test_derivative_shown_is_that_of_the_op("sigmoid")
 
 
 def is_shown(op):
