@@ -344,7 +344,10 @@ def refused(error, f, *arguments, **shared):
     return caught.value
 
 
-ADVICE = "Compute what belongs to the whole batch before, and pass it as an argument"
+ADVICE = (
+    "Keep examples along the first axis; compute what belongs to all of them before, "
+    "and pass it as an argument"
+)
 
 
 def test_batch_norm_in_training_is_refused_by_name():
@@ -437,7 +440,7 @@ def test_costs_of_captured_data_are_refused():
     assert error.message == (
         "Per-example gradients are those of one float for each example, of shape [B=5]; got f64[5]"
     )
-    assert error.advice == "Arrays that hold examples have the named axis; others are shared by all"
+    assert error.advice == "Pass the data as arguments: what is captured is shared by all examples"
 
 
 def test_captured_data_that_is_paired_with_examples_in_a_sum_is_refused():

@@ -92,7 +92,7 @@ def _backward(graph: Graph, of: str, wrt: Sequence[str], axis: Axis) -> Graph:
         raise ShapeError(
             f"Per-example gradients are those of one float for each example, of shape "
             f"{format_shape((axis,))}; got {costs}",
-            advice="Arrays that hold examples have the named axis; others are shared by all",
+            advice="Pass the data as arguments: what is captured is shared by all examples",
         )
     b = Builder()
     inputs = [b.input(graph.nodes[i].type, graph.nodes[i].name) for i in graph.inputs]
@@ -253,5 +253,6 @@ def _mixing(nodes: Sequence[Node], position: int) -> NotDifferentiableError:
         f"Per-example gradients need examples that stay apart; {node.op} mixes them: "
         f"of {given} it makes {node.type}",
         where=node.place or None,
-        advice="Compute what belongs to the whole batch before, and pass it as an argument",
+        advice="Keep examples along the first axis; compute what belongs to all of them before, "
+        "and pass it as an argument",
     )
