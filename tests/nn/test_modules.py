@@ -460,3 +460,15 @@ def test_sequential_takes_modules():
     with pytest.raises(ConfigurationError) as caught:
         nn.Sequential([nn.Linear(2, 2)])
     assert str(caught.value) == "Sequential takes modules; argument 0 is list."
+
+
+def test_a_layer_takes_a_whole_batch_as_one_vector():
+    class Whole(nn.Module):
+        def __init__(self):
+            self.layer = nn.Linear(6, 2)
+
+        def forward(self, x):
+            return self.layer(x.reshape(-1)).reshape(1, 2) + x[:, :1]
+
+    net, x = Whole(), np.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(net.predict(x), net(x).numpy())

@@ -99,7 +99,7 @@ def check_last_axis(layer: str, argument: str, size: int, x: Tensor, name: str =
     if not x.ndim:
         raise ShapeError(f"{got}: it has no axes", where=here())
     last = x.shape[-1]
-    if isinstance(last, Axis):
+    if isinstance(last, Axis) and last.each == 1:
         raise ShapeError(
             f"{got}: one number for each example, its only axis is the batch",
             where=here(),
