@@ -34,6 +34,16 @@ def costs(name, **renamed):
     return function
 
 
+def normalized(name):
+    """A norm over the last axes, which torch is given by their sizes."""
+
+    def function(torch, x, axes, eps):
+        assert axes == tuple(range(axes[0], x.ndim))
+        return getattr(torch.nn.functional, name)(x, x.shape[axes[0] :], eps=eps)
+
+    return function
+
+
 def _pad(torch, x, filler, low, high, interior):
     """Torch has no padding in between: the result is written into an array of fillers."""
     sizes = [
@@ -197,6 +207,8 @@ FUNCTIONS = {
     "variance": lambda torch, x, axes, correction: x.var(dim=axes, correction=correction),
     "std": lambda torch, x, axes, correction: x.std(dim=axes, correction=correction),
     "norm": lambda torch, x, axes: torch.linalg.vector_norm(x, dim=axes),
+    "layer_norm": normalized("layer_norm"),
+    "rms_norm": normalized("rms_norm"),
     "cumsum": _cumsum,
     "argsort": lambda torch, x, axis, descending=False: torch.argsort(
         x, dim=axis, descending=descending, stable=True
