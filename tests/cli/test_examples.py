@@ -1,5 +1,10 @@
 """The files in examples/: they read, and they come to what they promise."""
 
+import runpy
+import subprocess
+import sys
+
+import numpy as np
 import pytest
 
 from chainrule.cli.experiment_file import overlaid, read_table
@@ -20,6 +25,34 @@ def test_file_reads_and_shows_its_command(path):
 def test_file_trains(chainrule, path):
     done = chainrule("train", path, "--epochs", 2, "--no-keep")
     assert done.status == 0, done.err
+
+
+def test_softmax_regression_comes_to_one_place_from_every_start(chainrule):
+    path = ROOT / "examples" / "softmax-regression.toml"
+    runs = chainrule("train", path, "--no-keep", "--json").document["runs"]
+    ends = [run["history"]["val_loss"][-1] for run in runs]
+    assert max(ends) - min(ends) < 0.01  # its cost is convex
+    assert all(run["figures"]["accuracy"] >= 0.97 for run in runs)
+
+
+def test_autoencoder_is_better_than_any_linear_map_through_as_many_numbers():
+    found = runpy.run_path(str(ROOT / "examples" / "autoencoder.py"))["main"]()
+    assert found["codes"].shape == (len(found["digits"]), 8)
+    assert found["autoencoder"] < 0.75 * found["principal components"]
+    # The error is that of the pictures it gives, and the linear map's is that of the best one.
+    error = np.mean((found["restored"] - found["digits"]) ** 2)
+    assert found["autoencoder"] == pytest.approx(error, rel=1e-6)
+    assert found["principal components"] < 0.4 * found["variance"]
+
+
+@pytest.mark.slow
+def test_autoencoder_runs_as_its_docstring_says():
+    path = ROOT / "examples" / "autoencoder.py"
+    done = subprocess.run([sys.executable, path], capture_output=True, text=True, check=True)
+    assert f"python {short(path)}" in path.read_text("utf-8")
+    figures = [line.split("  ")[-2:] for line in done.stdout.splitlines() if "per pixel" in line]
+    assert len(figures) == 3
+    assert len(done.stdout.splitlines()) == 3 + 3 * 9
 
 
 @pytest.mark.slow

@@ -122,6 +122,24 @@ def test_attributes_changed_after_it_was_made_are_saved_as_they_are(tmp_path):
     assert_same(loaded, net)
 
 
+def test_an_argument_that_is_infinite_comes_back(tmp_path):
+    net = nn.Sequential(nn.Linear(3, 2), nn.Softplus(threshold=np.inf))
+    assert saved(net, tmp_path)[1].threshold == np.inf
+    run = {"loss": "MSELoss", "progress": False, "folder": tmp_path / "run"}
+    cr.fit(net, X, X[:, :2] ** 2, **run)
+    assert cr.load_run(tmp_path / "run").net[1].threshold == np.inf
+
+
+def test_a_table_drawn_by_ones_own_rule_comes_back_without_the_rule(tmp_path):
+    def ramp(shape, seed, path):
+        return np.arange(np.prod(shape), dtype=float).reshape(shape)
+
+    net = nn.Embedding(4, 3, padding_idx=1, weight_init=ramp)
+    loaded = saved(net, tmp_path)
+    np.testing.assert_array_equal(loaded.weight.numpy(), net.weight.numpy())
+    assert loaded.weight.numpy()[:2].tolist() == [[0, 1, 2], [0, 0, 0]]
+
+
 class Residual(nn.Module):
     def __init__(self, width):
         self.linear = nn.Linear(width, width)

@@ -24,7 +24,7 @@ from chainrule.nn import (
 from chainrule.optim import Optimizer, ReduceLROnPlateau, Schedule
 
 # What a layer calls the width of what it reads; it follows from the layer before.
-_WIDTH_READ = ("in_features", "num_features")
+_WIDTH_READ = ("in_features", "num_features", "num_channels", "normalized_shape")
 _WIDTH_MADE = "out_features"
 
 

@@ -1,11 +1,11 @@
 """Networks: modules, activations, losses, initialisers, all compositions of ops.
 
 May import `eager` and everything below. A layer is added as one registered class, in a file of its
-family (`layers.py`, `normalization.py` ...), an activation in `activations.py`, a loss in
-`losses.py`, a metric in `metrics.py`, an initialiser in `initializers.py`, and named nowhere else:
-this front door shows what is registered; files, the command line and the documentation read
-the registries. To see how a network is called, read `module.py`, then
-`calling.py`.
+family (`layers.py`, `normalization.py`, `containers.py` ...), an activation in `activations.py`,
+`rectifiers.py` or `gates.py`, a loss in the folder `losses`, an initialiser in the folder
+`initializers`, a metric in `metrics.py`, and named nowhere else: this front door shows what is
+registered; files, the command line and the documentation read the registries. To see how a network
+is called, read `module.py`, then `calling.py`.
 """
 
 from chainrule.base.front_door import show_registered

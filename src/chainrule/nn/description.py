@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 from collections import OrderedDict
 from dataclasses import fields, is_dataclass
 from itertools import islice
@@ -91,14 +92,16 @@ def _describe_module(module: Module, now: bool, depth: int) -> dict[str, Any]:
     name = _registered_name(LAYERS, type(module))
     if name is None or depth > DEPTH_AT_MOST:
         raise _Indescribable
-    initializers = [v.initializer for v in vars(module).values() if isinstance(v, Variable)]
+    drawn_by = [v.initializer for v in vars(module).values() if isinstance(v, Variable)]
+    # Some are drawn by a rule around another one.
+    drawn_by += [getattr(rule, "rule", None) for rule in drawn_by]
     arguments = {}
     for key, value in module.configuration(now=now).items():
         try:
             arguments[key] = _describe_argument(value, now, depth)
         except _Indescribable:
             # A function of the user's that the parameters were drawn by has done its work.
-            if not any(value is initializer for initializer in initializers):
+            if not any(value is rule for rule in drawn_by):
                 raise
     return {"layer": name, "arguments": arguments}
 
@@ -112,6 +115,8 @@ def _describe_argument(value: Any, now: bool, depth: int) -> Any:
         return {"initializer": initializer, "arguments": arguments}
     if isinstance(value, tuple | list):
         return [_describe_argument(part, now, depth) for part in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"number": repr(value)}  # which JSON has not
     if value is None or isinstance(value, bool | int | float | str):
         return value
     raise _Indescribable
@@ -137,6 +142,8 @@ def _build_module(description: Any, depth: int) -> Module:
 def _build_argument(value: Any, depth: int) -> Any:
     if isinstance(value, dict) and "initializer" in value:
         return INITIALIZERS.get(value["initializer"])(**value["arguments"])
+    if isinstance(value, dict) and "number" in value:
+        return float(value["number"])
     if isinstance(value, dict):
         return _build_module(value, depth + 1)
     if isinstance(value, list):
