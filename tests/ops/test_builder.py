@@ -220,3 +220,18 @@ def test_an_axis_whose_examples_do_not_stay_together_has_no_name():
     assert str(b.reshape(x, shape=(3, 4)).type) == "f64[3,4]"
     assert str(b.reshape(x, shape=(4, 3, 1)).type) == "f64[B=4,3,1]"
     assert type(x.shape[0]) is Axis
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "axis", "sizes"),
+    [
+        ("f64[0]", "f64[3]", 0, "0 and 3"),
+        ("f64[3]", "f64[0]", 0, "3 and 0"),
+        ("f64[2,3]", "f64[3,3]", 1, "2 and 3"),
+        ("f64[4,1,3]", "f64[2,2,1]", 2, "4 and 2"),
+    ],
+)
+def test_sizes_that_differ_broadcast_only_from_one(left, right, axis, sizes):
+    _b, x, y = start(left, right)
+    with pytest.raises(ShapeError, match=rf"axis {axis} from the back is {sizes}"):
+        x + y

@@ -11,7 +11,7 @@ from chainrule.base.errors import DTypeError, GraphError, ShapeError
 from chainrule.graph import Axis, DType, Shape, TensorType, forget_names, format_shape, same_axis
 from chainrule.ops.broadcasting import broadcast_index, broadcast_shapes, sum_to_shape
 from chainrule.ops.builder import Builder, Value
-from chainrule.ops.expression import Element, Expression, Literal
+from chainrule.ops.expression import Element, Expression
 from chainrule.ops.samples import bad_sample, sample
 from chainrule.ops.table import Batch, Call, Op, Operands, declare
 
@@ -300,11 +300,11 @@ class Concat(Op):
 
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         at = list(index)
-        for i, operand in enumerate(operands):
-            if at[self.axis] < operand.shape[self.axis]:
-                return Element(i, tuple(at))
-            at[self.axis] -= operand.shape[self.axis]
-        return Literal(0)
+        here = 0
+        while at[self.axis] >= operands[here].shape[self.axis]:
+            at[self.axis] -= operands[here].shape[self.axis]
+            here += 1
+        return Element(here, tuple(at))
 
     def formula(self) -> str:
         return f"y = operands joined along axis {self.axis}"
