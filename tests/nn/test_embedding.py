@@ -256,6 +256,24 @@ def test_every_batch_size_finds_the_row(batch_size):
         fit(Mixed(), (spoiled(38, 0, 11), numbers(0, 40, 2)), batch_size=batch_size)
 
 
+class Flat(nn.Module):
+    """All words of the batch looked up as one row, as code that comes from elsewhere does."""
+
+    def __init__(self):
+        self.table = nn.Embedding(10, 4)
+        self.linear = nn.Linear(12, 2)
+
+    def forward(self, words):
+        return self.linear(self.table(words.reshape(-1)).reshape(-1, 12))
+
+
+@pytest.mark.parametrize("batch_size", [7, 16, 40])
+def test_words_of_several_examples_in_one_row_are_told_apart(batch_size):
+    fit(Flat(), batch_size=batch_size)
+    with pytest.raises(DataError, match=r"^Row 37 of x leads to 12 in element \[2\];"):
+        fit(Flat(), spoiled(37, 2, 12), batch_size=batch_size)
+
+
 def test_predict_and_evaluate_name_the_row():
     net = classifier().initialize()
     for use in (

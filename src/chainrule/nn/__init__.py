@@ -11,6 +11,7 @@ is called, read `module.py`, then `calling.py`.
 from chainrule.base.front_door import show_registered
 from chainrule.nn.activations import *
 from chainrule.nn.boltzmann import *
+from chainrule.nn.branches import *
 from chainrule.nn.containers import *
 from chainrule.nn.dropout import *
 from chainrule.nn.embedding import *

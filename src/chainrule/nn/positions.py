@@ -61,12 +61,15 @@ class _Lookup:
         if self.is_direct:
             yield 0, needed[0]
             return
-        size, count = int(graph.nodes[graph.outputs[0].node].shape[0]), len(needed[0])
+        axis = graph.nodes[graph.outputs[0].node].shape[0]
+        assert isinstance(axis, Axis)
+        size, count = axis.examples, len(needed[0])
         for start in range(0, count, size):
             # The graph is for one batch size: the last row stands in for those that are missing.
             rows = np.arange(start, start + size).clip(max=count - 1)
             (positions,) = get_backend("numpy").run(graph, [column[rows] for column in needed])
-            yield start, positions
+            together = (axis.each,) if axis.each > 1 else ()  # B=2*6: an example has several
+            yield start, positions.reshape(size, *together, *positions.shape[1:])
 
     def refusal(self, row: int, element: tuple[int, ...], position: int) -> DataError:
         """The error for an example that leads to a position outside of the table."""
