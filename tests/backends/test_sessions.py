@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from chainrule.backends import Wiring, get_backend
+from chainrule.backends import BACKENDS, Wiring, get_backend
 from chainrule.base.errors import (
     ChainruleError,
     DTypeError,
@@ -34,8 +34,15 @@ ROWS = np.array([[0, 1], [2, 3], [1, 2]])
 RATES = {"lr": np.array([0.5, 0.25, 0.125], np.float32)}
 
 
+@pytest.fixture(autouse=True, params=BACKENDS)
+def backend(request):
+    """Each test is one of each backend."""
+    global RUNNER
+    RUNNER = get_backend(request.param)
+
+
 def session(w=(0, 0), data=None):
-    program = get_backend("numpy").compile(STEP, WIRING)
+    program = RUNNER.compile(STEP, WIRING)
     return program.open({"w": np.array(w, np.float32)}, data or {"x": X, "y": Y})
 
 
@@ -105,7 +112,7 @@ def test_sums_that_overflow_are_finite_if_their_elements_are():
     step = parse_graph("""\
 graph step(w: f32[2]) -> f32[2]
   return w""")
-    program = get_backend("numpy").compile(step, Wiring(state={"w": "w"}, finite=("w",)))
+    program = RUNNER.compile(step, Wiring(state={"w": "w"}, finite=("w",)))
     under_way = program.open({"w": np.full(2, 3e38, np.float32)}, {})
     assert under_way.advance(np.zeros((1, 0), np.int64), {}).steps == 1
 
@@ -143,7 +150,7 @@ graph step(w: f32[]) -> f32[]
   p: f32[] = mean(w)  axes=[]
   %5: f32[] = add(a, %2)
   return w=%5""")
-    program = get_backend("numpy").compile(step, Wiring(state={"w": "w"}))
+    program = RUNNER.compile(step, Wiring(state={"w": "w"}))
     seen = program.open({"w": np.float32(0)}, {}).record(np.zeros(0, np.int64), {})
     assert {name: float(value) for name, value in seen.items()} == {
         "w": 0, "a": 1, "%2": 1, "dead": 0, "p": 0, "%5": 2,
@@ -163,7 +170,7 @@ def test_state_is_read_only_and_stays_as_it_was():
 
 def test_callers_arrays_are_not_written_in():
     w = np.zeros(2, np.float32)
-    program = get_backend("numpy").compile(STEP, WIRING)
+    program = RUNNER.compile(STEP, WIRING)
     program.open({"w": w}, {"x": X, "y": Y}).advance(ROWS, RATES)
     assert w.tolist() == [0, 0]
 
@@ -174,7 +181,7 @@ graph step(y: i64[], w: f32[]) -> (f32[], f32[])
   %2: f32[] = cast(y)  dtype=f32
   %3: f32[] = mul(%2, w)
   return w=%3, y=%2""")
-    program = get_backend("numpy").compile(step, Wiring(state={"w": "w"}))
+    program = RUNNER.compile(step, Wiring(state={"w": "w"}))
     under_way = program.open({"w": np.float32(0.5)}, {})
     done = under_way.advance(np.zeros((2, 0), np.int64), {"y": np.array([3, 5])})
     assert done.outputs["y"].dtype == np.float32
@@ -195,12 +202,12 @@ WRONG_WIRING = {
 @pytest.mark.parametrize(("wiring", "message"), WRONG_WIRING.values(), ids=WRONG_WIRING)
 def test_wiring_that_does_not_fit_is_refused(wiring, message):
     with pytest.raises(ChainruleError) as caught:
-        get_backend("numpy").compile(STEP, wiring)
+        RUNNER.compile(STEP, wiring)
     assert str(caught.value).startswith(message)
 
 
 def test_arrays_that_do_not_fit_are_refused_when_training_opens():
-    program = get_backend("numpy").compile(STEP, WIRING)
+    program = RUNNER.compile(STEP, WIRING)
     w, data = {"w": np.zeros(2, np.float32)}, {"x": X, "y": Y}
     with pytest.raises(NameNotFoundError, match=r'^No state is named "w"\. There are none yet\.$'):
         program.open({}, data)
@@ -229,16 +236,18 @@ def test_feeds_that_do_not_fit_are_refused():
 
 
 def test_a_missing_kernel_is_found_when_the_step_is_compiled(monkeypatch):
+    from chainrule.backends.native.frame import NESTS
     from chainrule.backends.numpy import KERNELS
 
-    things = dict(KERNELS._things)
-    del things["transpose"]
-    monkeypatch.setattr(KERNELS, "_things", things)
+    registry, name = {"numpy": (KERNELS, "NumPy"), "native": (NESTS, "native")}[RUNNER.name]
+    things = dict(registry._things)
+    del things["argmax"]
+    monkeypatch.setattr(registry, "_things", things)
     # A shape that no other test asks for: kernels that have been made are kept.
     step = parse_graph("""\
-graph step(w: f32[61,67]) -> f32[67,61]
-  y: f32[67,61] = transpose(w)  axes=[1,0]
+graph step(w: f32[61,67]) -> i64[61]
+  y: i64[61] = argmax(w)  axis=1
   return y""")
     with pytest.raises(MissingKernelError) as caught:
-        get_backend("numpy").compile(step, Wiring(state={}))
-    assert str(caught.value) == "The NumPy backend has no kernel for the op transpose."
+        RUNNER.compile(step, Wiring(state={}))
+    assert str(caught.value) == f"The {name} backend has no kernel for the op argmax."

@@ -29,7 +29,7 @@ OTHER_MEANINGS = {
     "cli/summary.py": {"accuracy", "mean"},  # a column of the history, the head of a table
     "data/generators.py": {"equal"},  # the name of a class
     "nn/activations.py": {"threshold"},  # an argument
-    "nn/containers.py": {"sum"},  # a choice of how outputs are combined
+    "nn/branches.py": {"sum"},  # a choice of how outputs are combined
     "nn/gates.py": {"tanh"},  # torch's word for the approximation
     "nn/losses/likelihoods.py": {"mean", "variance"},  # what outputs are
     "nn/rectifiers.py": {"threshold"},  # an argument

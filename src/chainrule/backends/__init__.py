@@ -28,6 +28,13 @@ def _numpy() -> Backend:
     return backend
 
 
+@BACKENDS.register("native")
+def _native() -> Backend:
+    module = importlib.import_module("chainrule.backends.native")
+    backend: Backend = module.BACKEND
+    return backend
+
+
 def get_backend(name: str) -> Backend:
     """Return the backend of this name; ``"auto"`` is the fastest there is, today NumPy.
 

@@ -1,19 +1,24 @@
-"""The NumPy backend runs graphs: dtypes kept, NaN passed on, nobody's arrays written in."""
+"""Backends run graphs: dtypes kept, NaN passed on, nobody's arrays written in."""
 
 import numpy as np
 import pytest
 
-from chainrule.backends import get_backend
+from chainrule.backends import BACKENDS, get_backend
 from chainrule.base.errors import DataError, DTypeError, NameNotFoundError, ShapeError
 from chainrule.graph import DType, parse_graph
 from chainrule.ops import OPS
 from chainrule.testing.cases import cases
 
-NUMPY = get_backend("numpy")
+
+@pytest.fixture(autouse=True, params=BACKENDS)
+def backend(request):
+    """Each test is one of each backend."""
+    global RUNNER
+    RUNNER = get_backend(request.param)
 
 
 def run(text, *arrays):
-    return NUMPY.run(parse_graph(text), [np.asarray(a) for a in arrays])
+    return RUNNER.run(parse_graph(text), [np.asarray(a) for a in arrays])
 
 
 @pytest.mark.parametrize("op", OPS)
@@ -21,13 +26,13 @@ def test_operands_are_never_written_in(op):
     for case in cases(op):
         for array in case.arrays:
             array.flags.writeable = False
-        NUMPY.run(case.graph, list(case.arrays))
+        RUNNER.run(case.graph, list(case.arrays))
 
 
 @pytest.mark.parametrize("op", OPS)
 def test_results_have_the_dtype_of_the_node(op):
     for case in cases(op):
-        (result,) = NUMPY.run(case.graph, list(case.arrays))
+        (result,) = RUNNER.run(case.graph, list(case.arrays))
         assert result.dtype == case.result.dtype.numpy, case.label
         assert result.shape == case.result.shape, case.label
 
@@ -87,7 +92,7 @@ def test_an_index_out_of_range_is_refused_with_its_place(op, wrong):
 def test_a_constant_result_cannot_be_spoilt_for_the_next_run():
     text = "graph f() -> f64[]\n  y: f64[] = constant()  dtype=f64 value=3.0\n  return y"
     (y,) = run(text)
-    with pytest.raises(ValueError, match="read-only"):
+    if y.flags.writeable:
         y += 1
     assert run(text)[0] == 3.0
 
@@ -136,7 +141,7 @@ def test_an_unknown_backend_suggests_the_nearest():
     with pytest.raises(NameNotFoundError) as caught:
         get_backend("nunpy")
     assert str(caught.value) == (
-        'No backend is named "nunpy". Did you mean "numpy"? There are: numpy.'
+        'No backend is named "nunpy". Did you mean "numpy"? There are: numpy, native.'
     )
 
 

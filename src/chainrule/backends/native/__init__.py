@@ -1,0 +1,11 @@
+"""Native code for this processor, by LLVM: graphs become loop nests, and those machine code.
+
+The stages, each a module: `lower` (what is fused, what is a view, what has a kernel), `nest` (the
+loop nests of kernels, as data), `plan` (memory), `emit` (LLVM IR; `code`, `primitives`,
+`elementary`, `wide` and `division` write arithmetic), `machine` (object code). To see one of them,
+print the `kernels`, the `plan` or the `ir` of `Stages(graph, host())`. An op is added as one
+function beside those of its family (`reductions`, `products`, `positions`, `random_bits`), a
+primitive in `primitives`.
+"""
+
+from chainrule.backends.native.backend import BACKEND as BACKEND

@@ -1,0 +1,316 @@
+"""From loop nests to LLVM IR: parallel loops become vectors, and shorter ones for what remains."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from chainrule.backends.native.code import Code, Reg
+from chainrule.backends.native.ir import Function, memory_name, type_name
+from chainrule.backends.native.nest import (
+    Affine,
+    Apply,
+    Kernel,
+    Let,
+    Local,
+    Loop,
+    Number,
+    Position,
+    Read,
+    Statement,
+    Value,
+    Write,
+    buffers_of,
+)
+from chainrule.backends.native.primitives import PRIMITIVES
+from chainrule.backends.native.target import Target
+from chainrule.base.errors import MissingKernelError
+from chainrule.graph import DType
+
+
+def emit_kernel(kernel: Kernel, target: Target) -> Function:
+    """Write a kernel as a function of pointers to its buffers, in the kernel's order.
+
+    Raises
+    ------
+    MissingKernelError
+        If it applies a primitive that this backend has not.
+    """
+    parameters = [("ptr", f"%b.{name}") for name in kernel.buffers]
+    function = Function(kernel.name, parameters)
+    _Emitter(function, kernel, target).statements(kernel.body, _Scope())
+    function.do("ret void")
+    return function
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """What names mean at a place of the nest.
+
+    Parameters
+    ----------
+    indices : mapping of str to str
+        Indices, as i64 registers; of the vector's index, that of lane 0.
+    locals : mapping of str to (Reg, int)
+        Values and their lanes.
+    lanes : int
+    vector : str
+        The index that differs from lane to lane.
+    """
+
+    indices: Mapping[str, str] = field(default_factory=dict)
+    locals: Mapping[str, tuple[Reg, int]] = field(default_factory=dict)
+    lanes: int = 1
+    vector: str = ""
+
+    def with_local(self, name: str, value: Reg, lanes: int) -> _Scope:
+        """The scope with one more local."""
+        return replace(self, locals={**self.locals, name: (value, lanes)})
+
+
+class _Emitter:
+    """Writes the statements of one kernel."""
+
+    def __init__(self, function: Function, kernel: Kernel, target: Target) -> None:
+        self.function = function
+        self.kernel = kernel
+        self.target = target
+
+    # --- statements --------------------------------------------------------------------------
+
+    def statements(self, body: Sequence[Statement], scope: _Scope) -> _Scope:
+        """Write statements in order; return the scope after them."""
+        for statement in body:
+            match statement:
+                case Let(name, value):
+                    scope = scope.with_local(name, *self.value(value, scope))
+                case Write(buffer, at, value, limit):
+                    self.write(buffer, at, *self.value(value, scope), scope, limit)
+                case Loop(parallel=True):
+                    self.parallel(statement, scope)
+                case Loop():
+                    scope = self.sequential(statement, scope)
+        return scope
+
+    def parallel(self, loop: Loop, scope: _Scope) -> None:
+        """Write a loop whose iterations are lanes: whole vectors, then halves of what remains."""
+        if scope.lanes > 1:  # inside of lanes already
+            self.sequential(replace(loop, parallel=False), scope)
+            return
+        lanes, done = self.lanes_of(loop.body), 0
+        while done < loop.count:
+            whole = (loop.count - done) // lanes * lanes
+            if whole:
+                inner = replace(scope, lanes=lanes, vector=loop.index) if lanes > 1 else scope
+                self.run(loop, inner, done, whole, lanes)
+            done += whole
+            lanes = max(lanes // 2, 1)
+
+    def run(self, loop: Loop, scope: _Scope, first: int, count: int, step: int) -> None:
+        """Write the iterations from `first` on."""
+        if count == step:
+            self.statements(loop.body, self.at(scope, loop.index, str(first)))
+            return
+        with self.function.loop(count, step=step) as block:
+            i = block.index if not first else self.function.value(f"add i64 {block.index}, {first}")
+            self.statements(loop.body, self.at(scope, loop.index, i))
+
+    def sequential(self, loop: Loop, scope: _Scope) -> _Scope:
+        """Write a loop that runs in order; return the scope with what it carried."""
+        starts = [self.lifted(*self.value(c.start, scope), scope) for c in loop.carried]
+        lanes = scope.lanes
+        kinds = [type_name(start.dtype, lanes) for start in starts]
+        if loop.count == 0:
+            for c, start in zip(loop.carried, starts, strict=True):
+                scope = scope.with_local(c.name, start, lanes)
+            return scope
+        carried = list(zip(kinds, [start.text for start in starts], strict=True))
+        with self.function.loop(loop.count, carried) as block:
+            inner = self.at(scope, loop.index, block.index)
+            for c, start, name in zip(loop.carried, starts, block.values, strict=True):
+                inner = inner.with_local(c.name, Reg(name, start.dtype), lanes)
+            inner = self.statements(loop.body, inner)
+            ends = [self.lifted(*self.value(c.next, inner), inner) for c in loop.carried]
+            block.next = [end.text for end in ends]
+        for c, end in zip(loop.carried, ends, strict=True):
+            scope = scope.with_local(c.name, end, lanes)
+        return scope
+
+    def at(self, scope: _Scope, index: str, register: str) -> _Scope:
+        """The scope inside a loop."""
+        return replace(scope, indices={**scope.indices, index: register})
+
+    def lanes_of(self, body: Sequence[Statement]) -> int:
+        """As many lanes as the widest elements have in a register."""
+        sizes = [self.kernel.buffers[name].numpy.itemsize for name in buffers_of(body)]
+        return max(1, self.target.vector_bytes // max(sizes, default=8))
+
+    # --- values ------------------------------------------------------------------------------
+
+    def value(self, value: Value, scope: _Scope) -> tuple[Reg, int]:
+        """Write a value; return it with its lanes: 1 where all lanes have the same."""
+        match value:
+            case Number(number, dtype):
+                return Code(self.function, 1).number(number, dtype), 1
+            case Local(name):
+                return scope.locals[name]
+            case Position(at):
+                return self.position(at, scope)
+            case Read(buffer, at, dtype):
+                return self.read(buffer, at, dtype, scope)
+            case Apply(op, arguments, dtype):
+                found = [self.value(argument, scope) for argument in arguments]
+                return self.apply(op, found, dtype)
+
+    def apply(self, op: str, operands: Sequence[tuple[Reg, int]], dtype: DType) -> tuple[Reg, int]:
+        """Apply a primitive, on lanes if one operand has them."""
+        lanes = max((lanes for _, lanes in operands), default=1)
+        code = Code(self.function, lanes)
+        registers = [code.spread(reg) if own < lanes else reg for reg, own in operands]
+        if op == "cast":
+            return code.cast(registers[0], dtype), lanes
+        if op not in PRIMITIVES:
+            raise MissingKernelError(f"The native backend has no code for the primitive {op}")
+        return PRIMITIVES.get(op)(code, *registers), lanes
+
+    def lifted(self, reg: Reg, lanes: int, scope: _Scope) -> Reg:
+        """The value on all the scope's lanes."""
+        return Code(self.function, scope.lanes).spread(reg) if lanes < scope.lanes else reg
+
+    def position(self, at: Affine, scope: _Scope) -> tuple[Reg, int]:
+        """An index as a value: on lanes, one after the other where it grows with them."""
+        # The exclusive or changes nothing and becomes nothing, but without it LLVM follows the
+        # index into all that is computed of it: seconds for the 20 rounds of a random block.
+        base = Reg(self.function.value(f"xor i64 {self.address(at, scope)}, 0"), DType.I64)
+        factor = at.factor(scope.vector) if scope.vector else 0
+        if not factor:
+            return base, 1
+        code = Code(self.function, scope.lanes)
+        steps = ", ".join(f"i64 {factor * lane}" for lane in range(scope.lanes))
+        return code.add(code.spread(base), Reg(f"<{steps}>", DType.I64)), scope.lanes
+
+    # --- memory ------------------------------------------------------------------------------
+
+    def read(self, buffer: str, at: Affine, dtype: DType, scope: _Scope) -> tuple[Reg, int]:
+        """Load: one element, a row of them, or one for each lane."""
+        places = self.places(at, scope)
+        if isinstance(places, str):
+            return self.load(buffer, places, dtype, 1), 1
+        if places is None:
+            return self.load(buffer, self.address(at, scope), dtype, scope.lanes), scope.lanes
+        kind = type_name(dtype, scope.lanes)
+        made = "poison"
+        for lane, place in enumerate(places):
+            one = self.load(buffer, place, dtype, 1)
+            made = self.function.value(
+                f"insertelement {kind} {made}, {type_name(dtype)} {one.text}, i64 {lane}"
+            )
+        return Reg(made, dtype), scope.lanes
+
+    def write(
+        self, buffer: str, at: Affine, value: Reg, lanes: int, scope: _Scope, limit: int | None
+    ) -> None:
+        """Store: one element, a row of them, or one from each lane."""
+        places = self.places(at, scope)
+        if isinstance(places, str):
+            assert lanes == 1 or limit == 1, "an element has one value"
+            if lanes > 1:
+                kind = type_name(value.dtype, lanes)
+                text = self.function.value(f"extractelement {kind} {value.text}, i64 0")
+                value = Reg(text, value.dtype)
+            self.store(buffer, places, value, 1)
+            return
+        spread = self.lifted(value, lanes, scope)
+        count = scope.lanes if limit is None else limit
+        if places is None:
+            self.store_row(buffer, self.address(at, scope), spread, scope.lanes, count)
+            return
+        kind = type_name(value.dtype, scope.lanes)
+        for lane, place in enumerate(places[:count]):
+            one = self.function.value(f"extractelement {kind} {spread.text}, i64 {lane}")
+            self.store(buffer, place, Reg(one, value.dtype), 1)
+
+    def store_row(self, buffer: str, place: str, value: Reg, lanes: int, count: int) -> None:
+        """Store the first lanes: in pieces of 8, 4, 2 and 1 where they are not all of them."""
+        if count == lanes:
+            self.store(buffer, place, value, lanes)
+            return
+        kind, begin = type_name(value.dtype, lanes), 0
+        while begin < count:
+            width = min(1 << ((count - begin).bit_length() - 1), lanes)
+            chosen = ", ".join(f"i32 {begin + lane}" for lane in range(width))
+            at = self.function.value(f"add i64 {place}, {begin}") if begin else place
+            if width == 1:
+                one = self.function.value(f"extractelement {kind} {value.text}, i64 {begin}")
+            else:
+                mask = f"<{width} x i32> <{chosen}>"
+                one = self.function.value(
+                    f"shufflevector {kind} {value.text}, {kind} poison, {mask}"
+                )
+            self.store(buffer, at, Reg(one, value.dtype), width)
+            begin += width
+
+    def places(self, at: Affine, scope: _Scope) -> str | list[str] | None:
+        """Where lanes are: at one place, each at its own, or (None) one after the other."""
+        differing = [name for name, _ in at.terms if self.differs(name, scope)]
+        if not differing:
+            return self.address(at, scope)
+        if differing == [scope.vector] and at.factor(scope.vector) == 1:
+            return None
+        return [self.address(at, scope, lane) for lane in range(scope.lanes)]
+
+    def differs(self, name: str, scope: _Scope) -> bool:
+        """Whether an index differs from lane to lane."""
+        if name in scope.locals:
+            return scope.locals[name][1] > 1
+        return name == scope.vector
+
+    def address(self, at: Affine, scope: _Scope, lane: int = 0) -> str:
+        """The i64 value of an index, in one lane."""
+        constant, terms = at.constant, []
+        for name, factor in at.terms:
+            if name in scope.locals:
+                register = self.lane_of(*scope.locals[name], lane)
+            else:
+                register = scope.indices[name]
+                if name == scope.vector:
+                    constant += factor * lane
+            if register.lstrip("-").isdigit():
+                constant += factor * int(register)
+            else:
+                terms.append((register, factor))
+        total = ""
+        for register, factor in terms:
+            part = register if factor == 1 else self.function.value(f"mul i64 {register}, {factor}")
+            total = part if not total else self.function.value(f"add i64 {total}, {part}")
+        if not total:
+            return str(constant)
+        return self.function.value(f"add i64 {total}, {constant}") if constant else total
+
+    def lane_of(self, reg: Reg, lanes: int, lane: int) -> str:
+        """One lane of a local, as an i64."""
+        text = reg.text
+        if lanes > 1:
+            kind = type_name(reg.dtype, lanes)
+            text = self.function.value(f"extractelement {kind} {text}, i64 {lane}")
+        return Code(self.function, 1).cast(Reg(text, reg.dtype), DType.I64).text
+
+    def pointer(self, buffer: str, place: str, dtype: DType) -> str:
+        """The address of an element."""
+        kind = memory_name(dtype)
+        return self.function.value(f"getelementptr {kind}, ptr %b.{buffer}, i64 {place}")
+
+    def load(self, buffer: str, place: str, dtype: DType, lanes: int) -> Reg:
+        pointer = self.pointer(buffer, place, dtype)
+        kind, size = memory_name(dtype, lanes), dtype.numpy.itemsize
+        text = self.function.value(f"load {kind}, ptr {pointer}, align {size}")
+        if dtype is DType.BOOL:
+            text = self.function.value(f"trunc {kind} {text} to {type_name(dtype, lanes)}")
+        return Reg(text, dtype)
+
+    def store(self, buffer: str, place: str, value: Reg, lanes: int) -> None:
+        pointer, text = self.pointer(buffer, place, value.dtype), value.text
+        kind, size = memory_name(value.dtype, lanes), value.dtype.numpy.itemsize
+        if value.dtype is DType.BOOL:
+            text = self.function.value(f"zext {type_name(value.dtype, lanes)} {text} to {kind}")
+        self.function.do(f"store {kind} {text}, ptr {pointer}, align {size}")

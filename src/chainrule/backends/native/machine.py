@@ -1,0 +1,52 @@
+"""From LLVM IR to code in memory."""
+
+from __future__ import annotations
+
+import ctypes
+from functools import cache
+from typing import Any
+
+from llvmlite import binding as llvm
+
+from chainrule.backends.native.target import Target
+
+
+def _new_machine(target: Target) -> Any:
+    found = llvm.Target.from_triple(target.triple)
+    return found.create_target_machine(features=target.features, opt=2, jit=True)
+
+
+@cache
+def _machine(target: Target) -> Any:
+    return _new_machine(target)
+
+
+def object_code(ir: str, target: Target) -> bytes:
+    """Compile a module; no pass over the IR is run, since it is written as it is meant."""
+    module = llvm.parse_assembly(ir)
+    module.verify()
+    code: bytes = _machine(target).emit_object(module)
+    return code
+
+
+class Loaded:
+    """Machine code that can be called, as long as this object lives.
+
+    Parameters
+    ----------
+    code : bytes
+        What `object_code` made.
+    target : Target
+    """
+
+    def __init__(self, code: bytes, target: Target) -> None:
+        # A machine of its own: the engine takes it along when it goes.
+        machine = _new_machine(target)
+        self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+        self._engine.add_object_file(llvm.ObjectFileRef.from_data(code))
+        self._engine.finalize_object()
+
+    def function(self, name: str, result: Any, *arguments: Any) -> Any:
+        """A function, for ctypes: it runs without Python's lock."""
+        prototype = ctypes.CFUNCTYPE(result, *arguments)
+        return prototype(self._engine.get_function_address(name))

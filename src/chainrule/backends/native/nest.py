@@ -1,0 +1,267 @@
+"""Loop nests as data: what a kernel computes, before any thought of a machine.
+
+A kernel is a list of statements over flat buffers. Indices are affine in the loops around them, so
+that a view (a transpose, a slice, a broadcast) is other numbers in the same form, and no copy. A
+loop may be marked `parallel`: its iterations do not depend on each other, and the emitter may run
+several of them side by side as lanes. Nothing else may be reordered: the order of a sum is part of
+what a graph means.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from chainrule.graph import DType
+
+
+@dataclass(frozen=True)
+class Affine:
+    """A whole number: a constant plus multiples of indices, each a loop's or a local of i64.
+
+    Parameters
+    ----------
+    constant : int
+    terms : tuple of (str, int)
+        Indices and their factors, none of them 0.
+    """
+
+    constant: int = 0
+    terms: tuple[tuple[str, int], ...] = ()
+
+    @classmethod
+    def of(cls, constant: int = 0, **factors: int) -> Affine:
+        """Build one from factors by index name."""
+        return cls(constant, tuple((name, f) for name, f in factors.items() if f))
+
+    def __add__(self, other: Affine | int) -> Affine:
+        if isinstance(other, int):
+            return Affine(self.constant + other, self.terms)
+        factors = dict(self.terms)
+        for name, factor in other.terms:
+            factors[name] = factors.get(name, 0) + factor
+        terms = tuple((name, factor) for name, factor in factors.items() if factor)
+        return Affine(self.constant + other.constant, terms)
+
+    def __mul__(self, factor: int) -> Affine:
+        terms = tuple((name, f * factor) for name, f in self.terms if factor)
+        return Affine(self.constant * factor, terms)
+
+    def factor(self, index: str) -> int:
+        """By how much it grows with an index."""
+        return dict(self.terms).get(index, 0)
+
+    def __str__(self) -> str:
+        parts = [name if f == 1 else f"{f}·{name}" for name, f in self.terms]
+        if self.constant or not parts:
+            parts.append(str(self.constant))
+        return " + ".join(parts)
+
+
+def index(name: str) -> Affine:
+    """A loop's index, or a local of i64, as a whole number to compute with."""
+    return Affine(0, ((name, 1),))
+
+
+# --- values ------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Number:
+    """A number that stands in the code."""
+
+    value: float | int | bool
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class Local:
+    """The value of a `Let` or of a loop's accumulator."""
+
+    name: str
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class Position:
+    """An index as an i64 value."""
+
+    at: Affine
+
+
+@dataclass(frozen=True)
+class Read:
+    """An element of a buffer."""
+
+    buffer: str
+    at: Affine
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A scalar primitive applied to values: each rounds to `dtype`.
+
+    ``fma`` is one rounding of a·b + c; only contractions ask for it.
+    """
+
+    op: str
+    arguments: tuple[Value, ...]
+    dtype: DType
+
+
+Value = Number | Local | Position | Read | Apply
+
+# --- statements --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Let:
+    """Name a value, so that it is computed once."""
+
+    name: str
+    value: Value
+
+
+@dataclass(frozen=True)
+class Write:
+    """Put a value into an element of a buffer.
+
+    Parameters
+    ----------
+    buffer : str
+    at : Affine
+    value : Value
+    limit : int, optional
+        How many lanes are written, where fewer than there are have a place.
+    """
+
+    buffer: str
+    at: Affine
+    value: Value
+    limit: int | None = None
+
+
+@dataclass(frozen=True)
+class Carried:
+    """An accumulator: a value that each iteration of a loop replaces.
+
+    Parameters
+    ----------
+    name : str
+        What it is called in the loop and after it.
+    start, next : Value
+        Before the first iteration; after each.
+    """
+
+    name: str
+    start: Value
+    next: Value
+
+
+@dataclass(frozen=True)
+class Loop:
+    """Run the body for an index from 0 up to `count`.
+
+    Parameters
+    ----------
+    index : str
+    count : int
+    body : tuple of Statement
+    parallel : bool
+        Whether the iterations may be lanes of vectors. Such a loop carries nothing.
+    carried : tuple of Carried
+        In the order in which they are replaced, all at once.
+    """
+
+    index: str
+    count: int
+    body: tuple[Statement, ...] = ()
+    parallel: bool = False
+    carried: tuple[Carried, ...] = ()
+
+
+Statement = Let | Write | Loop
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """A function over buffers.
+
+    Parameters
+    ----------
+    name : str
+    body : tuple of Statement
+    buffers : mapping of str to DType
+        What it reads and writes.
+    """
+
+    name: str
+    body: tuple[Statement, ...]
+    buffers: Mapping[str, DType] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        buffers = ", ".join(f"{name}: {dtype.value}" for name, dtype in self.buffers.items())
+        return "\n".join([f"kernel {self.name}({buffers})", *_lines(self.body, "  ")])
+
+
+def _lines(statements: Sequence[Statement], indent: str) -> list[str]:
+    lines: list[str] = []
+    for statement in statements:
+        match statement:
+            case Let(name, value):
+                lines.append(f"{indent}{name} = {show(value)}")
+            case Write(buffer, at, value, limit):
+                lanes = "" if limit is None else f"  ({limit} lanes)"
+                lines.append(f"{indent}{buffer}[{at}] = {show(value)}{lanes}")
+            case Loop(name, count, body, parallel, carried):
+                kind = "parallel for" if parallel else "for"
+                starts = "".join(f", {c.name} = {show(c.start)}" for c in carried)
+                lines.append(f"{indent}{kind} {name} < {count}{starts}")
+                lines += _lines(body, indent + "  ")
+                lines += [f"{indent}  {c.name} <- {show(c.next)}" for c in carried]
+    return lines
+
+
+def show(value: Value) -> str:
+    """A value as text."""
+    match value:
+        case Number(number):
+            return repr(number)
+        case Local(name):
+            return name
+        case Position(at):
+            return f"({at})"
+        case Read(buffer, at):
+            return f"{buffer}[{at}]"
+        case Apply(op, arguments):
+            return f"{op}({', '.join(map(show, arguments))})"
+
+
+def nested(counts: Sequence[tuple[str, int]], body: Sequence[Statement]) -> tuple[Statement, ...]:
+    """The body in sequential loops, the first outermost."""
+    made = tuple(body)
+    for name, count in reversed(counts):
+        made = (Loop(name, count, made),)
+    return made
+
+
+def buffers_of(body: Sequence[Statement]) -> set[str]:
+    """The buffers that statements read or write."""
+    found: set[str] = set()
+    todo: list[Statement | Value] = list(body)
+    while todo:
+        match todo.pop():
+            case Let(_, value):
+                todo.append(value)
+            case Write(buffer, _, value):
+                found.add(buffer)
+                todo.append(value)
+            case Loop(body=inner, carried=carried):
+                todo += inner
+                todo += [c.next for c in carried]
+            case Read(buffer, _):
+                found.add(buffer)
+            case Apply(_, arguments):
+                todo += arguments
+    return found
