@@ -65,7 +65,7 @@ WORDS = {
     ),
     "metric of classes": (
         "train sine --metrics accuracy",
-        "Accuracy counts classes, and these targets are no classes: ...",
+        "The metric accuracy counts classes, and these targets are no classes: ...",
     ),
     "loss of classes": (
         "train sine --loss cross-entropy",

@@ -37,7 +37,6 @@ OTHER_MEANINGS = {
     "optim/cyclic.py": {"cos"},  # torch's word for a way
     "optim/plateau.py": {"abs", "min"},  # torch's words for what is better
     "train/callbacks.py": {"max"},  # Keras's word for what is better
-    "train/progress.py": {"accuracy"},  # part of a name of the history
 }
 
 # Where a part is listed all the same, and why.

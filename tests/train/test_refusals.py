@@ -327,7 +327,7 @@ def test_a_batch_of_one_under_batch_norm():
 
 def test_accuracy_of_a_regression():
     assert refusal(linear(4), X, X[:, :1], metrics=["accuracy"]).startswith(
-        "Accuracy counts classes, and these targets are no classes"
+        "The metric accuracy counts classes, and these targets are no classes"
     )
 
 

@@ -12,8 +12,9 @@ from typing import TypeVar
 
 from chainrule.base.errors import NameNotFoundError
 from chainrule.base.registry import Registry
-from chainrule.nn import LAYERS, Module
+from chainrule.nn import LAYERS, METRICS, Module
 from chainrule.nn.activations import Activation
+from chainrule.nn.metrics.registry import split_argument, with_argument
 
 T = TypeVar("T")
 
@@ -40,6 +41,25 @@ def spelled(kind: str, names: Iterable[str], typed: str, *, where: str | None = 
         if _bare(name, kind) == wanted:
             return name
     raise NameNotFoundError.among(kind, typed, known, where=where)
+
+
+def metric(typed: str) -> str:
+    """Return the name of the metric that was meant: ``top-3-accuracy`` is ``top_3_accuracy``.
+
+    Raises
+    ------
+    NameNotFoundError, ConfigurationError
+        If there is none, or it has an argument that it cannot have.
+    """
+    try:
+        return registered(METRICS, typed)
+    except NameNotFoundError:
+        general, argument = split_argument(typed.casefold())
+        meant = (name for name in METRICS if _bare(name, METRICS.kind) == _bare(general, ""))
+        made = with_argument(next(meant, ""), argument)
+        if made is None:
+            raise
+        return made.name
 
 
 def activations() -> dict[str, type[Module]]:

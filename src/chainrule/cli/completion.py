@@ -17,11 +17,11 @@ import msgspec
 from chainrule.backends import BACKENDS
 from chainrule.base.errors import ConfigurationError
 from chainrule.cli.building import make_loss
-from chainrule.cli.choices import activations, registered, spelled
+from chainrule.cli.choices import activations, metric, registered, spelled
 from chainrule.cli.experiment import Data, Experiment, Network, Options, Training
 from chainrule.cli.sources import Source
 from chainrule.data.worked import WorkedExample
-from chainrule.nn import LAYERS, LOSSES, METRICS, PENALTIES
+from chainrule.nn import LAYERS, LOSSES, PENALTIES
 from chainrule.optim import OPTIMIZERS, SCHEDULES
 
 FEWEST_TO_SPLIT = 20
@@ -56,7 +56,7 @@ def complete(experiment: Experiment, source: Source) -> Experiment:
     metrics = (
         ["accuracy" if is_classes else "mae"]
         if experiment.metrics is None
-        else [registered(METRICS, name) for name in experiment.metrics]
+        else [metric(name) for name in experiment.metrics]
     )
     training = _training(experiment, source)
     data = _data(experiment.data, source, training)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from cyclopts import App
 
 from chainrule.base.errors import ConfigurationError, DataError
+from chainrule.cli.choices import metric
 from chainrule.cli.experiment import Data
 from chainrule.cli.model_file import Model, load_model
 from chainrule.cli.preparation import Array
@@ -22,7 +24,7 @@ command = App(
     name="evaluate",
     help_epilogue="""Examples:
   chainrule evaluate runs/iris
-  chainrule evaluate runs/flowers more-flowers.csv
+  chainrule evaluate runs/flowers more-flowers.csv --metrics f1_macro,auc
   chainrule evaluate runs/mnist mnist --json""",
 )
 
@@ -35,6 +37,7 @@ def evaluate(
     data: str | None = None,
     /,
     *,
+    metrics: str | None = None,
     showing: Showing = Showing(),  # noqa: B008 - frozen
 ) -> int:
     """Measure a trained network on examples whose answers are known.
@@ -45,6 +48,8 @@ def evaluate(
         A model file, or the folder of a run.
     data
         A CSV file, or a data set by name. By default what was held out in training.
+    metrics
+        Which, with commas between them. By default those of the training.
     """
     screen = Screen(as_json=showing.json)
     trained = load_model(model)
@@ -55,7 +60,11 @@ def evaluate(
             advice="Models written by `chainrule train` do; for others, use net.evaluate in Python",
         )
     dataset, what = _examples(origin, data, screen)
-    figures = measure(trained.net, dataset, origin.preparation, origin.experiment)
+    experiment = origin.experiment
+    if metrics is not None:
+        chosen = [metric(word.strip()) for word in metrics.split(",") if word.strip()]
+        experiment = msgspec.structs.replace(experiment, metrics=chosen)
+    figures = measure(trained.net, dataset, origin.preparation, experiment)
     counts = _confusions(trained, dataset)
     classes = origin.preparation.classes
     screen.document(

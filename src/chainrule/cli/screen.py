@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from chainrule.nn.metrics import is_share
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -152,14 +154,14 @@ def percent(share: float) -> str:
 
 
 def figure(name: str, value: float) -> str:
-    """Write a value of the history: accuracies as percentages, the rest with four digits.
+    """Write a value of the history: shares as percentages, the rest with four digits.
 
     Examples
     --------
     >>> figure("val_accuracy", 0.975), figure("loss", 0.123456)
     ('97.50 %', '0.1235')
     """
-    return percent(value) if name.endswith("accuracy") else f"{value:.4g}"
+    return percent(value) if is_share(name) else f"{value:.4g}"
 
 
 def counted(number: int, one: str, several: str | None = None) -> str:

@@ -31,10 +31,12 @@ from chainrule.cli.reporting import Reporter
 from chainrule.cli.sources import Source
 from chainrule.cli.splitting import Parts, fingerprint, split
 from chainrule.data import Dataset
-from chainrule.nn import Loss, Sequential, make_metric
+from chainrule.nn import Loss, Sequential
 from chainrule.nn import evaluate as evaluate_network
-from chainrule.nn.metrics import measure as measure_metric
+from chainrule.nn.measures import Measures, measure_arrays
+from chainrule.nn.metrics import counted_targets
 from chainrule.train import Callback, EarlyStopping, Run, fit, resume
+from chainrule.train.refusals import concerning
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
@@ -197,18 +199,34 @@ class Plan:
 
     def check_metrics(self) -> None:
         """Raise TargetError if a metric cannot be read off these targets; better now than later."""
-        training, is_scaled = self.parts.training, self.preparation.values is not None
-        raw = training.y if is_scaled else self.preparation.y(training)
-        target = self.loss.prepare_target(raw, np.dtype(np.float64))
-        for name in self.experiment.metrics or []:
-            make_metric(name, self.loss, target)
+        measures = self._measures
+        width = outputs_of(self.source.dataset, self.loss)
+        named = {"training": self.parts.training, self.parts.watched_name: self.parts.watched}
+        for name, part in {**named, "held-out": self.parts.test}.items():
+            if part is not None and (name != "training" or self.parts.test is None):
+                with concerning(f"The {name} examples"):
+                    measures.check(counted_targets(self.loss, self._measured_targets(part)), width)
+
+    @cached_property
+    def _measures(self) -> Measures:
+        target = self._measured_targets(self.parts.training)
+        return Measures.of(self.loss, self.experiment.metrics or [], target)
+
+    def _measured_targets(self, part: Dataset) -> Any:
+        """The targets that metrics see: numbers in the units of the data."""
+        raw = part.y if self.preparation.values is not None else self.preparation.y(part)
+        return self.loss.prepare_target(raw, np.dtype(np.float64))
 
     def _validation(self) -> tuple[Any, Any] | None:
         return None if self.parts.watched is None else self.arrays(self.parts.watched)
 
     def _shown_metrics(self) -> list[str]:
-        # Of numbers that were scaled for training, metrics in their own units come at the end.
-        return [] if self.preparation.values else list(self.experiment.metrics or [])
+        # Of numbers that were scaled for training, metrics in their own units come at the end; and
+        # so does what needs a whole set at once, where none is watched.
+        if self.preparation.values is not None:
+            return []
+        left = self._measures.of_all if self.parts.watched is None else {}
+        return [name for name in self.experiment.metrics or [] if name not in left]
 
 
 @dataclass(frozen=True)
@@ -268,11 +286,5 @@ def measure(
         return dict(evaluate_network(net, x, y, loss=loss, metrics=metrics))
     found = dict(evaluate_network(net, x, y, loss=loss, metrics=[]))
     predicted = preparation.numbers(net.predict(x))
-    return found | _metrics_of(metrics, predicted, dataset.y, loss)
-
-
-def _metrics_of(names: list[str], outputs: Any, targets: Any, loss: Loss) -> dict[str, float]:
-    target = np.asarray(targets, np.float64)
-    return {
-        name: measure_metric(make_metric(name, loss, target), outputs, target) for name in names
-    }
+    target = np.asarray(dataset.y, np.float64)
+    return found | measure_arrays(Measures.of(loss, metrics, target), predicted, target)

@@ -3,9 +3,9 @@
 May import `eager` and everything below. A layer is added as one registered class, in a file of its
 family (`layers.py`, `normalization.py`, `containers.py` ...), an activation in `activations.py`,
 `rectifiers.py` or `gates.py`, a loss in the folder `losses`, an initialiser in the folder
-`initializers`, a metric in `metrics.py`, and named nowhere else: this front door shows what is
-registered; files, the command line and the documentation read the registries. To see how a network
-is called, read `module.py`, then `calling.py`.
+`initializers`, a metric in the folder `metrics`, and named nowhere else: this front door shows what
+is registered; files, the command line and the documentation read the registries. To see how a
+network is called, read `module.py`, then `calling.py`.
 """
 
 from chainrule.base.front_door import show_registered
@@ -30,6 +30,7 @@ show_registered(globals(), LAYERS, LOSSES, PENALTIES)
 import chainrule.nn.initializers as init  # noqa: F401 - torch's name for the module
 from chainrule.nn.activations import Activation as Activation
 from chainrule.nn.activations import ElementwiseActivation as ElementwiseActivation
+from chainrule.nn.evaluation import confusion_matrix as confusion_matrix
 from chainrule.nn.evaluation import evaluate as evaluate
 from chainrule.nn.evaluation import predict as predict
 from chainrule.nn.initializers import INITIALIZERS as INITIALIZERS

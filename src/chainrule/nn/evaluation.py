@@ -21,9 +21,9 @@ from chainrule.nn.batches import check_lengths as check_lengths
 from chainrule.nn.batches import float_dtype as float_dtype
 from chainrule.nn.batches import map_batches
 from chainrule.nn.batches import name_columns as name_columns
-from chainrule.nn.losses import as_loss
+from chainrule.nn.losses import Loss, as_loss
 from chainrule.nn.measures import Measures, Tally
-from chainrule.nn.metrics import make_metric
+from chainrule.nn.metrics import Definition, count_confusions, counted_targets, metric_names
 from chainrule.nn.module import Module
 
 
@@ -71,7 +71,7 @@ def evaluate(
     y: Any,
     *,
     loss: Any = None,
-    metrics: Sequence[str] | str | None = None,
+    metrics: Sequence[str | Definition] | str | Definition | None = None,
     weights: Any = None,
     batch_size: int = 256,
 ) -> dict[str, float]:
@@ -84,8 +84,9 @@ def evaluate(
     y : array of shape (N, ...)
     loss : Loss, name or function, optional
         By default the one the network was trained with.
-    metrics : sequence of str, optional
-        Names of registered metrics; by default those it was trained with.
+    metrics : sequence of str or Definition, optional
+        Registered metrics, as `nn.metrics` says; by default those it was trained with. They are
+        computed in float64, and NaN if an output is.
     weights : array of shape (N,), optional
         Sample weights: each number is Σ wᵢ·vᵢ / Σ wᵢ.
     batch_size : int
@@ -102,22 +103,82 @@ def evaluate(
     TargetError, ShapeError
         If the targets do not fit.
     """
-    known = net.trained_with
-    if loss is None and known is None:
+    criterion = _loss_of(net, loss, "evaluate")
+    known = net.trained_with[1] if net.trained_with else ()
+    chosen = metric_names(known if metrics is None else metrics)
+    net.initialize()
+    columns, target = _examples(net, x, y, criterion)
+    measures = Measures.of(criterion, chosen, target)
+    return Evaluator(net, measures)(columns, target, weights, batch_size)
+
+
+def confusion_matrix(
+    net: Module, x: Any, y: Any, *, loss: Any = None, weights: Any = None, batch_size: int = 256
+) -> Array:
+    """Count for each class (rows) as which its examples are taken (columns).
+
+    Parameters
+    ----------
+    net : Module
+    x : array of shape (N, ...), or tuple of arrays
+    y : array of shape (N, ...)
+        Classes, in the form that the loss takes them. One output for each example divides two
+        classes: 0 and 1, or -1 and +1.
+    loss : Loss, name or function, optional
+        Says how outputs are read; by default the one the network was trained with.
+    weights : array of shape (N,), optional
+        Sample weights.
+    batch_size : int
+
+    Returns
+    -------
+    array of shape (classes, classes)
+        Counts, int64; with weights their sums, float64. Its diagonal over its sum is accuracy.
+
+    Raises
+    ------
+    ConfigurationError
+        If no loss is given and the network was not trained.
+    TargetError, ShapeError
+        If the targets do not fit, or are no classes.
+    NonFiniteError
+        If an output is NaN.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule import nn
+    >>> logits = np.array([[3.0, 1.0], [0.0, 2.0], [1.0, 2.0]])
+    >>> nn.confusion_matrix(nn.Sequential(), logits, [0, 0, 1], loss="CrossEntropyLoss")
+    array([[1, 1],
+           [0, 1]])
+    """
+    criterion = _loss_of(net, loss, "confusion_matrix")
+    net.initialize()
+    columns, target = _examples(net, x, y, criterion)
+    outputs = predict(net, columns, batch_size)
+    if isinstance(outputs, np.ndarray):
+        criterion.check_target(target, width_of(Tensor(outputs)))
+    w = None if weights is None else as_weights(weights, len(target))
+    return count_confusions(criterion, outputs, target, w)
+
+
+def _loss_of(net: Module, loss: Any, asking: str) -> Loss:
+    if loss is None and net.trained_with is None:
         raise ConfigurationError(
-            "evaluate needs a loss: this network was not trained by fit",
+            f"{asking} needs a loss: this network was not trained by fit",
             advice='Pass a loss, for example loss="CrossEntropyLoss"',
         )
-    criterion = as_loss(loss) if loss is not None or known is None else known[0]
-    names = metrics if metrics is not None else (known[1] if known else ())
-    net.initialize()
+    return as_loss(loss) if loss is not None or net.trained_with is None else net.trained_with[0]
+
+
+def _examples(net: Module, x: Any, y: Any, loss: Loss) -> tuple[tuple[Array, ...], Array]:
+    """Inputs and targets as the network and the loss read them, one target for each example."""
     types = InputTypes.of(net)
     columns = as_columns(x, types, copy=False)
-    target = as_target(y, criterion, types.dtype)
+    target = as_target(y, loss, types.dtype)
     check_lengths(columns, target)
-    chosen = (names,) if isinstance(names, str) else names
-    made = {name: make_metric(name, criterion, target) for name in chosen}
-    return Evaluator(net, Measures(criterion, made))(columns, target, weights, batch_size)
+    return columns, target
 
 
 class Evaluator:
@@ -142,13 +203,14 @@ class Evaluator:
     ) -> dict[str, float]:
         """Evaluate on all rows, of one weight each unless `weights` says otherwise."""
         measures, tally = self.measures, Tally(self.measures)
+        counted = counted_targets(measures.loss, target)
 
         def measure(*batch: Tensor) -> dict[str, Any]:
             output = self.net(*batch[:-1])
-            measures.loss.check_target(target, width_of(output))
-            found = dict(vars(measures.of_batch(output, batch[-1])))
-            if measures.of_all:
-                found["output"] = output
+            width = width_of(output)
+            measures.loss.check_target(target, width)
+            measures.check(counted, width)
+            found = vars(measures.of_evaluated(output, batch[-1]))
             return {name: value for name, value in found.items() if value is not None}
 
         w = as_weights(weights, len(target))

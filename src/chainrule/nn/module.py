@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -19,6 +19,7 @@ from chainrule.nn.state import match_state
 
 if TYPE_CHECKING:
     from chainrule.nn.losses import Loss
+    from chainrule.nn.metrics import Definition
     from chainrule.nn.pretrained import Report
 
 LAYERS: Registry[type[Module]] = Registry("layer")
@@ -226,7 +227,7 @@ class Module(Configured):
         y: Any,
         *,
         loss: Any = None,
-        metrics: tuple[str, ...] | list[str] | None = None,
+        metrics: Sequence[str | Definition] | str | Definition | None = None,
         weights: Any = None,
         batch_size: int = 256,
     ) -> dict[str, float]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from chainrule.base.errors import NameNotFoundError
 from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
+from chainrule.nn.metrics import larger_is_better
 from chainrule.optim.kinds import Choice, Flag, NonNegative, Whole
 from chainrule.optim.options import Configured
 
@@ -81,7 +82,8 @@ class EarlyStopping(Callback, Configured):
     patience : int
         Epochs without an improvement after which training stops; 0 does as 1.
     mode : {"auto", "min", "max"}
-        Which is better, small or large; ``"auto"``: large for accuracy, small for anything else.
+        Which is better, small or large; ``"auto"``: large for metrics of which more is better,
+        such as accuracy or AUC, small for anything else.
     restore_best_weights : bool
         Whether the network ends with the weights of its best epoch.
 
@@ -129,7 +131,8 @@ class EarlyStopping(Callback, Configured):
             return False
         if self.best is None:
             return True
-        larger = self.mode == "max" or (self.mode == "auto" and "acc" in self.monitor)
+        is_gain = larger_is_better(self.monitor) or "acc" in self.monitor
+        larger = self.mode == "max" or (self.mode == "auto" and is_gain)
         gain = value - self.best if larger else self.best - value
         return gain > self.min_delta
 

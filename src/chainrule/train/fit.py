@@ -8,6 +8,7 @@ from typing import Any
 
 from chainrule.nn import Module
 from chainrule.nn.evaluation import InputTypes
+from chainrule.nn.metrics import Definition
 from chainrule.nn.penalties import Penalty
 from chainrule.optim import Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.callbacks import Callback
@@ -16,8 +17,9 @@ from chainrule.train.folder import RunFolder
 from chainrule.train.loop import run_loop
 from chainrule.train.progress import make_progress
 from chainrule.train.reading import Reader
+from chainrule.train.refusals import check_measurable
 from chainrule.train.run import Run
-from chainrule.train.settings import Settings, float_name
+from chainrule.train.settings import Settings, float_name, listed_metrics
 from chainrule.train.setup import Data, Parts, check_callbacks, prepare
 from chainrule.train.snapshots import Position, Standing
 from chainrule.train.state import initial_state
@@ -34,7 +36,7 @@ def fit(
     epochs: int = 1,
     validation: tuple[Any, ...] | None = None,
     validation_split: float | None = None,
-    metrics: Sequence[str] = (),
+    metrics: Sequence[str | Definition] = (),
     sample_weight: Any = None,
     class_weight: Mapping[int, float] | Sequence[float] | None = None,
     accumulate: int = 1,
@@ -71,8 +73,10 @@ def fit(
         Evaluated after each epoch, as ``val_loss`` and so on.
     validation_split : float
         The share of the examples that is held out for this, chosen by the seed.
-    metrics : sequence of str
-        Registered metrics, such as ``"accuracy"``.
+    metrics : sequence of str or Definition
+        Registered metrics, such as ``"accuracy"``, ``"f1_macro"``, ``nn.metrics.TopKAccuracy(3)``.
+        What needs all examples at once, such as ``"auc"``, is evaluated on the validation data
+        alone, as ``val_auc``; without such it is refused.
     sample_weight : array of shape (N,)
     class_weight : mapping or sequence
         A weight for each class. The loss of a batch is Σ wᵢ·lᵢ / Σ wᵢ, w being their product.
@@ -129,7 +133,7 @@ def fit(
         seed=seed,
         dtype=float_name(dtype),
         validation_split=validation_split,
-        metrics=metrics,
+        metrics=listed_metrics(metrics),
         backend=backend,
         threads=threads,
     )
@@ -137,6 +141,7 @@ def fit(
     parts = Parts.of(net, loss, optimizer, schedule, penalty, settings)
     reader = Reader(parts.loss, InputTypes.of(parts.net), sample_weight, class_weight)
     setup = prepare(parts, Data.read(reader, x, y, validation, settings), settings)
+    check_measurable(setup.evaluator.measures, is_watched=setup.data.held_out is not None)
     accumulates = settings.accumulate > 1
     state = initial_state(setup.engine.recipe, settings.seed, accumulate=accumulates)
     standing = Standing(Position(), state)

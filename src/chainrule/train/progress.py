@@ -7,6 +7,8 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 
+from chainrule.nn.metrics import is_share
+
 SECONDS_BETWEEN_LINES = 0.1
 
 
@@ -101,9 +103,9 @@ class Bar(Progress):
 
 
 def format_values(values: Mapping[str, float]) -> str:
-    """Write values on one line: ``loss 0.1234  accuracy 97.50 %``."""
+    """Write values on one line: ``loss 0.1234  accuracy 97.50 %``; shares are in percent."""
     shown = (
-        f"{name} {value:.2%}".replace("%", " %") if "accuracy" in name else f"{name} {value:.4g}"
+        f"{name} {value:.2%}".replace("%", " %") if is_share(name) else f"{name} {value:.4g}"
         for name, value in values.items()
     )
     return "  ".join(shown)

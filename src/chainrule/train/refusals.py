@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 from chainrule.base.errors import ChainruleError, ConfigurationError, TrainingError
 from chainrule.nn import Module
+from chainrule.nn.measures import Measures
 from chainrule.optim import MINIMIZERS, Optimizer
 from chainrule.train.plan import Plan
 
@@ -90,4 +91,23 @@ def check_trainable(net: Module) -> None:
             f"All {len(parameters)} parameters are frozen (requires_grad=False), so no update "
             "would ever happen",
             advice="Set requires_grad=True on those that should train",
+        )
+
+
+def check_measurable(measures: Measures, *, is_watched: bool) -> None:
+    """Raise ConfigurationError if a metric needs a whole set to be evaluated on, and there is none.
+
+    Parameters
+    ----------
+    measures : Measures
+    is_watched : bool
+        Whether there is validation data.
+    """
+    names = list(measures.of_all)
+    if names and not is_watched:
+        raise ConfigurationError(
+            f"The metric {names[0]} is of all examples at once, and training sees them batch by "
+            "batch: it is evaluated on validation data, and there is none",
+            advice="Pass validation=(x, y) or validation_split=0.2; or leave it out, and ask "
+            f'net.evaluate(x, y, metrics=["{names[0]}"]) when training is over',
         )

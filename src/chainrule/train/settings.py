@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.base.errors import ConfigurationError, DTypeError
 from chainrule.graph import DType
+from chainrule.nn.metrics import Definition, metric_names
 from chainrule.optim.kinds import Count, Flag, Maybe, Number, Whole
 from chainrule.optim.options import kinds
 
@@ -51,7 +52,7 @@ backend, threads
         for name, kind in kinds(Settings).items():
             self._set(name, kind.check("fit", name, getattr(self, name)))
         self._set("dtype", float_name(self.dtype))
-        self._set("metrics", _names(self.metrics))
+        self._set("metrics", listed_metrics(self.metrics))
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)  # the value as plain data; the object is frozen
@@ -79,10 +80,17 @@ def float_name(dtype: object) -> str:
     return found.numpy.name
 
 
-def _names(metrics: Sequence[str]) -> tuple[str, ...]:
+def listed_metrics(metrics: Sequence[str | Definition]) -> tuple[str, ...]:
+    """The names of metrics, as files keep them.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no list, or one is no metric.
+    """
     if isinstance(metrics, str):
         raise ConfigurationError(
             f"fit takes metrics as a list of names; got {metrics!r}",
             advice=f'Write metrics=["{metrics}"]',
         )
-    return tuple(metrics)
+    return metric_names(metrics)

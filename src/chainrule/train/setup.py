@@ -11,9 +11,11 @@ import numpy as np
 from chainrule.backends import Rows, get_backend
 from chainrule.base.errors import ConfigurationError
 from chainrule.graph import Graph
-from chainrule.nn import Loss, Module, as_loss, check_reachable, make_metric
+from chainrule.nn import Loss, Module, as_loss, check_reachable
 from chainrule.nn.agreement import width_of
 from chainrule.nn.evaluation import Evaluator
+from chainrule.nn.measures import Measures
+from chainrule.nn.metrics import counted_targets
 from chainrule.nn.penalties import Penalty, as_penalties
 from chainrule.nn.positions import check_positions
 from chainrule.optim import SGD, Optimizer, ReduceLROnPlateau, Schedule
@@ -193,12 +195,12 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
     plan = data.plan(settings)
     sample = source.sample_target()
     loss.check_target(sample, None)
-    metrics = {name: make_metric(name, loss, sample) for name in settings.metrics}
+    measures = Measures.of(loss, settings.metrics, sample)
     schedule = parts.schedule if isinstance(parts.schedule, Schedule) else None
     rate = LearningRate(parts.optimizer.lr, schedule)
     fed = not source.arrays()
     recipe = Recipe(
-        parts.net, loss, parts.optimizer, metrics, source.weighted, fed, parts.penalties
+        parts.net, loss, parts.optimizer, measures.metrics, source.weighted, fed, parts.penalties
     )
     engine = Engine(recipe, source, plan, rate, get_backend(settings.backend))
     width = width_of(engine.steps[0].output)
@@ -209,7 +211,7 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
     if isinstance(data.examples, ItemSource | StreamSource):
         data.examples.width = width
     if data.held_out is not None:
-        _check_held_out(source, data.held_out, loss, width, engine.steps[0].graph)
+        _check_held_out(source, data.held_out, measures, width, engine.steps[0].graph)
     return Setup(settings, parts, data, engine, Evaluator(parts.net, recipe.measures))
 
 
@@ -222,10 +224,11 @@ def check_callbacks(callbacks: Any) -> list[Callback]:
 
 
 def _check_held_out(
-    source: Source, held_out: ArraySource, loss: Loss, width: int | None, graph: Graph
+    source: Source, held_out: ArraySource, measures: Measures, width: int | None, graph: Graph
 ) -> None:
     inputs, target = source.batch_types(1)
     check_types({**name_columns(inputs), "target": target}, held_out.arrays(), VALIDATION)
     with concerning(VALIDATION):
-        loss.check_target(held_out.target, width)
+        measures.loss.check_target(held_out.target, width)
+        measures.check(counted_targets(measures.loss, held_out.target), width)
         check_positions(graph, name_columns(held_out.columns))
