@@ -5,6 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
+from chainrule.base.errors import ConfigurationError, TargetError
 from chainrule.nn.losses.loss import LOSSES, Loss
 
 X = np.linspace(-1, 1, 24).reshape(12, 2)
@@ -117,3 +118,43 @@ def test_a_batch_as_torch_reduces_it():
     assert PositiveTargets().of_batch(output, target).item() == 0.25
     assert RootLoss().of_batch(output, target).item() == np.sqrt((0.25 + 16) / 2)
     assert "RootLoss" not in LOSSES
+
+
+def test_batches_of_ignored_examples_alone_do_not_come_up():
+    y = np.array([-1, 0, 1, -1, 1, 0, -1, -1, 1, 0, 0, 1])
+    net = nn.Sequential(nn.Linear(2, 2)).initialize(1)
+    run = cr.fit(
+        net,
+        X,
+        y,
+        loss=nn.CrossEntropyLoss(ignore_index=-1),
+        batch_size=1,
+        epochs=2,
+        metrics=["accuracy"],
+        progress=False,
+    )
+    assert run.steps == 2 * 8
+    assert np.isfinite(run.history["loss"]).all()
+
+
+def test_examples_that_are_all_ignored_are_refused():
+    net = nn.Sequential(nn.Linear(2, 2)).initialize(1)
+    with pytest.raises(TargetError) as caught:
+        cr.fit(net, X, np.full(12, -1), loss=nn.CrossEntropyLoss(ignore_index=-1), progress=False)
+    assert caught.value.message == "CrossEntropyLoss(ignore_index=-1) ignores every example"
+
+
+@pytest.mark.parametrize(
+    ("loss", "last", "reads", "given"),
+    [
+        ("NLLLoss", nn.Softmax(-1), "log-probabilities", "Softmax, whose outputs lie in [0, 1]"),
+        ("BCELoss", nn.Tanh(), "probabilities", "Tanh, whose outputs lie in [-1, 1]"),
+    ],
+)
+def test_outputs_that_are_not_what_a_loss_reads_are_refused(loss, last, reads, given):
+    net = nn.Sequential(nn.Linear(2, 2), last).initialize(1)
+    y = np.zeros(12, int) if loss == "NLLLoss" else np.zeros((12, 2))
+    with pytest.raises(ConfigurationError) as caught:
+        cr.fit(net, X, y, loss=loss, progress=False)
+    assert caught.value.message == f"{loss} reads {reads}, but the last layer is {given}"
+    assert "as the last layer, or another loss" in caught.value.advice

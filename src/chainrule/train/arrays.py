@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from chainrule.backends import Rows
 from chainrule.base.errors import ConfigurationError, NonFiniteError, TargetError
 from chainrule.base.random import permutation
+from chainrule.eager import Tensor
 from chainrule.eager.tensor import Array
 from chainrule.nn.evaluation import InputTypes, as_columns, as_weights, check_lengths
 from chainrule.nn.losses import Loss
@@ -47,7 +48,7 @@ def make_arrays(
     except NonFiniteError as error:
         raise _too_large(x, y, types.dtype) or error from None
     weights = _weights(target, sample_weight, class_weight, types.dtype)
-    return ArraySource(columns, target, weights)
+    return ArraySource(columns, target, _without_ignored(weights, target, loss, types.dtype))
 
 
 def _too_large(x: Any, y: Any, dtype: np.dtype[Any]) -> NonFiniteError | None:
@@ -71,6 +72,18 @@ def _weights(
     if class_weight is not None:
         weights = as_weights(weights * _of_classes(target, class_weight), len(target))
     return weights.astype(dtype)
+
+
+def _without_ignored(
+    weights: Array | None, target: Array, loss: Loss, dtype: np.dtype[Any]
+) -> Array | None:
+    """The weights, 0 where an example counts for nothing: a batch of such alone has no loss."""
+    counted = loss.counted(Tensor(target))
+    if counted is None or counted.numpy().all():
+        return weights
+    if not counted.numpy().any():
+        raise TargetError(f"{loss!r} ignores every example")
+    return (np.ones(len(target)) if weights is None else weights).astype(dtype) * counted.numpy()
 
 
 def _of_classes(target: Array, class_weight: Any) -> NDArray[np.float64]:

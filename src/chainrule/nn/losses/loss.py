@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import math
 import operator
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -53,6 +54,12 @@ Outputs = Literal[
 - ``distances``: each output a distance, small where the target is +1 and large where it is -1.
 - ``several``: outputs that are compared with each other; none of them says what the target is.
 """
+
+READABLE: Mapping[str, tuple[float, float]] = {
+    "log-probabilities": (-math.inf, 0.0),
+    "probabilities": (0.0, 1.0),
+}
+"""Where outputs of a kind lie, of those that do not lie anywhere."""
 
 Targets = Literal["values", "classes", "distributions", "zeros and ones", "signs", "none"]
 """What a loss compares outputs with.
