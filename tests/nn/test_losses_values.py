@@ -281,7 +281,32 @@ def test_the_root_is_of_the_batch_and_not_of_each_example():
     assert nn.RMSELoss().of_batch(output, target).item() == pytest.approx(
         math.sqrt(12.5), rel=1e-15
     )
+    assert nn.RMSELoss().of_batch(output / 32, target).item() == pytest.approx(
+        math.sqrt(12.5) / 32, rel=1e-15
+    )
     assert np.isnan(nn.RMSELoss().of_batch(output * math.nan, target).item())
+
+
+def test_equal_vectors_have_finite_slopes_under_every_norm():
+    vector = np.array([[1.0, 2.0]])
+    for p in (1, 1.5, 2, 3):
+        loss = nn.TripletMarginLoss(p=p, eps=0.0)
+        outputs = [vector, vector, vector + 0.5]
+        for i in range(3):
+            others = list(outputs)
+
+            def cost(x, i=i, others=others, loss=loss):
+                return loss.of_batch((*others[:i], x, *others[i + 1 :]))
+
+            assert np.isfinite(cr.grad(cost)(outputs[i]).numpy()).all(), (p, i)
+
+
+def test_one_variance_for_each_example_counts_for_all_its_outputs():
+    mean, target = np.array([[1.0, 2.0], [0.0, 3.0]]), np.zeros((2, 2))
+    loss = nn.GaussianNLLLoss()
+    wanted = loss((mean, np.array([[2.0, 2.0], [0.5, 0.5]])), target).numpy()
+    for variance in (np.array([2.0, 0.5]), np.array([[2.0], [0.5]])):
+        np.testing.assert_array_equal(loss((mean, variance), target).numpy(), wanted)
 
 
 def test_huge_outputs_have_finite_costs_and_slopes():
