@@ -249,15 +249,15 @@ def with_nan(array, *where):
             Y - 1,
             (
                 "CrossEntropyLoss takes classes from 0; got -1. "
-                "Row 1 of the targets. Number the classes from 0, or give the last layer "
-                "more outputs."
+                "Row 1 of the targets. Number the classes from 0, or leave these out with "
+                "ignore_index=-1."
             ),
         ),
         (
             X,
             np.eye(3, dtype=int)[Y],
             (
-                "CrossEntropyLoss takes one integer class per example; got int64 of shape [50,3], "
+                "CrossEntropyLoss takes one integer class per example; got int64 of shape [B=32,3], "
                 "which looks one-hot. Pass y.argmax(axis=1), or floats if the rows are "
                 "distributions."
             ),
@@ -357,7 +357,7 @@ def test_accuracy_of_a_regression():
         ({"threads": 0}, "fit takes threads as a whole number ≥ 1, or None; got 0."),
         ({"dtype": "int32"}, "fit takes dtype as float32 or float64; got 'int32'."),
         ({"dtype": "float16"}, "fit takes dtype as float32 or float64; got 'float16'."),
-        ({"backend": "torch"}, 'No backend is named "torch". There are: numpy.'),
+        ({"backend": "torch"}, 'No backend is named "torch". There are: numpy, native.'),
         ({"loss": "MSE"}, 'No loss is named "MSE". Did you mean "MSELoss"? There are: '),
         (
             {"loss": 3},
