@@ -155,6 +155,19 @@ def test_the_end_of_a_range_is_a_target_in_float32_too():
     nn.check_reachable(nn.ELU(0.3), nn.as_loss("MSELoss"), target)
 
 
+@pytest.mark.parametrize("beta", [0.5, 1.0, 2.0])
+def test_softplus_is_as_much_too_small_beyond_its_threshold_as_it_says(beta):
+    x = np.array([20.0, 20.5, 25.0, 60.0]) / beta
+    curve = nn.Softplus(beta, math.inf)(x).numpy()
+    line = nn.Softplus(beta)(x).numpy()
+    np.testing.assert_array_equal(line[1:], x[1:])
+    assert line[0] == curve[0]
+    assert (curve - line >= 0).all()
+    assert (curve - line <= math.exp(-20) / beta).all()
+    assert curve[1] > line[1]
+    assert math.exp(-20) < 2.1e-9
+
+
 # --- slopes that are drawn ------------------------------------------------------------------------
 
 MINUS_ONE = -np.ones((500, 40))

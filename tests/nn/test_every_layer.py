@@ -64,3 +64,73 @@ def test_its_repr_names_it_and_its_arguments_are_those_of_init(name):
 def test_wrong_arguments_are_pythons_to_refuse(name):
     with pytest.raises(TypeError, match=r"unexpected|takes no arguments"):
         nn.LAYERS.get(name)(no_such_argument=1)
+
+
+# What torch's signatures have and ours have not, and where a default is another one.
+NOT_OURS = {"inplace", "device", "dtype"}
+LEFT_OUT = {
+    "Embedding": {"max_norm", "norm_type", "scale_grad_by_freq", "sparse", "_weight", "_freeze"},
+    "Hardtanh": {"min_value", "max_value"},  # older names of its arguments
+}
+OTHER_DEFAULTS = {("Softmax", "dim"), ("LogSoftmax", "dim"), ("Softmin", "dim")}
+TAKES_ANYTHING = {"Sequential", "Identity"}  # torch's are *args
+OURS_ALONE = {"Residual", "Parallel", "Maxout", "RestrictedBoltzmann"}
+
+
+@pytest.mark.parametrize("name", sorted(set(nn.LAYERS) - OURS_ALONE - TAKES_ANYTHING))
+def test_arguments_order_and_defaults_are_torchs(torch, name):
+    theirs = inspect.signature(getattr(torch.nn, name).__init__).parameters
+    ours = inspect.signature(nn.LAYERS.get(name)).parameters
+    left_out = NOT_OURS | LEFT_OUT.get(name, set()) | {"self"}
+    anything = {inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD}
+    wanted = [p for key, p in theirs.items() if key not in left_out and p.kind not in anything]
+    # Behind torch's there may be more, by name alone: how a weight starts.
+    found = [p for p in ours.values() if p.kind is not p.KEYWORD_ONLY or p.name in theirs]
+    assert [(p.name, p.kind) for p in found] == [(p.name, p.kind) for p in wanted]
+    for mine, torchs in zip(found, wanted, strict=True):
+        assert mine.default == torchs.default or (name, mine.name) in OTHER_DEFAULTS
+
+
+def test_torch_has_none_of_these(torch):
+    assert [name for name in OURS_ALONE if hasattr(torch.nn, name)] == []
+
+
+WITH_STATE = {
+    "Linear": (3, 2),
+    "Bilinear": (3, 4, 2),
+    "Embedding": (5, 3, 1),
+    "BatchNorm1d": (3,),
+    "LayerNorm": ((3, 2),),
+    "RMSNorm": (3,),
+    "GroupNorm": (2, 4),
+    "PReLU": (3,),
+}
+
+
+def test_every_layer_with_state_that_torch_has_is_listed():
+    stateful = {
+        name
+        for name, (make, _) in LAYERS.items()
+        if make().state_dict() and not list(make().named_children())
+    }
+    # GLU's like have none; what is made of others has theirs.
+    assert stateful | {"BatchNorm1d"} == set(WITH_STATE) | {"Maxout", "RestrictedBoltzmann"}
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("name", WITH_STATE)
+def test_state_moves_both_ways(torch, name, dtype):
+    net = nn.LAYERS.get(name)(*WITH_STATE[name]).astype(dtype).initialize(seed=3)
+    module = getattr(torch.nn, name)(*WITH_STATE[name]).to(getattr(torch, dtype))
+    theirs = {key: value.numpy().copy() for key, value in module.state_dict().items()}
+    ours = net.state_dict()
+    assert {k: (a.shape, a.dtype) for k, a in ours.items()} == {
+        k: (a.shape, a.dtype) for k, a in theirs.items()
+    }
+    module.load_state_dict({key: torch.tensor(array) for key, array in ours.items()})
+    for key, value in module.state_dict().items():
+        np.testing.assert_array_equal(value.numpy(), ours[key])
+    module.load_state_dict({key: torch.tensor(array) for key, array in theirs.items()})
+    net.load_state_dict(module.state_dict())
+    for key, array in net.state_dict().items():
+        np.testing.assert_array_equal(array, theirs[key])

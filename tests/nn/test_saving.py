@@ -122,6 +122,28 @@ def test_attributes_changed_after_it_was_made_are_saved_as_they_are(tmp_path):
     assert_same(loaded, net)
 
 
+RULES = {
+    "constant": {"value": 0.5},
+    "uniform": {"low": -2.0, "high": 0.5},
+    "trunc_normal": {"std": 0.5, "a": -0.25},
+    "xavier_normal": {"gain": "tanh"},
+    "kaiming_uniform": {"a": 0.2, "mode": "fan_out"},
+    "orthogonal": {"gain": 0.5},
+    "sparse": {"sparsity": 0.5},
+}
+
+
+@pytest.mark.parametrize("name", nn.INITIALIZERS)
+def test_every_initializer_comes_back(name, tmp_path):
+    rule = nn.INITIALIZERS.get(name)(**RULES.get(name, {}))
+    net = nn.Sequential(nn.Linear(3, 2, weight_init=rule))
+    loaded = saved(net, tmp_path)
+    assert repr(loaded) == repr(net)
+    again = loaded.initialize(seed=5, reset=True).state_dict()
+    for path, array in net.initialize(seed=5, reset=True).state_dict().items():
+        np.testing.assert_array_equal(again[path], array)
+
+
 def test_an_argument_that_is_infinite_comes_back(tmp_path):
     net = nn.Sequential(nn.Linear(3, 2), nn.Softplus(threshold=np.inf))
     assert saved(net, tmp_path)[1].threshold == np.inf

@@ -80,7 +80,7 @@ def test_rms_norm(torch, shape, normalized, offset, affine, eps, dtype):
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("affine", [{}, {"bias": False}, {"affine": False}], ids=str)
 @pytest.mark.parametrize("offset", [0, 1, -30])
 @pytest.mark.parametrize("groups", [1, 2, 3, 6])
 @pytest.mark.parametrize("shape", [(2, 6), (2, 6, 3), (2, 6, 2, 2)], ids=str)
@@ -88,8 +88,8 @@ def test_group_norm(torch, shape, groups, offset, affine, dtype):
     if shape == (2, 6) and groups == 6:
         return  # groups of one number: torch refuses them, and they come to 0 or beta
     x = 2 * numbers(0, *shape) + offset
-    net = nn.GroupNorm(groups, 6, 1e-3, affine)
-    module = torch.nn.GroupNorm(groups, 6, 1e-3, affine)
+    net = nn.GroupNorm(groups, 6, 1e-3, **affine)
+    module = torch.nn.GroupNorm(groups, 6, 1e-3, **affine)
     compare(torch, net, module, x, dtype, x.reshape(2, groups, -1))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -25,12 +26,14 @@ class BatchNorm1d(Module):
     ----------
     num_features : int
     eps : float
-    momentum : float
-        The weight of the newest batch in the running statistics (torch's sense).
+    momentum : float or None
+        The weight of the newest batch in the running statistics (torch's sense). None: all
+        batches count alike.
     affine : bool
-        Whether there are γ (``weight``) and β (``bias``).
+        Whether there are γ (``weight``) and, if `bias` says so, β (``bias``).
     track_running_stats : bool
         Whether evaluation uses running statistics; otherwise always the batch's.
+    bias : bool
 
     Notes
     -----
@@ -51,18 +54,21 @@ class BatchNorm1d(Module):
         self,
         num_features: int,
         eps: float = 1e-5,
-        momentum: float = 0.1,
+        momentum: float | None = 0.1,
         affine: bool = True,
         track_running_stats: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
         self.num_features = as_count("BatchNorm1d", "num_features", num_features)
         self.eps = as_number("BatchNorm1d", "eps", eps, 0)
-        self.momentum = as_number("BatchNorm1d", "momentum", momentum, 0, 1)
+        is_mean = momentum is None
+        self.momentum = None if is_mean else as_number("BatchNorm1d", "momentum", momentum, 0, 1)
         self.track_running_stats = track_running_stats
         shape = (self.num_features,)
         zeros, ones = initializers.zeros(), initializers.ones()
         self.weight = Parameter(shape=shape, initializer=ones) if affine else None
-        self.bias = Parameter(shape=shape, initializer=zeros) if affine else None
+        self.bias = Parameter(shape=shape, initializer=zeros) if affine and bias else None
         if track_running_stats:
             self.running_mean = Buffer(shape=shape, initializer=zeros)
             self.running_var = Buffer(shape=shape, initializer=ones)
@@ -105,7 +111,9 @@ class BatchNorm1d(Module):
         mean = x.mean(axis=axes)
         variance = (x - x.mean(axis=axes, keepdims=True)).square().mean(axis=axes)
         if training and self.track_running_stats:
-            m = self.momentum
+            m: Any = self.momentum
+            if m is None:  # the mean over all batches so far, this one included
+                m = 1 / (self.num_batches_tracked + 1).astype(mean.dtype)
             unbiased = variance * (count / (count - 1))
             self.running_mean.assign(self.running_mean * (1 - m) + mean * m)
             self.running_var.assign(self.running_var * (1 - m) + unbiased * m)
@@ -225,7 +233,8 @@ class GroupNorm(Module):
         The second is a multiple of the first.
     eps : float
     affine : bool
-        Whether there are γ (``weight``) and β (``bias``), one for each channel.
+        Whether there are γ (``weight``) and, if `bias` says so, β (``bias``), one for each channel.
+    bias : bool
 
     Attributes
     ----------
@@ -243,7 +252,13 @@ class GroupNorm(Module):
     """
 
     def __init__(
-        self, num_groups: int, num_channels: int, eps: float = 1e-5, affine: bool = True
+        self,
+        num_groups: int,
+        num_channels: int,
+        eps: float = 1e-5,
+        affine: bool = True,
+        *,
+        bias: bool = True,
     ) -> None:
         self.num_groups = as_count("GroupNorm", "num_groups", num_groups)
         self.num_channels = as_count("GroupNorm", "num_channels", num_channels)
@@ -256,7 +271,7 @@ class GroupNorm(Module):
         shape = (self.num_channels,)
         zeros, ones = initializers.zeros(), initializers.ones()
         self.weight = Parameter(shape=shape, initializer=ones) if affine else None
-        self.bias = Parameter(shape=shape, initializer=zeros) if affine else None
+        self.bias = Parameter(shape=shape, initializer=zeros) if affine and bias else None
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise x of shape (B, num_channels, ...)."""
