@@ -21,6 +21,8 @@ import mutants as made
 
 SOURCE = forks.ROOT / "src" / "chainrule"
 ROOMS = ("ops", "autodiff", "nn/losses")
+PARITY = "tests/ops/test_torch_parity.py"  # thousands of cases: only those of the op
+LOSS_PARITY = "tests/nn/test_torch_losses.py"
 CONFORMS = "tests/conformance/test_ops.py::test_op_conforms"
 
 # Some ten times what a test takes.
@@ -34,12 +36,17 @@ FAR = {
             "tests/eager/test_numpy_names.py", "tests/eager/test_per_example.py"],
     "autodiff": ["tests/laws/test_derivatives.py", "tests/testing",
                  "tests/eager/test_per_example.py", "tests/eager/test_transforms.py"],
-    "losses": ["tests/ops/test_costs.py"],
+    "losses": [LOSS_PARITY, "tests/ops/test_costs.py"],
 }  # fmt: skip
 NEAR = {
     "ops": ["tests/laws/test_op_table.py", "tests/autodiff", "tests/ops"],
     "autodiff": ["tests/autodiff"],
-    "losses": ["tests/nn/test_losses.py", "tests/nn/test_torch_losses.py"],
+    "losses": [
+        "tests/nn/test_losses.py",
+        "tests/nn/test_losses_refusals.py",
+        "tests/nn/test_losses_training.py",
+        "tests/nn/test_losses_values.py",
+    ],
 }
 
 
@@ -70,6 +77,14 @@ def declarations(path):
     return found
 
 
+def loss_at(path, line):
+    """The registered loss around a line; one of them all, if the line is of none."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body
+    registered = [one for one in body if isinstance(one, ast.ClassDef) and one.decorator_list]
+    around = (one.name for one in registered if one.lineno <= line <= one.end_lineno)
+    return next(around, "CrossEntropyLoss")
+
+
 def stages(mutant, ops, killers, *, far):
     """Lists of tests: the op, what killed others of its file, its room, what rests on that."""
     path = mutant.path.relative_to(SOURCE)
@@ -77,15 +92,20 @@ def stages(mutant, ops, killers, *, far):
     here = {op: lines for op, lines in declarations(mutant.path).items() if op in ops}
     nearest = [op for op, lines in here.items() if any(mutant.line in span for span in lines)]
     first = [f"{CONFORMS}[{op}]" for op in nearest or here]
+    if room == "losses":
+        beside = [LOSS_PARITY, "-k", loss_at(mutant.path, mutant.line)]
+        return [beside, NEAR[room], *([FAR[room]] if far else [])]
+    beside = [PARITY, "-k", " or ".join(nearest or here)] if here else []
     own = f"tests/{room}/test_{path.stem}.py"
     second = [own] if (forks.ROOT / own).exists() else []
-    second += [file for file, _ in killers[path.name].most_common(4) if file not in second]
+    often = [file for file, _ in killers[path.name].most_common(4)]
+    second += [file for file in often if file not in (own, PARITY)]
     third = [
         *(test for test in NEAR[room] if test not in second),
-        *(f"--ignore={test}" for test in second if test not in NEAR[room]),
+        *(f"--ignore={test}" for test in (PARITY, *second) if test not in NEAR[room]),
     ]
     last = [test for test in FAR[room] if (forks.ROOT / test).exists()] if far else []
-    return [stage for stage in (first, second, third, last) if stage]
+    return [stage for stage in (first, beside, second, third, last) if stage]
 
 
 def op_names():
@@ -121,7 +141,7 @@ def check_unchanged(chosen, ops, *, far):
     """A test that fails on the code as it is would kill every mutant."""
     lists = [stages(one, ops, defaultdict(Counter), far=far) for one in chosen]
     words = dict.fromkeys(word for stages in lists for stage in stages for word in stage)
-    tests = [word for word in words if not word.startswith("--")]
+    tests = [word for word in words if word.startswith("tests/")]
     for path in {one.path for one in chosen[:1]}:
         source = path.read_text(encoding="utf-8")
         outcome, test = forks.run(path, source, [tests], seconds)

@@ -122,6 +122,6 @@ def run_in_child(changed, stages, seconds, writer):
     sys.meta_path.insert(0, changed)
     for stage in stages:
         status = pytest.main([*OPTIONS, *stage], plugins=[Watch(seconds, writer)])
-        if status:
+        if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
             return 1
     return 0

@@ -307,6 +307,11 @@ def test_one_variance_for_each_example_counts_for_all_its_outputs():
     wanted = loss((mean, np.array([[2.0, 2.0], [0.5, 0.5]])), target).numpy()
     for variance in (np.array([2.0, 0.5]), np.array([[2.0], [0.5]])):
         np.testing.assert_array_equal(loss((mean, variance), target).numpy(), wanted)
+    # In front of the last axis there may be others: each of their places has one.
+    wide = np.stack([mean, mean + 1, mean - 1], axis=1)
+    places = np.array([[2.0, 0.5, 1.0], [0.25, 1.0, 4.0]])
+    wanted = loss((wide, np.repeat(places[..., None], 2, axis=2)), wide * 0).numpy()
+    np.testing.assert_array_equal(loss((wide, places), wide * 0).numpy(), wanted)
 
 
 def test_huge_outputs_have_finite_costs_and_slopes():
