@@ -10,6 +10,7 @@ network is called, read `module.py`, then `calling.py`.
 
 from chainrule.base.front_door import show_registered
 from chainrule.nn.activations import *
+from chainrule.nn.batch_norm import *
 from chainrule.nn.boltzmann import *
 from chainrule.nn.branches import *
 from chainrule.nn.containers import *
