@@ -4,6 +4,10 @@ A metric is asked for by its name, or as an object, which may have arguments: ``
 "top_3_accuracy", "f1_macro"]`` is ``metrics=[nn.metrics.Accuracy(), nn.metrics.TopKAccuracy(3),
 nn.metrics.F1("macro")]``. It is added as one registered class, in the file of its family.
 
+Values are scikit-learn's. In evaluation they are computed in float64; a training step sums in the
+network's dtype. An output that is NaN makes every metric NaN, where scikit-learn raises; what has
+no meaning is refused, where scikit-learn warns. 0/0 in precision, recall and F1 is 0.
+
 A metric of your own is registered, so that `fit` and files can name it::
 
     import numpy as np

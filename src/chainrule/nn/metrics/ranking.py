@@ -9,14 +9,11 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import TargetError
-from chainrule.eager import Tensor, stack
+from chainrule.eager import Tensor, concatenate
 from chainrule.eager.tensor import Array
 from chainrule.nn.losses.loss import Loss
 from chainrule.nn.metrics.answers import Answers, Decided
 from chainrule.nn.metrics.metric import METRICS, Definition, OfAll
-
-# What is kept of each example and class: its score, whether it is of the class, whether it counts.
-SCORE, ACTUAL, KEPT = range(3)
 
 
 class Ranking(Definition):
@@ -42,19 +39,13 @@ class Ranking(Definition):
 
     def __call__(self, loss: Loss, target: Array) -> OfAll:
         answers = Answers.of(self.name, loss, target, ranked=True)
+        are_labels = answers.are_labels(target)
 
         def value(read: Array, target: Array, weights: Array) -> float:
-            places = read.reshape(len(read), -1, *read.shape[-2:])
-            kept = places[..., KEPT, 0] > 0
-            weights = np.broadcast_to(weights[:, None], kept.shape)[kept]
-            columns = places[kept]
-            actual = columns[:, ACTUAL] > 0
+            scores, actual, weights = _counted(read, weights, are_labels)
             self._check_present(actual)
-            found = [
-                self.of_class(*_weights_by_score(columns[:, SCORE, c], actual[:, c], weights))
-                for c in range(actual.shape[1])
-            ]
-            return float(np.mean(found))
+            pairs = zip(scores.T, actual.T, strict=True)
+            return float(np.mean([self.of_class(*_by_score(*pair, weights)) for pair in pairs]))
 
         def check(target: Array, width: int | None) -> None:
             self._check_present(answers.all_indicators(target, width))
@@ -119,16 +110,27 @@ class AveragePrecision(Ranking):
 
 
 def _read(answers: Answers, output: Any, target: Tensor) -> Tensor:
-    """Scores, indicators and what counts, [B, ..., 3, C]; of two classes the column of class 1."""
+    """Scores [B, ..., S], then the class, or of labels which are there, then whether it counts."""
     decided = answers.decide(output, target)
     scores = _scores(answers, output, decided)
-    actual = decided.indicators[1]
-    if decided.classes == 2 and scores.shape[-1] == 1:
-        actual = actual[..., 1:]
-    kept = actual == actual
-    if decided.kept is not None:
-        kept = kept & decided.kept.reshape(*decided.kept.shape, 1)
-    return stack([scores, actual.astype(scores.dtype), kept.astype(scores.dtype)], axis=-2)
+    actual, kept = decided.actual, decided.kept
+    if decided.classes is not None:
+        actual = actual.reshape(*actual.shape, 1)
+    kept = actual[..., :1] == actual[..., :1] if kept is None else kept.reshape(*kept.shape, 1)
+    columns = [scores, actual.astype(scores.dtype), kept.astype(scores.dtype)]
+    return concatenate(columns, axis=-1)
+
+
+def _counted(read: Array, weights: Array, are_labels: bool) -> tuple[Array, Array, Array]:
+    """Of what was read and counts: scores [M, S], whether it is of each class [M, S], weights."""
+    places = read.reshape(len(read), -1, read.shape[-1])
+    kept = places[..., -1] > 0
+    columns = places[kept]
+    count = (columns.shape[1] - 1) // 2 if are_labels else columns.shape[1] - 2
+    scores, actual = columns[:, :count], columns[:, count:-1]
+    classes = [1] if count == 1 else np.arange(count)
+    found = actual > 0 if are_labels else actual == classes
+    return scores, found, np.broadcast_to(weights[:, None], kept.shape)[kept]
 
 
 def _scores(answers: Answers, output: Tensor, decided: Decided) -> Tensor:
@@ -144,7 +146,7 @@ def _scores(answers: Answers, output: Tensor, decided: Decided) -> Tensor:
     return scores.log_softmax(axis=-1) if answers.kind == "logits" else scores
 
 
-def _weights_by_score(scores: Array, actual: Array, weights: Array) -> tuple[Array, Array]:
+def _by_score(scores: Array, actual: Array, weights: Array) -> tuple[Array, Array]:
     """For each score, from the highest: the weights of examples of the class, and of others."""
     _, group = np.unique(-scores, return_inverse=True)
     right = np.bincount(group, weights * actual)
