@@ -7,6 +7,7 @@ import pytest
 
 from chainrule import nn
 from chainrule.base.errors import ConfigurationError, OutputError, ShapeError, TargetError
+from chainrule.nn.losses.loss import LOSSES
 
 NAN, INF = float("nan"), float("inf")
 ROWS = np.array([[0.5, -1.0, 2.0], [0.0, 1.0, -2.0]])
@@ -536,3 +537,24 @@ def test_class_weights_are_shown_as_numbers():
 def test_weights_may_be_torchs(torch):
     made = nn.CrossEntropyLoss(weight=torch.tensor([1.0, 2.0]))
     assert made.weight == (1.0, 2.0)
+
+
+MEASURE_DISTANCES = {
+    "BCELoss", "MSELoss", "QuadraticLoss", "RMSELoss", "L1Loss", "HuberLoss", "SmoothL1Loss",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_targets_that_a_last_layer_cannot_give_are_a_mistake_where_distance_is_the_cost(name):
+    assert LOSSES.get(name).measures_distance == (name in MEASURE_DISTANCES)
+
+
+def test_the_row_that_is_named_is_the_examples_wherever_the_place():
+    labels = np.array([[0, 1, 2, 0], [1, 2, 7, 0]])
+    with pytest.raises(TargetError, match=r"takes classes from 0 to 2; got 7\. Row 1 of the"):
+        nn.CrossEntropyLoss()(np.zeros((2, 3, 4)), labels)
+
+
+def test_distributions_of_places_sum_to_one_as_well():
+    with pytest.raises(TargetError, match=r"which sum to 1; got 2\. Row 0 of the targets\."):
+        nn.CrossEntropyLoss()(np.zeros((2, 3, 4)), np.full((2, 3, 4), 0.5))

@@ -301,6 +301,14 @@ def test_equal_vectors_have_finite_slopes_under_every_norm():
             assert np.isfinite(cr.grad(cost)(outputs[i]).numpy()).all(), (p, i)
 
 
+@pytest.mark.parametrize("p", [1, 1.5, 2, 3])
+def test_equal_vectors_have_no_distance(p):
+    anchor = np.array([[1.0, 2.0]])
+    far = (2 * 0.5**p) ** (1 / p)
+    costs = nn.TripletMarginLoss(p=p, eps=0.0)((anchor, anchor, anchor + 0.5))
+    assert costs.numpy().tolist() == [pytest.approx(1 - far if far < 1 else 0.0, rel=1e-15)]
+
+
 def test_one_variance_for_each_example_counts_for_all_its_outputs():
     mean, target = np.array([[1.0, 2.0], [0.0, 3.0]]), np.zeros((2, 2))
     loss = nn.GaussianNLLLoss()
