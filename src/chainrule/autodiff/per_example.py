@@ -127,17 +127,11 @@ def _ops_to_open(graph: Graph, axis: Axis) -> set[str]:
     Opened, the number of examples that a mean divides by is a number of the graph; the mean of
     one example by itself would divide by one.
     """
-    backward = _depending_on_seed(graph)
-    lost: set[int] = set()
-    found: set[str] = set()
-    for position, node in enumerate(graph.nodes):
-        if position not in backward or named_like(axis, node.shape):
-            continue
-        lost.add(position)
-        op = bind(node.op, node.attributes)
-        if isinstance(op, CompositeOp | Custom) and not lost.intersection(node.inputs):
-            found.add(node.op)
-    return found
+    nodes = (graph.nodes[position] for position in _depending_on_seed(graph))
+    lost = [node for node in nodes if not named_like(axis, node.shape)]
+    return {
+        node.op for node in lost if isinstance(bind(node.op, node.attributes), CompositeOp | Custom)
+    }
 
 
 class _Separation:
