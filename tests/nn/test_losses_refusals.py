@@ -558,3 +558,8 @@ def test_the_row_that_is_named_is_the_examples_wherever_the_place():
 def test_distributions_of_places_sum_to_one_as_well():
     with pytest.raises(TargetError, match=r"which sum to 1; got 2\. Row 0 of the targets\."):
         nn.CrossEntropyLoss()(np.zeros((2, 3, 4)), np.full((2, 3, 4), 0.5))
+
+
+def test_of_several_wrong_weights_the_first_is_named():
+    with pytest.raises(ConfigurationError, match=r"; got -1\.$"):
+        nn.CrossEntropyLoss(weight=[1.0, -1.0, -2.0])
