@@ -201,3 +201,26 @@ def test_a_penalty_per_example_has_gradients_per_example():
             np.testing.assert_allclose(
                 found[name].numpy()[i], gradient.numpy(), rtol=0, atol=ALLOWED
             )
+
+
+class Sensitive(nn.Module):
+    """A network, and the squared length of each example's gradient in the weights."""
+
+    def __init__(self):
+        self.net = mlp(3)
+
+    def forward(self, x):
+        costs = lambda net, x: net(x).square().sum(axis=1)  # noqa: E731
+        each = cr.per_example_grads(costs)(self.net, x)
+        lengths = [g.reshape(len(x), -1).square().sum(axis=1) for g in each.values()]
+        return self.net(x)[:, 0], sum(lengths)
+
+
+def test_gradients_of_examples_train_inside_a_network():
+    net = Sensitive()
+    run = cr.fit(net, X, SIGNS, loss=lambda out, t: (out[0] - t).square() + 0.01 * out[1],
+                 optimizer=optim.Adam(lr=0.01), epochs=10, batch_size=8, seed=0)  # fmt: skip
+    assert run.history["loss"][-1] < 0.5 * run.history["loss"][0]
+    assert net.predict(X)[1].shape == (40,)
+    net.astype("float64")
+    check_gradients(lambda x: net(x)[1].mean(), [X[:3]], elements=6)
