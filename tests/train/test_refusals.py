@@ -257,8 +257,8 @@ def with_nan(array, *where):
             X,
             np.eye(3, dtype=int)[Y],
             (
-                "CrossEntropyLoss takes one integer class per example; got int64 of shape [B=32,3], "
-                "which looks one-hot. Pass y.argmax(axis=1), or floats if the rows are "
+                "CrossEntropyLoss takes one integer class per example; got int64 of shape "
+                "[B=32,3], which looks one-hot. Pass y.argmax(axis=1), or floats if the rows are "
                 "distributions."
             ),
         ),
