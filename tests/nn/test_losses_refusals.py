@@ -563,3 +563,17 @@ def test_distributions_of_places_sum_to_one_as_well():
 def test_of_several_wrong_weights_the_first_is_named():
     with pytest.raises(ConfigurationError, match=r"; got -1\.$"):
         nn.CrossEntropyLoss(weight=[1.0, -1.0, -2.0])
+
+
+@pytest.mark.parametrize(
+    ("labels", "advice"),
+    [
+        ([1, 3, 2], "These count from 1: pass y - 1"),
+        ([1, 4, 2], "Number the classes from 0, or give the last layer more outputs"),
+        ([0, 3, 2], "Number the classes from 0, or give the last layer more outputs"),
+    ],
+)
+def test_labels_that_begin_with_one_are_known_by_both_ends(labels, advice):
+    with pytest.raises(TargetError) as caught:
+        nn.CrossEntropyLoss()(np.zeros((3, 3)), labels)
+    assert caught.value.advice == advice

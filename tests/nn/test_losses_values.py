@@ -309,6 +309,13 @@ def test_equal_vectors_have_no_distance(p):
     assert costs.numpy().tolist() == [pytest.approx(1 - far if far < 1 else 0.0, rel=1e-15)]
 
 
+def test_the_cost_of_an_example_is_the_same_whatever_its_class_counts():
+    logits, labels = np.array([[2.0, 0.5, -1.0], [0.1, 0.2, 0.7]]), np.array([0, 1])
+    plain = nn.CrossEntropyLoss()(logits, labels).numpy()
+    for weight in ([0.0, 1.0, 1.0], [0.3, 0.7, 1.9]):
+        assert np.array_equal(nn.CrossEntropyLoss(weight=weight)(logits, labels).numpy(), plain)
+
+
 def test_one_variance_for_each_example_counts_for_all_its_outputs():
     mean, target = np.array([[1.0, 2.0], [0.0, 3.0]]), np.zeros((2, 2))
     loss = nn.GaussianNLLLoss()
