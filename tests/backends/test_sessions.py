@@ -251,3 +251,36 @@ graph step(w: f32[61,67]) -> i64[61]
     with pytest.raises(MissingKernelError) as caught:
         RUNNER.compile(step, Wiring(state={}))
     assert str(caught.value) == f"The {name} backend has no kernel for the op argmax."
+
+
+def test_states_may_exchange_their_values():
+    step = parse_graph("""\
+graph step(a: f32[2], b: f32[2], c: f32[2]) -> (f32[2], f32[2], f32[2])
+  sum: f32[2] = add(a, b)
+  return a=b, b=a, c=sum""")
+    program = RUNNER.compile(step, Wiring(state={"a": "a", "b": "b", "c": "c"}))
+    values = {name: np.full(2, i, np.float32) for i, name in enumerate("abc")}
+    under_way = program.open(values, {})
+    under_way.advance(np.zeros((3, 0), np.int64), {})
+    assert {name: array.tolist() for name, array in under_way.state().items()} == {
+        "a": [1, 1],
+        "b": [0, 0],
+        "c": [1, 1],
+    }
+
+
+@pytest.mark.parametrize("size", [1, 15, 16, 63, 64, 65, 300])
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_one_element_that_is_not_finite_stops_training_wherever_it_is(size, wrong):
+    step = parse_graph(
+        f"graph step(w: f32[{size}], d: f32[{size}]) -> f32[{size}]\n"
+        f"  next: f32[{size}] = sub(w, d)\n  return w=next"
+    )
+    program = RUNNER.compile(step, Wiring(state={"w": "w"}, finite=("w",)))
+    under_way = program.open({"w": np.ones(size, np.float32)}, {})
+    feeds = np.zeros((3, size), np.float32)
+    for place in {0, size // 2, size - 1}:
+        feeds[1] = 0
+        feeds[1, place] = wrong
+        assert under_way.advance(np.zeros((3, 0), np.int64), {"d": feeds}).steps == 1
+        assert under_way.state()["w"].tolist() == [1.0] * size

@@ -24,6 +24,7 @@ from chainrule.backends.native.nest import (
     Number,
     Read,
     Statement,
+    Value,
     Write,
     buffers_of,
     index,
@@ -53,7 +54,8 @@ from chainrule.graph import DType, Graph, TensorType
 
 ROWS = "rows"
 FINITE = "finite"
-_CHECK_LANES = 16
+_VECTORS = 4
+"""How many vectors are checked at once for being finite."""
 
 
 @dataclass
@@ -125,12 +127,27 @@ class StepStages(Stages):
     @cached_property
     def checks(self) -> list[Kernel]:
         """For each output that must be finite: whether it is."""
-        views = {self.outputs[label] for label in self.wiring.finite}
-        ordered = sorted(views, key=lambda view: view.buffer)
         return [
-            self._kernel(f"check.{view.buffer}", _check_finite(view, i), {FINITE: DType.BOOL})
-            for i, view in enumerate(ordered)
+            self._kernel(
+                f"check.{view.buffer}",
+                _check_finite(view, i, self._sums(view.dtype)),
+                {FINITE: DType.BOOL},
+            )
+            for i, view in enumerate(self._checked)
         ]
+
+    @cached_property
+    def _checked(self) -> list[View]:
+        """Values that must be finite, each once; integers always are."""
+        views = {self.outputs[label] for label in self.wiring.finite}
+        floats = (view for view in views if view.dtype.is_float)
+        return sorted(floats, key=lambda view: view.buffer)
+
+    def _sums(self, dtype: DType) -> View:
+        """A vector of memory for the checks."""
+        view = View.whole(f"finite.{dtype.value}", dtype, (self.target.lanes(dtype),))
+        self.lowered.buffers[view.buffer] = Buffer(view.buffer, dtype, view.size)
+        return view
 
     @cached_property
     def moves(self) -> list[Kernel]:
@@ -140,10 +157,21 @@ class StepStages(Stages):
             view = self.outputs[label]
             to = View.whole(f"shown.{label}", view.dtype, view.shape)
             made.append(self._kernel(f"show.{label}", copy(view, to), {to.buffer: to.dtype}))
-        for name, label in self.wiring.state.items():
-            if name in self.inputs and self.outputs[label] != self.inputs[name]:
-                body = copy(self.outputs[label], self.inputs[name])
-                made.append(self._kernel(f"next.{name}", body, {}))
+        states = {self.inputs[name] for name in self.wiring.state if name in self.inputs}
+        sources = {
+            name: self.outputs[label]
+            for name, label in self.wiring.state.items()
+            if name in self.inputs and self.outputs[label] != self.inputs[name]
+        }
+        # The next value of a state may be another state, which must not be replaced before.
+        for name, source in sources.items():
+            if source in states:
+                held = View.whole(f"held.{name}", source.dtype, source.shape)
+                self.lowered.buffers[held.buffer] = Buffer(held.buffer, held.dtype, held.size)
+                made.append(self._kernel(f"hold.{name}", copy(source, held), {}))
+                sources[name] = held
+        for name, source in sources.items():
+            made.append(self._kernel(f"next.{name}", copy(source, self.inputs[name]), {}))
         return made
 
     def _kernel(self, name: str, body: Sequence[Statement], outside: Mapping[str, DType]) -> Kernel:
@@ -242,8 +270,7 @@ class StepStages(Stages):
 
     @cached_property
     def plan(self) -> Plan:
-        count = len({self.outputs[label] for label in self.wiring.finite})
-        self.lowered.buffers[FINITE] = Buffer(FINITE, DType.BOOL, max(count, 1))
+        self.lowered.buffers[FINITE] = Buffer(FINITE, DType.BOOL, max(len(self._checked), 1))
         kernels = [
             Kernel(k.name, k.body, {n: d for n, d in k.buffers.items() if n not in self.strides})
             for k in self.kernels
@@ -251,21 +278,40 @@ class StepStages(Stages):
         return plan_memory(self.lowered.buffers, kernels, self.lasting)
 
 
-def _check_finite(view: View, place: int) -> tuple[Statement, ...]:
-    """Whether all elements are finite: x - x is 0 for those that are, and NaN for others."""
-    dtype = view.dtype
-    if not dtype.is_float:
-        return (Write(FINITE, Affine(place), Number(True, DType.BOOL)),)
-    total = Local("total", dtype)
-    element = Read(view.buffer, index("k"), dtype)
-    nothing = Apply("sub", (element, element), dtype)
-    summed = Loop(
-        "k",
-        view.size,
-        carried=(Carried("total", Number(0.0, dtype), Apply("add", (total, nothing), dtype)),),
-    )
-    finite = Apply("equal", (total, Number(0.0, dtype)), DType.BOOL)
-    return (summed, Write(FINITE, Affine(place), finite))
+def _check_finite(view: View, place: int, sums: View) -> tuple[Statement, ...]:
+    """Whether all elements are finite: x - x is 0 for those that are, and NaN for others.
+
+    The zeros are added in lanes, several vectors at once: any order gives the same.
+    """
+    dtype, lanes = view.dtype, sums.size
+    zero, total = Number(0.0, dtype), Local("total", dtype)
+
+    def plus(so_far: Local, at: Affine) -> Value:
+        element = Read(view.buffer, at, dtype)
+        return Apply("add", (so_far, Apply("sub", (element, element), dtype)), dtype)
+
+    k, lane = index("k"), index("l")
+    whole = view.size // (_VECTORS * lanes)
+    carried = []
+    for v in range(_VECTORS):
+        name = Local(f"t{v}", dtype)
+        at = k * (_VECTORS * lanes) + lane + v * lanes
+        carried.append(Carried(name.name, zero, plus(name, at)))
+    together: Value = Local("t0", dtype)
+    for v in range(1, _VECTORS):
+        together = Apply("add", (together, Local(f"t{v}", dtype)), dtype)
+    vectors = Loop("k", whole, carried=tuple(carried))
+    side_by_side = Loop("l", lanes, (vectors, Write(sums.buffer, lane, together)), parallel=True)
+    done = whole * _VECTORS * lanes
+    begin: Value = zero
+    statements: list[Statement] = []
+    if whole:
+        summed = Apply("add", (total, Read(sums.buffer, lane, dtype)), dtype)
+        statements += [side_by_side, Loop("l", lanes, carried=(Carried("total", zero, summed),))]
+        begin = total
+    rest = Loop("k", view.size - done, carried=(Carried("total", begin, plus(total, k + done)),))
+    finite = Apply("equal", (total, zero), DType.BOOL)
+    return (*statements, rest, Write(FINITE, Affine(place), finite))
 
 
 class NativeProgram(Program):
