@@ -51,6 +51,14 @@ def test_values_and_names_of_the_graph_stay_as_they_were():
     assert [output.label for output in extended.outputs] == ["cost", "d_0.weight"]
 
 
+def test_costs_without_a_name_are_called_by_their_label():
+    text = """graph f(x: f64[B=2,3], w: f64[3]) -> f64[B=2]
+  %2: f64[B=2] = contract(x, w)  over=[1,0]
+  return c=%2"""
+    graph = per_example_gradients(parse_graph(text), "c", ["w"], Axis("B", 2))
+    assert graph["d_c"].op == "broadcast"
+
+
 def test_a_label_that_is_taken_gets_a_number():
     text = """graph f(x: f64[B=2,3], w: f64[3]) -> (f64[B=2], f64[3])
   c: f64[B=2] = contract(x, w)  over=[1,0]

@@ -72,7 +72,7 @@ def per_example_gradients(graph: Graph, of: str, wrt: Sequence[str], axis: Axis)
       return c, d_w
     """
     backward = _backward(graph, of, wrt, axis)
-    while axis != 1 and (opened := _ops_to_open(backward, axis)):
+    while opened := _ops_to_open(backward, axis):
         backward = expand_composites(backward, keep=_all_but(opened)).graph
     separation = _Separation(backward, axis)
     outputs = {output.label: separation.values[output.node] for output in backward.outputs}
@@ -187,10 +187,6 @@ class _Separation:
             batch = self._one_by_one(position, operands)
         else:
             batch = Batch(operands, apart)
-            pairs = zip(operands, apart, strict=True)
-            if any(self._examples(value) for value, is_apart in pairs if not is_apart):
-                # The sum over all examples meets one of them.
-                raise _mixing(self.graph.nodes, position)
         value = self._batched(position, node, batch)
         self.apart.add(position)
         return value
@@ -207,9 +203,9 @@ class _Separation:
 
     def _split(self, value: Value) -> Value:
         (place,) = named_like(self.axis, value.shape)
-        before, after = value.shape[:place], value.shape[place + 1 :]
-        each = value.shape[place] // self.axis if self.axis else 1
-        shape = (*before, self.axis, each, *after)
+        before, whole, after = value.shape[:place], value.shape[place], value.shape[place + 1 :]
+        assert isinstance(whole, Axis)
+        shape = (*before, self.axis, whole.each, *after)
         return move_to_front(self.b, self.b.reshape(value, shape=shape), place)
 
     def _batched(self, position: int, node: Node, batch: Batch) -> Value:
@@ -218,7 +214,8 @@ class _Separation:
         except ShapeError:
             # An array without the axis of examples has as many rows, and is paired with them.
             raise _mixing(self.graph.nodes, position) from None
-        if value.shape[1:] != node.shape or len(named_like(self.axis, value.shape)) != 1:
+        # Not so where what would be the sum over all examples meets one of them: it has two axes.
+        if value.shape[1:] != node.shape or not self._examples(value):
             raise _mixing(self.graph.nodes, position)
         return value
 
