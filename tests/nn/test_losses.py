@@ -288,6 +288,38 @@ def test_targets_that_no_weights_reach_are_refused(case):
     assert str(caught.value) == " ".join(sentences)
 
 
+@pytest.mark.parametrize(
+    ("last", "loss", "lie", "fitting"),
+    [
+        (nn.Tanh(), "BCELoss", "probabilities, but the last layer is Tanh", "Sigmoid"),
+        (nn.ReLU6(), "BCELoss", "probabilities, but the last layer is ReLU6", "Sigmoid"),
+        (nn.Hardtanh(0.0, 1.5), "BCELoss", "probabilities, but the last layer is", "Sigmoid"),
+        (nn.Softmax(-1), "NLLLoss", "log-probabilities, but the last layer is", "LogSoftmax"),
+    ],
+    ids=str,
+)
+def test_a_last_layer_that_gives_something_else_than_the_loss_reads_is_refused(
+    last, loss, lie, fitting
+):
+    with pytest.raises(ConfigurationError, match=rf"^{loss} reads {lie}.* Use .*{fitting}"):
+        nn.check_reachable(ending(last), nn.as_loss(loss), np.array([[0.0], [1.0]]))
+
+
+@pytest.mark.parametrize(
+    ("last", "loss"),
+    [
+        (nn.Sigmoid(), "BCELoss"),
+        (nn.Hardsigmoid(), "BCELoss"),
+        (nn.Hardtanh(0.25, 0.75), "BCELoss"),
+        (nn.LogSoftmax(-1), "NLLLoss"),
+        (nn.LogSigmoid(), "NLLLoss"),
+    ],
+    ids=str,
+)
+def test_a_last_layer_that_gives_what_the_loss_reads_passes(last, loss):
+    nn.check_reachable(ending(last), nn.as_loss(loss), np.array([[0.5], [0.5]]))
+
+
 class OwnNetwork(nn.Module):
     def __init__(self):
         self.last = nn.Sigmoid()
