@@ -9,7 +9,7 @@ from typing import Any
 from chainrule.base.errors import DTypeError
 from chainrule.eager.derived import pull_rule, push
 from chainrule.eager.tensor import Tensor
-from chainrule.eager.traced import Traced, check_positions, execute, trace_function
+from chainrule.eager.traced import Traced, execute, trace_function
 from chainrule.eager.tracing import here
 from chainrule.eager.transforms import grad
 from chainrule.eager.trees import matching_leaves, zeros_like
@@ -60,7 +60,7 @@ def hvp(f: Callable[..., Any], argnums: int | tuple[int, ...] = 0) -> Callable[.
 
     @functools.wraps(f)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        arguments, v = _without_direction("hvp", wrt, args)
+        arguments, v = _without_direction("hvp", args)
         traced = trace_function(grad(f, argnums), arguments, kwargs, wrt)
         product = push(traced, wrt, _directions(v, arguments, argnums))
         _assign_state(traced)
@@ -125,7 +125,7 @@ def gnvp(
 
     @functools.wraps(model)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
-        arguments, v = _without_direction("gnvp", wrt, args)
+        arguments, v = _without_direction("gnvp", args)
 
         def product(arguments: Sequence[Any], v: Any) -> Any:
             traced = trace_function(model, arguments, kwargs, wrt)
@@ -152,9 +152,7 @@ def _assign_state(traced: Traced) -> None:
         traced.run(traced.graph)
 
 
-def _without_direction(
-    name: str, wrt: Sequence[int], args: Sequence[Any]
-) -> tuple[tuple[Any, ...], Any]:
+def _without_direction(name: str, args: Sequence[Any]) -> tuple[tuple[Any, ...], Any]:
     if len(args) < 2:
         raise DTypeError(
             f"{name}(f) takes the arguments of f, and the direction v behind them; got {len(args)}",
@@ -162,7 +160,6 @@ def _without_direction(
             advice=f"Call cr.{name}(f)(w, v)",
         )
     *arguments, v = args
-    check_positions(wrt, arguments)
     return tuple(arguments), v
 
 
