@@ -131,6 +131,20 @@ def test_a_pad_has_three_widths_for_each_axis(word, numbers):
         bind("pad", {**BARE, word: numbers}).infer(operands)
 
 
+@pytest.mark.parametrize(
+    ("axis", "others"),
+    [(0, "[2,4,4]"), (0, "[2,3,5]"), (1, "[1,3,4]"), (1, "[2,3,5]"), (2, "[1,3,4]"), (2, "[2,4,4]"),
+     (0, "[3,4]")],
+)  # fmt: skip
+def test_what_is_joined_differs_along_that_axis_only(axis, others):
+    operands = tuple(map(TensorType.parse, ("f64[2,3,4]", f"f64{others}")))
+    with pytest.raises(ShapeError) as caught:
+        bind("concat", {"axis": axis}).infer(operands)
+    assert str(caught.value) == (
+        f"concat got shapes [2,3,4] and {others}: they may differ on axis {axis} only."
+    )
+
+
 @pytest.mark.parametrize("filler", ["f32[]", "f64[1]", "i64[]"])
 def test_a_pad_has_one_filler_of_its_dtype(filler):
     with pytest.raises(ShapeError, match=r"^pad fills f64\[2,3\] with a scalar of its dtype; got"):
