@@ -128,6 +128,9 @@ LABELS = {
     "one label is never predicted": (
         numbers(35, 40, 3) - [0, 0, 99], classes(36, 120, 2).reshape(40, 3),
     ),
+    "one label is neither": (
+        numbers(38, 40, 3) - [0, 99, 0], classes(39, 120, 2).reshape(40, 3) * [1, 0, 1],
+    ),
     "none is there": (numbers(37, 10, 3), np.zeros((10, 3), np.int64)),
 }  # fmt: skip
 

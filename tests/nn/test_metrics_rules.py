@@ -3,11 +3,14 @@
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule import nn
 from chainrule.base.errors import (
     NonFiniteError,
     TargetError,
 )
+from chainrule.eager import where
+from chainrule.nn.losses.loss import Loss
 from tests.nn.measured import OF_CLASSES, OF_NUMBERS, Outputs, evaluate
 
 # --- NaN -------------------------------------------------------------------------------------
@@ -105,26 +108,75 @@ def test_where_all_is_ignored_nothing_is_known():
     assert np.isnan(found["f1_macro"])
 
 
-@pytest.mark.parametrize("ignored", [None, 1])
+@pytest.mark.parametrize("ignored", [None, 1, -100])
 def test_places_count_as_examples_do(ignored):
     """Outputs [B, C, d1, d2] beside classes [B, d1, d2]: what is measured is all places."""
     rng = np.random.default_rng(0)
     outputs, target = rng.normal(size=(5, 3, 2, 4)), rng.integers(0, 3, (5, 2, 4))
     target[0, 0] = [0, 1, 1, 1]
+    if ignored == -100:
+        target[1:3, 0, 1:] = ignored
     flat, classes = np.moveaxis(outputs, 1, -1).reshape(-1, 3), target.reshape(-1)
     names = [
         "accuracy", "balanced_accuracy", "f1_macro", "recall_micro", "precision_weighted",
         "top_2_accuracy", "log_loss",
     ]  # fmt: skip
-    if ignored is None:  # with a class that is ignored, nothing is left of it to rank
+    if ignored != 1:  # without examples of a class there is nothing to compare it with
         names += ["auc", "average_precision"]
     loss = nn.CrossEntropyLoss(ignore_index=ignored)
-    expected = evaluate(flat, classes, loss, names)
+    kept = classes != ignored
+    expected = evaluate(flat[kept], classes[kept], "CrossEntropyLoss", names)
     found = evaluate(outputs, target, loss, names, batch_size=2)
     assert {n: found[n] for n in names} == pytest.approx({n: expected[n] for n in names}, rel=1e-12)
     counts = nn.confusion_matrix(Outputs(), outputs, target, loss=loss)
     assert counts.tolist() == nn.confusion_matrix(Outputs(), flat, classes, loss=loss).tolist()
-    assert counts.sum() == (target != ignored).sum()
+    assert counts.sum() == kept.sum()
+
+
+class KnownTargets(Loss):
+    """Squared error; a target below 0 is not known."""
+
+    def forward(self, output, target):
+        return where(target < 0, 0.0, (output - target).square())
+
+    def counted(self, target):
+        return target >= 0
+
+
+def test_what_is_ignored_says_nothing_of_the_targets():
+    """Classes, and the middle of the targets, are those of what counts."""
+    outputs, target = [0.4, 0.6, 0.3, np.nan], [0, 1, 1, -9]
+    found = evaluate(outputs, target, KnownTargets(), ["accuracy", "r2", "auc"])
+    expected = evaluate(outputs[:3], target[:3], "MSELoss", ["accuracy", "r2", "auc"])
+    assert found == pytest.approx(expected, rel=1e-6)  # the loss is in float32
+
+
+def test_what_has_no_meaning_for_what_is_ignored_does_not_stop_training(monkeypatch):
+    monkeypatch.setattr(nn.METRICS, "_things", dict(nn.METRICS.items()))
+    nn.METRICS.register("logs", lambda loss, target: lambda o, t: t.astype("float32").log())
+    loss = nn.CrossEntropyLoss(ignore_index=-1)
+    run = cr.fit(
+        nn.Sequential(nn.Linear(2, 3)),
+        np.ones((4, 2)),
+        [1, 2, -1, 1],
+        loss=loss,
+        metrics=["logs"],
+        batch_size=2,
+    )
+    assert run.history["logs"][0] == pytest.approx(np.log(2) / 3, rel=1e-6)
+
+
+def test_an_output_that_is_nan_counts_however_it_is_read(monkeypatch):
+    """A class is read off it all the same: argmax has one."""
+    monkeypatch.setattr(nn.METRICS, "_things", dict(nn.METRICS.items()))
+
+    def most(loss, target):
+        return nn.metrics.OfAll(lambda c, t, w: float(c.max()), lambda o, t: o.argmax(axis=1))
+
+    nn.METRICS.register("largest_class", most)
+    for outputs, known in ((PROBABLE, True), (np.where(PROBABLE == 0.5, np.nan, 0), False)):
+        found = evaluate(outputs, [0, 1, 2, 1], "CrossEntropyLoss", ["largest_class"])
+        assert np.isnan(found["largest_class"]) != known
 
 
 # --- what outputs are to a loss --------------------------------------------------------------

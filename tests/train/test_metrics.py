@@ -126,6 +126,38 @@ def test_validation_data_that_a_metric_has_no_meaning_for_is_refused_before_trai
     assert not calls
 
 
+def test_a_class_that_is_ignored_in_places_is_not_there():
+    net = nn.Sequential(nn.Linear(4, 6), nn.Unflatten(1, (3, 2)))
+    places, loss = np.stack([Y, (Y + 1) % 3], axis=1), nn.CrossEntropyLoss(ignore_index=1)
+    calls = []
+    watching = cr.LambdaCallback(on_train_begin=lambda: calls.append("began"))
+    with pytest.raises(TargetError, match=r"of class 1\. Validation data\."):
+        cr.fit(
+            net, X, places, loss=loss, metrics=["auc"], validation_split=0.3, callbacks=[watching]
+        )
+    assert not calls
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_r2_of_a_batch_without_spread_is_no_noise(dtype):
+    """0, as of any set whose targets are equal; rounding leaves a spread of 1e-16 or 1e-7."""
+    seen = []
+    watching = cr.LambdaCallback(on_train_batch_end=lambda step, logs: seen.append(logs["r2"]))
+    cr.fit(
+        nn.Sequential(nn.Linear(4, 3)),
+        X[:30],
+        np.repeat(1000 + X[:10, :3], 3, axis=0),
+        metrics=["r2"],
+        batch_size=3,
+        shuffle=False,
+        optimizer=optim.SGD(lr=1e-9),
+        callbacks=[watching],
+        dtype=dtype,
+        progress=False,
+    )
+    assert seen == [0.0] * 10
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

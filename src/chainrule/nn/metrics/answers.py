@@ -29,6 +29,9 @@ from chainrule.nn.losses.loss import Loss
 LARGEST = ("logits", "log-probabilities", "scores")
 BORDERS = {"binary logits": 0.0, "signs": 0.0, "distances": 0.0, "probabilities": 0.5}
 
+YES = 0.5
+"""Above which a target says yes: of 0 and 1, of what lies between, and of -1 and 1."""
+
 _OF_VALUES = 'Use metrics=["mse"] or ["mae"] for a regression'
 
 
@@ -81,8 +84,8 @@ class Answers:
         What the outputs are.
     takes_largest : bool
         Whether the largest of an example's outputs is its class.
-    output_border, target_border : float
-        Above which an output, or a target, says yes.
+    border : float
+        Above which an output says yes.
     ignored : int or None
         A class that does not count.
     """
@@ -90,8 +93,7 @@ class Answers:
     asking: str
     kind: str
     takes_largest: bool
-    output_border: float = 0.0
-    target_border: float = 0.0
+    border: float = 0.0
     ignored: int | None = None
 
     @classmethod
@@ -119,8 +121,7 @@ class Answers:
             ignored: int | None = getattr(loss, "ignore_index", None)
             return cls(asking, kind, True, ignored=ignored)
         if kind in BORDERS and (ranked or kind != "distances"):
-            target_border = 0.0 if loss.targets == "signs" else 0.5
-            return cls(asking, kind, False, BORDERS[kind], target_border)
+            return cls(asking, kind, False, BORDERS[kind])
         if kind not in ("values", "log-values"):
             raise TargetError(
                 f"{asking} counts classes, and the outputs of {loss.made_by} are {kind}"
@@ -133,7 +134,7 @@ class Answers:
         if target.ndim == 2 and target.shape[1] > 1 and _is_one_hot(target):
             return cls(asking, kind, True)
         if np.isin(values, (0, 1)).all():
-            return cls(asking, kind, False, 0.5 if kind == "values" else math.log(0.5), 0.5)
+            return cls(asking, kind, False, 0.5 if kind == "values" else math.log(0.5))
         if np.isin(values, (-1, 1)).all() and kind == "values":
             return cls(asking, kind, False)
         if target.ndim == 1 and np.array_equal(values, np.rint(values)):
@@ -171,11 +172,11 @@ class Answers:
         check_one_output(self.asking, output)
         if self._has_classes(output, target):
             scores, actual = self.scores_of_classes(output), self._classes(output, target)
-            are_labelled = actual.ndim > 1 and target.type.dtype.is_integer
-            kept = actual != self.ignored if are_labelled and self.ignored is not None else None
+            # Examples are left out by their weight, places here.
+            kept = None if self.ignored is None or actual.ndim < 2 else actual != self.ignored
             return Decided(scores.argmax(axis=-1), actual, int(scores.shape[-1]), kept)
         check_same_shape(self.asking, output, target)
-        says_yes, is_yes = _flat(output > self.output_border), _flat(target > self.target_border)
+        says_yes, is_yes = _flat(output > self.border), _flat(target > YES)
         return Decided(says_yes, is_yes, 2 if says_yes.ndim == 1 else None)
 
     def scores_of_classes(self, output: Tensor) -> Tensor:
@@ -213,7 +214,7 @@ class Answers:
             How many outputs there are, where they have an axis for it.
         """
         if not self.takes_largest and (target.ndim > 1 or (width or 1) == 1):
-            yes = (target > self.target_border).reshape(len(target), -1)
+            yes = (target > YES).reshape(len(target), -1)
             return yes if yes.shape[1] > 1 else np.concatenate([~yes, yes], axis=1)
         if target.ndim > 1 and target.dtype.kind == "f":
             classes = target.argmax(axis=1).reshape(-1)

@@ -86,7 +86,7 @@ class R2(Definition):
 
     def __call__(self, loss: Loss, target: Array) -> Mean:
         errors = _errors_of(self.name, loss)
-        center = tensor(_mean(target))
+        center = tensor(_center(target))
         # Of targets that are all equal, rounding leaves this much of a variance at most.
         least = 16 * float(np.finfo(center.dtype).eps)
 
@@ -176,13 +176,10 @@ _NUMBERS: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _mean(target: Array) -> Array:
-    """The mean over the examples: exactly the target that all are equal to, if they are."""
-    if not len(target):
-        return np.zeros(target.shape[1:], target.dtype)
-    first = target[0].astype(np.float64)
-    mean = first + (target - first).mean(axis=0, dtype=np.float64)
+def _center(target: Array) -> Array:
+    """The mean over the examples, in a dtype that a step computes in."""
     dtype = target.dtype if target.dtype.kind == "f" else np.dtype(np.float64)
+    mean = target.mean(axis=0, dtype=np.float64) if len(target) else np.zeros(target.shape[1:])
     return np.asarray(mean, dtype)
 
 
@@ -196,5 +193,5 @@ def _explained(unexplained: Array, spread: Array) -> float:
     """The mean over outputs of 1 - unexplained / spread; where there is no spread, 1 or 0."""
     is_flat = spread == 0
     shares = 1 - unexplained / np.where(is_flat, 1.0, spread)
-    found = np.where(is_flat, np.where(unexplained == 0, 1.0, unexplained * 0.0), shares)
+    found = np.where(is_flat, unexplained == 0, shares)
     return float(found.mean())
