@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule.autodiff import append_gradients, gradients, pullback
+from chainrule.autodiff.reverse import zeros
 from chainrule.backends import get_backend
 from chainrule.base.errors import NameNotFoundError, NotDifferentiableError
 from chainrule.graph import Source, TensorType, parse_graph
@@ -250,6 +251,18 @@ def test_the_pullbacks_of_a_result_that_is_an_input_and_of_none_at_all():
     (d_x,) = append_gradients(b, {}, [x])
     assert b.nodes[d_x.position].op == "broadcast"
     assert d_x.type == x.type
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"), [("f64[2]", "0.0"), ("f32[]", "0.0"), ("i64[3]", "0")]
+)
+def test_zeros_are_those_of_their_type(kind, written):
+    b = Builder()
+    made = zeros(b, TensorType.parse(kind))
+    graph = b.build("f", {"y": made})
+    assert str(made.type) == kind
+    assert f"value={written}\n" in str(graph)
+    assert not get_backend("numpy").run(graph, [])[0].any()
 
 
 def test_a_custom_rule_is_what_counts():
