@@ -97,6 +97,13 @@ def test_a_gradient_does_not_pass_integers():
     assert run(gradients(build(f, "f64[]"), "y", ["x0"]), 3.7)["d_x0"] == 3.0
 
 
+def test_a_way_without_slope_adds_nothing_to_one_with():
+    # d(x·sign x) = sign x: sign itself hands nothing back, before or after the product does.
+    for f in (lambda b, x: x * b.sign(x), lambda b, x: b.sign(x) * x, lambda b, x: b.sign(x) + x):
+        found = run(gradients(build(f, "f64[]"), "y", ["x0"]), 3.0)
+        assert found["d_x0"] == 1.0
+
+
 def test_the_gradient_of_an_input_that_is_the_result_is_one():
     graph = gradients(parse_graph("graph f(x: f64[]) -> f64[]\n  return x"), of="x", wrt=["x"])
     assert run(graph, 5.0) == {"x": 5.0, "d_x": 1.0}
