@@ -42,8 +42,8 @@ NEAR = {
     "ops": ["tests/laws/test_op_table.py", "tests/autodiff", "tests/ops"],
     "autodiff": ["tests/autodiff"],
     "losses": [
-        "tests/nn/test_losses.py",
         "tests/nn/test_losses_refusals.py",
+        "tests/nn/test_losses.py",
         "tests/nn/test_losses_training.py",
         "tests/nn/test_losses_values.py",
     ],
@@ -78,11 +78,11 @@ def declarations(path):
 
 
 def loss_at(path, line):
-    """The registered loss around a line; one of them all, if the line is of none."""
+    """The registered loss around a line, if there is one."""
     body = ast.parse(path.read_text(encoding="utf-8")).body
     registered = [one for one in body if isinstance(one, ast.ClassDef) and one.decorator_list]
     around = (one.name for one in registered if one.lineno <= line <= one.end_lineno)
-    return next(around, "CrossEntropyLoss")
+    return next(around, None)
 
 
 def stages(mutant, ops, killers, *, far):
@@ -93,8 +93,9 @@ def stages(mutant, ops, killers, *, far):
     nearest = [op for op, lines in here.items() if any(mutant.line in span for span in lines)]
     first = [f"{CONFORMS}[{op}]" for op in nearest or here]
     if room == "losses":
-        beside = [LOSS_PARITY, "-k", loss_at(mutant.path, mutant.line)]
-        return [beside, NEAR[room], *([FAR[room]] if far else [])]
+        loss = loss_at(mutant.path, mutant.line)
+        beside = [[LOSS_PARITY, "-k", loss]] if loss else []
+        return [*beside, NEAR[room], *([FAR[room]] if far else [])]
     beside = [PARITY, "-k", " or ".join(nearest or here)] if here else []
     own = f"tests/{room}/test_{path.stem}.py"
     second = [own] if (forks.ROOT / own).exists() else []
