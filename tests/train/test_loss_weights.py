@@ -137,6 +137,15 @@ def test_batches_of_ignored_examples_alone_do_not_come_up():
     assert np.isfinite(run.history["loss"]).all()
 
 
+def test_batches_as_they_come_may_hold_ignored_examples_or_none():
+    net = nn.Sequential(nn.Linear(2, 2)).initialize(1)
+    batches = [(X[:3], np.array([0, 1, 1])), (X[3:6], np.array([0, -1, 1]))]
+    run = cr.fit(
+        net, lambda: iter(batches), loss=nn.CrossEntropyLoss(ignore_index=-1), progress=False
+    )
+    assert run.steps == 2
+
+
 def test_examples_that_are_all_ignored_are_refused():
     net = nn.Sequential(nn.Linear(2, 2)).initialize(1)
     with pytest.raises(TargetError) as caught:

@@ -79,7 +79,7 @@ def _without_ignored(
 ) -> Array | None:
     """The weights, 0 where an example counts for nothing: a batch of such alone has no loss."""
     counted = loss.counted(Tensor(target))
-    if counted is None or counted.numpy().all():
+    if counted is None:
         return weights
     if not counted.numpy().any():
         raise TargetError(f"{loss!r} ignores every example")
