@@ -173,8 +173,7 @@ class _Separation:
 
     def _separated(self, position: int, node: Node) -> Value:
         operands = tuple(self.values[i] for i in node.inputs)
-        # One example by itself has the whole gradient.
-        if position not in self.backward or self.axis == 1:
+        if position not in self.backward:
             return self.b.apply(node.op, *operands, **node.attributes)
         for i in node.inputs:
             if i not in self.backward and i in self.mixed:
