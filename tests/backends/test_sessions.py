@@ -253,6 +253,15 @@ graph step(w: f32[61,67]) -> i64[61]
     assert str(caught.value) == f"The {name} backend has no kernel for the op argmax."
 
 
+@pytest.mark.parametrize("fed", [1, 4])
+def test_a_step_that_is_not_fed_is_refused(fed):
+    under_way = session()
+    with pytest.raises(ShapeError) as caught:
+        under_way.advance(ROWS, {"lr": np.ones(fed, np.float32)})
+    assert caught.value.message == f"3 steps are fed 3 times with lr; got shape [{fed}]"
+    assert under_way.state()["w"].tolist() == [0, 0]
+
+
 def test_states_may_exchange_their_values():
     step = parse_graph("""\
 graph step(a: f32[2], b: f32[2], c: f32[2]) -> (f32[2], f32[2], f32[2])

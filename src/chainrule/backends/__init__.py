@@ -16,6 +16,7 @@ from chainrule.backends.protocol import Program as Program
 from chainrule.backends.protocol import Rows as Rows
 from chainrule.backends.protocol import Session as Session
 from chainrule.backends.protocol import Wiring as Wiring
+from chainrule.base.errors import MissingExtraError
 from chainrule.base.registry import Registry
 
 BACKENDS: Registry[Callable[[], Backend]] = Registry("backend")
@@ -30,7 +31,15 @@ def _numpy() -> Backend:
 
 @BACKENDS.register("native")
 def _native() -> Backend:
-    module = importlib.import_module("chainrule.backends.native")
+    try:
+        module = importlib.import_module("chainrule.backends.native")
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] != "llvmlite":
+            raise
+        raise MissingExtraError(
+            "The native backend needs llvmlite, which is not installed here",
+            advice='Install it: pip install llvmlite. Or use backend="numpy"',
+        ) from None
     backend: Backend = module.BACKEND
     return backend
 

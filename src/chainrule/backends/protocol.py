@@ -68,6 +68,43 @@ class Wiring:
             kind, after = step.nodes[inputs[name]].type, step.nodes[step.labels[label]].type
             check_type(f"the next {name}", kind, after.shape, after.dtype.numpy)
 
+    def check_arrays(
+        self, step: Graph, state: Mapping[str, Array], data: Mapping[str, Array]
+    ) -> None:
+        """Raise unless there are a state and data of the types that `step` takes.
+
+        Raises
+        ------
+        NameNotFoundError, ShapeError, DTypeError
+        """
+        for name in self.state:
+            array = _look_up("state", name, state)
+            check_type(name, step[name].type, array.shape, array.dtype)
+        for name in self.data:
+            array, kind = _look_up("data", name, data), step[name].type
+            row = TensorType(kind.shape[1:], kind.dtype)
+            check_type(f"a row of {name}", row, array.shape[1:], array.dtype)
+
+    def check_fed(self, step: Graph, rows: Rows, feeds: Mapping[str, Array]) -> None:
+        """Raise unless rows of shape (steps, B) and as many feeds are what `step` takes.
+
+        Raises
+        ------
+        NameNotFoundError, ShapeError, DTypeError
+        """
+        for name in (*self.data, *filter(None, (self.rows,))):
+            if rows.shape[1:] != step[name].shape[:1]:
+                size = int(step[name].shape[0])
+                raise ShapeError(f"a step reads {size} rows of {name}; got {list(rows.shape[1:])}")
+        for name in self.fed(step):
+            array = _look_up("feed", name, feeds)
+            if array.shape[:1] != rows.shape[:1]:
+                raise ShapeError(
+                    f"{len(rows)} steps are fed {len(rows)} times with {name}; got shape "
+                    f"{list(array.shape)}"
+                )
+            check_type(name, step[name].type, array.shape[1:], array.dtype)
+
 
 @dataclass(frozen=True)
 class Advanced:
@@ -100,6 +137,19 @@ def check_type(what: str, kind: TensorType, shape: tuple[int, ...], dtype: np.dt
         raise DTypeError(f"{what} is {kind.dtype.numpy}; got {dtype}")
     if shape != kind.shape:
         raise ShapeError(f"{what} has the shape {format_shape(kind.shape)}; got {list(shape)}")
+
+
+def frozen(value: Array) -> Array:
+    """The array, not to be written in: a session may still read it."""
+    view = np.asarray(value).view()
+    view.flags.writeable = False
+    return view
+
+
+def _look_up(kind: str, name: str, arrays: Mapping[str, Array]) -> Array:
+    if name not in arrays:
+        raise NameNotFoundError.among(kind, name, arrays)
+    return np.asarray(arrays[name])
 
 
 class Session(ABC):

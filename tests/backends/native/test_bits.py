@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from chainrule import nn, optim
-from chainrule.backends import get_backend
+from chainrule.backends.native.backend import NativeBackend
 from chainrule.backends.native.program import NativeProgram
 from chainrule.backends.native.target import host
 from chainrule.graph import DType, TensorType
@@ -14,6 +14,7 @@ from chainrule.train.state import initial_state
 from chainrule.train.step import build_step
 from chainrule.train.writing import Recipe
 from tests.backends.native.evaluator import evaluate
+from tests.backends.native.targets import LESSER, target
 
 ACTIVATIONS = [nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Softplus, nn.SiLU]
 LOSSES = ["MSELoss", "QuadraticLoss", "CrossEntropyLoss", "BCEWithLogitsLoss"]
@@ -62,14 +63,21 @@ def drawn_network(seed):
     return step, state, {"x": x, "target": y}, {"lr": np.array([0.1])}
 
 
-@pytest.mark.parametrize("seed", range(12))
-def test_a_training_step_has_the_bits_of_the_ordered_evaluator(seed):
+@pytest.mark.parametrize(
+    ("seed", "name"),
+    [
+        *((seed, "host") for seed in range(12)),
+        *((seed, n) for seed, n in enumerate([*LESSER] * 3, 40)),
+    ],
+)
+def test_a_training_step_has_the_bits_of_the_ordered_evaluator(seed, name):
+    machine = host() if name == "host" else target(name)
     step, state, data, feeds = drawn_network(seed)
     rows = np.arange(len(data["x"]))
     given = {**state, **data, "rows": rows, "lr": feeds["lr"][0]}
     arrays = [np.asarray(given[name]) for name in step.graph.input_names]
-    expected = evaluate(step.graph, arrays, host().fma)
-    found = get_backend("native").run(step.graph, arrays)
+    expected = evaluate(step.graph, arrays, machine.fma)
+    found = NativeBackend(machine).run(step.graph, arrays)
     for label, a, b in zip(step.graph.labels, expected, found, strict=True):
         assert a.tobytes() == b.tobytes(), label
 

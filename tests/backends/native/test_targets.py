@@ -4,24 +4,10 @@ import numpy as np
 import pytest
 
 from chainrule.backends.native.backend import NativeBackend
-from chainrule.backends.native.target import host, of_features
+from chainrule.backends.native.target import of_features
 from chainrule.graph import DType, parse_graph
 from chainrule.testing import check_backend
-
-LESSER = {
-    "avx2": {"sse2", "sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma"},
-    "avx2 without fma": {"sse2", "sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2"},
-    "sse2": {"sse2"},
-}
-
-
-def target(name):
-    if not host().triple.startswith("x86_64"):
-        pytest.skip("instruction sets of x86-64")
-    there = LESSER[name]
-    if "fma" in there and not host().fma:
-        pytest.skip("this machine has no FMA")
-    return of_features(host().triple, there, ",".join(f"+{feature}" for feature in sorted(there)))
+from tests.backends.native.targets import LESSER, target
 
 
 @pytest.mark.parametrize("name", LESSER)

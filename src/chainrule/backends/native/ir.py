@@ -118,7 +118,7 @@ class Function:
         """The function's definition."""
         passed = ", ".join(f"{kind} {name}" for kind, name in self.parameters)
         body = "\n".join(self.lines)
-        return f"define {self.result} @{self.name}({passed}) #0 {{\n{body}\n}}\n"
+        return f'define {self.result} @"{self.name}"({passed}) #0 {{\n{body}\n}}\n'
 
 
 @dataclass

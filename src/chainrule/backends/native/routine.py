@@ -146,7 +146,7 @@ def call_kernels(
     """Write calls of kernels; `locate` gives the address of a buffer."""
     for kernel in kernels:
         places = ", ".join(f"ptr {locate(name)}" for name in kernel.buffers)
-        function.do(f"call void @{kernel.name}({places})")
+        function.do(f'call void @"{kernel.name}"({places})')
 
 
 def in_arena(function: Function, plan: Plan, name: str) -> str:

@@ -129,27 +129,3 @@ def _reshaped_strides(
             made[axis] = step
             step *= wanted[axis]
     return tuple(made)
-
-
-def joined_axes(views: Sequence[View]) -> list[tuple[int, list[int]]]:
-    """The axes of views of one shape, neighbours joined where every view lies as one along them.
-
-    Returns
-    -------
-    list of (size, strides)
-        From the outermost: its size, and the stride of each view.
-    """
-    axes = [
-        (size, [view.strides[axis] for view in views])
-        for axis, size in enumerate(views[0].shape)
-        if size != 1
-    ]
-    joined: list[tuple[int, list[int]]] = []
-    for size, strides in axes:
-        if joined and all(
-            outer == size * inner for outer, inner in zip(joined[-1][1], strides, strict=True)
-        ):
-            joined[-1] = (joined[-1][0] * size, strides)
-        else:
-            joined.append((size, strides))
-    return joined

@@ -19,9 +19,10 @@ from chainrule.backends.protocol import (
     Session,
     Wiring,
     check_type,
+    frozen,
 )
-from chainrule.base.errors import MissingKernelError, NameNotFoundError, ShapeError
-from chainrule.graph import Graph, Node, TensorType
+from chainrule.base.errors import MissingKernelError
+from chainrule.graph import Graph, Node
 from chainrule.ops import ElementwiseOp, bind
 from chainrule.ops.table import Operands
 from chainrule.rewrite import eliminate_dead_nodes, expand_composites, merge_equal_nodes
@@ -162,13 +163,7 @@ class NumpySession(Session):
         self, program: NumpyProgram, state: Mapping[str, Array], data: Mapping[str, Array]
     ) -> None:
         self._program = program
-        for name in program.wiring.state:
-            array = _look_up("state", name, state)
-            check_type(name, program.types[name], array.shape, array.dtype)
-        for name in program.wiring.data:
-            array, kind = _look_up("data", name, data), program.types[name]
-            row = TensorType(kind.shape[1:], kind.dtype)
-            check_type(f"a row of {name}", row, array.shape[1:], array.dtype)
+        program.wiring.check_arrays(program.step, state, data)
         self._state = {name: np.asarray(state[name]) for name in program.wiring.state}
         self._data = data
 
@@ -177,7 +172,7 @@ class NumpySession(Session):
         next_labels = set(wiring.state.values())
         kept: dict[str, list[Array]] = {label: [] for label in labels if label not in next_labels}
         steps, interrupted = 0, False
-        self._check_fed(rows.shape[1:], {name: feeds[name][:1] for name in feeds})
+        wiring.check_fed(self._program.step, rows, feeds)
         try:
             for step, batch in enumerate(rows):
                 fed = {name: values[step] for name, values in feeds.items()}
@@ -203,25 +198,15 @@ class NumpySession(Session):
         self, rows: Rows, feeds: Mapping[str, Array], names: Sequence[str] | None = None
     ) -> Mapping[str, Array]:
         step, recorder = self._program.step, self._program.recorder
-        self._check_fed(rows.shape, {name: np.asarray(feeds[name])[None] for name in feeds})
+        fed = {name: np.asarray(value)[None] for name, value in feeds.items()}
+        self._program.wiring.check_fed(step, rows[None], fed)
         slots = recorder.run(self._inputs(rows, feeds))
         if names is None:
             names = [step.name_of(position) for position in range(len(step.nodes))]
-        return {name: _frozen(slots[recorder.positions[step.find(name)]]) for name in names}
+        return {name: frozen(slots[recorder.positions[step.find(name)]]) for name in names}
 
     def state(self) -> dict[str, Array]:
-        return {name: _frozen(value) for name, value in self._state.items()}
-
-    def _check_fed(self, rows: tuple[int, ...], feeds: Mapping[str, Array]) -> None:
-        """Raise unless rows and feeds, the latter with a leading axis of 1, are what is taken."""
-        program, wiring = self._program, self._program.wiring
-        for name in (*wiring.data, *filter(None, (wiring.rows,))):
-            if rows != program.types[name].shape[:1]:
-                size = int(program.types[name].shape[0])
-                raise ShapeError(f"a step reads {size} rows of {name}; got {list(rows)}")
-        for name in program.fed:
-            array = _look_up("feed", name, feeds)
-            check_type(name, program.types[name], array.shape[1:], array.dtype)
+        return {name: frozen(value) for name, value in self._state.items()}
 
     def _inputs(self, rows: Rows, feeds: Mapping[str, Array]) -> list[Array]:
         wiring = self._program.wiring
@@ -236,19 +221,6 @@ class NumpySession(Session):
             else:
                 values.append(feeds[name])
         return values
-
-
-def _look_up(kind: str, name: str, arrays: Mapping[str, Array]) -> Array:
-    if name not in arrays:
-        raise NameNotFoundError.among(kind, name, arrays)
-    return np.asarray(arrays[name])
-
-
-def _frozen(value: Array) -> Array:
-    """The array, not to be written in: the session still reads it."""
-    view = np.asarray(value).view()
-    view.flags.writeable = False
-    return view
 
 
 def _is_finite(value: Array) -> bool:

@@ -1,0 +1,311 @@
+"""A training step as a native function that takes many: it gathers, computes, checks, moves on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from chainrule.backends.native.frame import copy, count_of, over
+from chainrule.backends.native.ir import Function
+from chainrule.backends.native.lower import Buffer
+from chainrule.backends.native.nest import (
+    Affine,
+    Apply,
+    Carried,
+    Kernel,
+    Let,
+    Local,
+    Loop,
+    Number,
+    Read,
+    Statement,
+    Value,
+    Write,
+    buffers_of,
+    index,
+)
+from chainrule.backends.native.plan import Plan, plan_memory
+from chainrule.backends.native.positions import FAULTS
+from chainrule.backends.native.routine import (
+    Stages,
+    call_kernels,
+    in_arena,
+)
+from chainrule.backends.native.view import View
+from chainrule.backends.protocol import (
+    Wiring,
+)
+from chainrule.graph import DType
+
+ROWS = "rows"
+FINITE = "finite"
+_VECTORS = 4
+"""How many vectors are checked at once for being finite."""
+
+
+@dataclass
+class StepStages(Stages):
+    """A step on its way to the machine: the graph's kernels, and those that feed and check it.
+
+    Parameters
+    ----------
+    wiring : Wiring
+    """
+
+    wiring: Wiring = field(default_factory=lambda: Wiring({}))
+
+    @cached_property
+    def inputs(self) -> dict[str, View]:
+        """Where each input lies."""
+        lean, values = self.lean, self.lowered.values
+        return {lean.name_of(i): values[i] for i in lean.inputs}
+
+    @cached_property
+    def outputs(self) -> dict[str, View]:
+        """Where each output lies, by label."""
+        return {o.label: self.lowered.values[o.node] for o in self.lean.outputs}
+
+    @cached_property
+    def fed(self) -> list[str]:
+        """Inputs that are given anew for each step."""
+        return [name for name in self.wiring.fed(self.graph) if name in self.inputs]
+
+    @cached_property
+    def shown(self) -> list[str]:
+        """Outputs that are no state: kept from each step."""
+        following = set(self.wiring.state.values())
+        return [label for label in self.outputs if label not in following]
+
+    @cached_property
+    def batch(self) -> int:
+        """How many rows a step reads."""
+        names = [*self.wiring.data, *filter(None, [self.wiring.rows])]
+        return int(self.graph[names[0]].shape[0]) if names else 0
+
+    @cached_property
+    def gathers(self) -> list[Kernel]:
+        """For each input that is data: copy the step's rows of it."""
+        made = []
+        for name in self.wiring.data:
+            to = self.inputs[name]
+            width = count_of(to.shape[1:])
+            row = index("row") * width + index("j")
+            place = Let("row", Read(ROWS, index("b"), DType.I64))
+            put = Write(
+                to.buffer, index("b") * width + index("j"), Read(f"data.{name}", row, to.dtype)
+            )
+            inner = over([("j", width)], [put])
+            body: tuple[Statement, ...] = (Loop("b", to.shape[0], (place, *inner)),)
+            made.append(self._kernel(f"gather.{name}", body, {f"data.{name}": to.dtype}))
+        if self.wiring.rows is not None:
+            to = self.inputs[self.wiring.rows]
+            body = over(
+                [("b", to.size)], [Write(to.buffer, index("b"), Read(ROWS, index("b"), DType.I64))]
+            )
+            made.append(self._kernel("gather.rows", body, {}))
+        for name in self.fed:
+            to = self.inputs[name]
+            body = copy(View.whole(f"fed.{name}", to.dtype, to.shape), to)
+            made.append(self._kernel(f"feed.{name}", body, {f"fed.{name}": to.dtype}))
+        return made
+
+    @cached_property
+    def checks(self) -> list[Kernel]:
+        """For each output that must be finite: whether it is."""
+        return [
+            self._kernel(
+                f"check.{view.buffer}",
+                _check_finite(view, i, self._sums(view.dtype)),
+                {},
+            )
+            for i, view in enumerate(self._checked)
+        ]
+
+    @cached_property
+    def _checked(self) -> list[View]:
+        """Values that must be finite, each once; integers always are."""
+        views = {self.outputs[label] for label in self.wiring.finite}
+        floats = (view for view in views if view.dtype.is_float)
+        return sorted(floats, key=lambda view: view.buffer)
+
+    def _sums(self, dtype: DType) -> View:
+        """A vector of memory for the checks."""
+        return View.whole(f"finite.{dtype.value}", dtype, (self.target.lanes(dtype),))
+
+    @cached_property
+    def _held(self) -> dict[str, View]:
+        """Copies of next values that are other states, which must not be replaced before."""
+        inputs = self.inputs
+        states = {inputs[name] for name in self.wiring.state if name in inputs}
+        return {
+            name: View.whole(f"held.{name}", source.dtype, source.shape)
+            for name, label in self.wiring.state.items()
+            if name in inputs
+            and (source := self.outputs[label]) in states
+            and source != inputs[name]
+        }
+
+    @cached_property
+    def buffers(self) -> dict[str, Buffer]:
+        """All that lies in the arena."""
+        sums = {view.dtype: self._sums(view.dtype) for view in self._checked}
+        own = [*sums.values(), *self._held.values()]
+        own.append(View.whole(FINITE, DType.BOOL, (len(self._checked),)))
+        made = {view.buffer: Buffer(view.buffer, view.dtype, max(view.size, 1)) for view in own}
+        return self.lowered.buffers | made
+
+    @cached_property
+    def moves(self) -> list[Kernel]:
+        """After a step that is taken: show its results, then let the next state be the state."""
+        made = []
+        for label in self.shown:
+            view = self.outputs[label]
+            to = View.whole(f"shown.{label}", view.dtype, view.shape)
+            made.append(self._kernel(f"show.{label}", copy(view, to), {to.buffer: to.dtype}))
+        for name, held in self._held.items():
+            source = self.outputs[self.wiring.state[name]]
+            made.append(self._kernel(f"hold.{name}", copy(source, held), {}))
+        for name, label in self.wiring.state.items():
+            source = self._held.get(name, self.outputs[label])
+            if name in self.inputs and source != self.inputs[name]:
+                made.append(self._kernel(f"next.{name}", copy(source, self.inputs[name]), {}))
+        return made
+
+    def _kernel(self, name: str, body: Sequence[Statement], outside: Mapping[str, DType]) -> Kernel:
+        known = {
+            **{n: b.dtype for n, b in self.buffers.items()},
+            **outside,
+            ROWS: DType.I64,
+        }
+        used = {buffer: known[buffer] for buffer in sorted(buffers_of(body))}
+        return Kernel(name, tuple(body), used)
+
+    @property
+    def kernels(self) -> list[Kernel]:
+        return [*self.gathers, *self.lowered.kernels, *self.checks, *self.moves]
+
+    @cached_property
+    def lasting(self) -> list[str]:
+        views = [*self.inputs.values(), *self.outputs.values()]
+        return list(dict.fromkeys([*(view.buffer for view in views), *self.faults]))
+
+    @cached_property
+    def outside(self) -> list[str]:
+        """Buffers that are not in the arena, in the order of the table of their addresses."""
+        return [
+            ROWS,
+            *(f"data.{name}" for name in self.wiring.data),
+            *(f"fed.{name}" for name in self.fed),
+            *(f"shown.{label}" for label in self.shown),
+        ]
+
+    @cached_property
+    def strides(self) -> dict[str, int]:
+        """By how many bytes the buffers outside move on from step to step."""
+        found = {ROWS: 8 * self.batch}
+        found |= {f"data.{name}": 0 for name in self.wiring.data}
+        for prefix, names, views in (
+            ("fed", self.fed, self.inputs),
+            ("shown", self.shown, self.outputs),
+        ):
+            for name in names:
+                view = views[name]
+                found[f"{prefix}.{name}"] = view.size * view.dtype.numpy.itemsize
+        return found
+
+    @cached_property
+    def ir(self) -> str:
+        """``advance(arena, table, steps)``: how many steps were taken."""
+        f = Function("advance", [("ptr", "%arena"), ("ptr", "%table"), ("i64", "%steps")], "i64")
+        bases = {}
+        for i, name in enumerate(self.outside):
+            place = f.value(f"getelementptr ptr, ptr %table, i64 {i}")
+            bases[name] = f.value(f"load ptr, ptr {place}, align 8")
+        head, body, good, after = (f.label(n) for n in ("head", "step", "taken", "after"))
+        step, following = f.fresh("s"), f.fresh("s")
+        f.do(f"br label %{head}")
+        f.begin(head)
+        f.lines.append(f"  {step} = phi i64 [ 0, %entry ], [ {following}, %{good} ]")
+        f.do(f"br i1 {f.value(f'icmp slt i64 {step}, %steps')}, label %{body}, label %{after}")
+        f.begin(body)
+
+        def locate(name: str) -> str:
+            if name not in bases:
+                return in_arena(f, self.plan, name)
+            stride = self.strides[name]
+            if not stride:
+                return bases[name]
+            moved = f.value(f"mul i64 {step}, {stride}")
+            return f.value(f"getelementptr i8, ptr {bases[name]}, i64 {moved}")
+
+        call_kernels(f, [*self.gathers, *self.lowered.kernels], locate)
+        flags = []
+        for slot in range(len(self.lowered.faults)):
+            place = f.value(f"getelementptr i64, ptr {locate(FAULTS)}, i64 {2 * slot}")
+            fault = f.value(f"load i64, ptr {place}, align 8")
+            none = f.value(f"icmp eq i64 {fault}, 0")
+            flags.append(f.value(f"zext i1 {none} to i8"))
+        if self.checks or flags:
+            call_kernels(f, self.checks, locate)
+            for i in range(len(self.checks)):
+                place = f.value(f"getelementptr i8, ptr {locate(FINITE)}, i64 {i}")
+                flags.append(f.value(f"load i8, ptr {place}, align 1"))
+            total = flags[0]
+            for flag in flags[1:]:
+                total = f.value(f"and i8 {total}, {flag}")
+            is_finite = f.value(f"icmp ne i8 {total}, 0")
+            f.do(f"br i1 {is_finite}, label %{good}, label %{after}")
+        else:
+            f.do(f"br label %{good}")
+        f.begin(good)
+        call_kernels(f, self.moves, locate)
+        f.lines.append(f"  {following} = add i64 {step}, 1")
+        f.do(f"br label %{head}")
+        f.begin(after)
+        f.do(f"ret i64 {step}")
+        return self.module([f])
+
+    @cached_property
+    def plan(self) -> Plan:
+        kernels = [
+            Kernel(k.name, k.body, {n: d for n, d in k.buffers.items() if n not in self.strides})
+            for k in self.kernels
+        ]
+        return plan_memory(self.buffers, kernels, self.lasting)
+
+
+def _check_finite(view: View, place: int, sums: View) -> tuple[Statement, ...]:
+    """Whether all elements are finite: x - x is 0 for those that are, and NaN for others.
+
+    The zeros are added in lanes, several vectors at once: any order gives the same.
+    """
+    dtype, lanes = view.dtype, sums.size
+    zero, total = Number(0.0, dtype), Local("total", dtype)
+
+    def plus(so_far: Local, at: Affine) -> Value:
+        element = Read(view.buffer, at, dtype)
+        return Apply("add", (so_far, Apply("sub", (element, element), dtype)), dtype)
+
+    k, lane = index("k"), index("l")
+    whole = view.size // (_VECTORS * lanes)
+    carried = []
+    for v in range(_VECTORS):
+        name = Local(f"t{v}", dtype)
+        at = k * (_VECTORS * lanes) + lane + v * lanes
+        carried.append(Carried(name.name, zero, plus(name, at)))
+    together: Value = Local("t0", dtype)
+    for v in range(1, _VECTORS):
+        together = Apply("add", (together, Local(f"t{v}", dtype)), dtype)
+    vectors = Loop("k", whole, carried=tuple(carried))
+    side_by_side = Loop("l", lanes, (vectors, Write(sums.buffer, lane, together)), parallel=True)
+    done = whole * _VECTORS * lanes
+    begin: Value = zero
+    statements: list[Statement] = []
+    if whole:
+        summed = Apply("add", (total, Read(sums.buffer, lane, dtype)), dtype)
+        statements += [side_by_side, Loop("l", lanes, carried=(Carried("total", zero, summed),))]
+        begin = total
+    rest = Loop("k", view.size - done, carried=(Carried("total", begin, plus(total, k + done)),))
+    finite = Apply("equal", (total, zero), DType.BOOL)
+    return (*statements, rest, Write(FINITE, Affine(place), finite))
