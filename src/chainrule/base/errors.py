@@ -86,6 +86,23 @@ class NameNotFoundError(ChainruleError, KeyError):
         shown = f'"{name}"' if isinstance(name, str) else repr(name)
         return cls(f"No {kind} is named {shown}", where=where, advice=advice)
 
+    @classmethod
+    def of_pattern(cls, pattern: str, owner: str, paths: Sequence[str]) -> "NameNotFoundError":
+        """Return the error for a pattern of `owner` that matches none of the parameters' paths.
+
+        Examples
+        --------
+        >>> print(NameNotFoundError.of_pattern("*.wieght", "groups", ["0.weight", "0.bias"]))
+        The pattern "*.wieght" of groups matches no parameter that is trained. Did you mean \
+"*.weight"? There are: 0.weight, 0.bias.
+        """
+        endings = dict.fromkeys("*." + path.rpartition(".")[2] for path in paths if "." in path)
+        parts = (did_you_mean(pattern, [*endings, *paths]), f"There are: {listed(paths)}")
+        return cls(
+            f'The pattern "{pattern}" of {owner} matches no parameter that is trained',
+            advice=" ".join(filter(None, parts)),
+        )
+
 
 class DuplicateNameError(ChainruleError, ValueError):
     """A name is taken already."""

@@ -9,7 +9,7 @@ from functools import reduce
 from operator import add
 from typing import Any
 
-from chainrule.base.errors import ConfigurationError, NameNotFoundError, did_you_mean, listed
+from chainrule.base.errors import ConfigurationError, NameNotFoundError
 from chainrule.base.registry import Registry
 from chainrule.eager import Tensor, as_tensor
 from chainrule.nn.arguments import as_number
@@ -71,14 +71,7 @@ class Penalty(Configured, ABC):
         """
         for pattern in self.on:
             if not any(fnmatchcase(path, pattern) for path in parameters):
-                endings = dict.fromkeys("*." + path.rpartition(".")[2] for path in parameters)
-                nearest = did_you_mean(pattern, [*endings, *parameters])
-                there = f"There are: {listed(list(parameters))}"
-                raise NameNotFoundError(
-                    f'The pattern "{pattern}" of {type(self).__name__} matches no parameter that '
-                    "is trained",
-                    advice=" ".join(filter(None, (nearest, there))),
-                )
+                raise NameNotFoundError.of_pattern(pattern, type(self).__name__, list(parameters))
         return [p for p in parameters if any(fnmatchcase(p, pattern) for pattern in self.on)]
 
     @abstractmethod

@@ -15,8 +15,6 @@ from chainrule.base.errors import (
     ChainruleError,
     ConfigurationError,
     NameNotFoundError,
-    did_you_mean,
-    listed,
 )
 from chainrule.optim.options import Configured, option_names
 
@@ -109,7 +107,7 @@ def variants_by_path(optimizer: C, groups: Groups[C], paths: Iterable[str]) -> d
     matching = {path: _matching(groups, path) for path in paths}
     for pattern in groups:
         if not any(pattern in patterns for patterns in matching.values()):
-            raise _unmatched(pattern, list(matching))
+            raise NameNotFoundError.of_pattern(pattern, "groups", list(matching))
     made = {patterns: _variant(optimizer, groups, patterns) for patterns in set(matching.values())}
     return {path: made[patterns] for path, patterns in matching.items()}
 
@@ -134,12 +132,3 @@ def _variant(optimizer: C, groups: Groups[C], patterns: tuple[str, ...]) -> C:
                 raise NameNotFoundError.among(kind, option, known, where=f'Group "{pattern}"')
         options |= group
     return replace(base, **options)
-
-
-def _unmatched(pattern: str, paths: list[str]) -> NameNotFoundError:
-    endings = dict.fromkeys("*." + path.rpartition(".")[2] for path in paths if "." in path)
-    parts = (did_you_mean(pattern, [*endings, *paths]), f"There are: {listed(paths)}")
-    return NameNotFoundError(
-        f'The pattern "{pattern}" of groups matches no parameter that is trained',
-        advice=" ".join(filter(None, parts)),
-    )
