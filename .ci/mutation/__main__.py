@@ -43,6 +43,7 @@ NEAR = {
     "autodiff": ["tests/autodiff"],
     "losses": [
         "tests/nn/test_losses_refusals.py",
+        "tests/nn/test_losses_arguments.py",
         "tests/nn/test_losses.py",
         "tests/nn/test_losses_training.py",
         "tests/nn/test_losses_values.py",
