@@ -33,9 +33,11 @@ SECONDS = {"tests/conformance/test_accuracy.py": 90}
 FAR = {
     "ops": ["tests/conformance", "tests/laws/test_derivatives.py", "tests/rewrite",
             "tests/testing", "tests/eager/test_custom_gradient.py",
-            "tests/eager/test_numpy_names.py", "tests/eager/test_per_example.py"],
+            "tests/eager/test_numpy_names.py", "tests/eager/test_per_example.py",
+            "tests/eager/test_per_example_refusals.py"],
     "autodiff": ["tests/laws/test_derivatives.py", "tests/testing",
-                 "tests/eager/test_per_example.py", "tests/eager/test_transforms.py"],
+                 "tests/eager/test_per_example.py", "tests/eager/test_per_example_refusals.py",
+                 "tests/eager/test_transforms.py"],
     "losses": [LOSS_PARITY, "tests/ops/test_costs.py"],
 }  # fmt: skip
 NEAR = {
