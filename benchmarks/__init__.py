@@ -1,0 +1,1 @@
+"""How fast chainrule is, beside others on the same work. `README.md` says what is measured."""
