@@ -1,6 +1,7 @@
-"""Instruction sets that are less than this machine's."""
+"""Instruction sets that are less than this machine's, or another's."""
 
 import pytest
+from llvmlite import binding as llvm
 
 from chainrule.backends.native.target import host, of_features
 
@@ -12,9 +13,23 @@ LESSER = {
 
 
 def target(name):
+    """One that this machine can run; skips where it cannot."""
     if not host().triple.startswith("x86_64"):
         pytest.skip("instruction sets of x86-64")
     there = LESSER[name]
     if "fma" in there and not host().fma:
         pytest.skip("this machine has no FMA")
-    return of_features(host().triple, there, ",".join(f"+{feature}" for feature in sorted(there)))
+    return of_features(host().triple, there, listed(there))
+
+
+def foreign(name):
+    """One to generate code for, wherever this is."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    if name == "aarch64":
+        return of_features("aarch64-unknown-linux-gnu", {"neon"}, "+neon")
+    return of_features("x86_64-unknown-linux-gnu", LESSER[name], listed(LESSER[name]))
+
+
+def listed(features):
+    return ",".join(f"+{feature}" for feature in sorted(features))

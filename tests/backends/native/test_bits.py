@@ -1,66 +1,14 @@
 """Native code gives the bits that the graph means: those of the ordered evaluator."""
 
-from itertools import pairwise
-
 import numpy as np
 import pytest
 
-from chainrule import nn, optim
 from chainrule.backends.native.backend import NativeBackend
 from chainrule.backends.native.program import NativeProgram
 from chainrule.backends.native.target import host
-from chainrule.graph import DType, TensorType
-from chainrule.train.state import initial_state
-from chainrule.train.step import build_step
-from chainrule.train.writing import Recipe
+from tests.backends.native.drawn import arrays_of, drawn_network
 from tests.backends.native.evaluator import evaluate
 from tests.backends.native.targets import LESSER, target
-
-ACTIVATIONS = [nn.Sigmoid, nn.Tanh, nn.ReLU, nn.Softplus, nn.SiLU]
-LOSSES = ["MSELoss", "QuadraticLoss", "CrossEntropyLoss", "BCEWithLogitsLoss"]
-OPTIMIZERS = [
-    lambda: optim.SGD(lr=0.5, momentum=0.9), optim.Adam, lambda: optim.AdamW(clip_norm=1.0),
-    lambda: optim.RMSprop(centered=True),
-]  # fmt: skip
-
-
-class Skipping(nn.Module):
-    """x + f(x), to use a value twice."""
-
-    def __init__(self, width, activation):
-        self.linear = nn.Linear(width, width)
-        self.activation = activation()
-
-    def forward(self, x):
-        return x + self.activation(self.linear(x))
-
-
-def drawn_network(seed):
-    """A step of a random network, its state and its rows."""
-    rng = np.random.default_rng(seed)
-    sizes = [int(s) for s in rng.integers(1, 24, rng.integers(2, 5))]
-    activation = ACTIVATIONS[rng.integers(len(ACTIVATIONS))]
-    layers = []
-    for a, b in pairwise(sizes):
-        layers += [nn.Linear(a, b), activation()]
-        if rng.random() < 0.3:
-            layers.append(Skipping(b, activation))
-        if rng.random() < 0.3:
-            layers.append(nn.Dropout(0.3))
-    dtype = ["float32", "float64"][rng.integers(2)]
-    net = nn.Sequential(*layers).initialize(seed).astype(dtype)
-    loss = LOSSES[rng.integers(len(LOSSES))]
-    batch = int(rng.integers(1, 9))
-    x = rng.normal(size=(batch, sizes[0])).astype(dtype)
-    if loss == "CrossEntropyLoss":
-        y = rng.integers(0, sizes[-1], batch)
-    else:
-        y = rng.random((batch, sizes[-1])).astype(dtype)
-    recipe = Recipe(net, nn.as_loss(loss), OPTIMIZERS[rng.integers(len(OPTIMIZERS))]())
-    types = [TensorType(a.shape, DType.of(a.dtype)) for a in (x, y)]
-    step = build_step(recipe, types[:1], types[1])
-    state = {**step.captured, **initial_state(recipe, seed, accumulate=False)}
-    return step, state, {"x": x, "target": y}, {"lr": np.array([0.1])}
 
 
 @pytest.mark.parametrize(
@@ -72,10 +20,8 @@ def drawn_network(seed):
 )
 def test_a_training_step_has_the_bits_of_the_ordered_evaluator(seed, name):
     machine = host() if name == "host" else target(name)
-    step, state, data, feeds = drawn_network(seed)
-    rows = np.arange(len(data["x"]))
-    given = {**state, **data, "rows": rows, "lr": feeds["lr"][0]}
-    arrays = [np.asarray(given[name]) for name in step.graph.input_names]
+    step, *given = drawn_network(seed)
+    arrays = arrays_of(step, *given)
     expected = evaluate(step.graph, arrays, machine.fma)
     found = NativeBackend(machine).run(step.graph, arrays)
     for label, a, b in zip(step.graph.labels, expected, found, strict=True):
