@@ -18,12 +18,14 @@ from chainrule.backends.native.nest import (
     Position,
     Read,
     Statement,
+    Turn,
     Value,
     Write,
     buffers_of,
 )
 from chainrule.backends.native.primitives import PRIMITIVES
 from chainrule.backends.native.target import Target
+from chainrule.backends.native.turning import turn
 from chainrule.base.errors import MissingKernelError
 from chainrule.graph import DType
 
@@ -86,6 +88,8 @@ class _Emitter:
                     scope = scope.with_local(name, *self.value(value, scope))
                 case Write(buffer, at, value, limit):
                     self.write(buffer, at, *self.value(value, scope), scope, limit)
+                case Turn():
+                    self.turn(statement, scope)
                 case Loop(parallel=True):
                     self.parallel(statement, scope)
                 case Loop():
@@ -114,6 +118,18 @@ class _Emitter:
         with self.function.loop(count, step=step) as block:
             i = block.index if not first else self.function.value(f"add i64 {block.index}, {first}")
             self.statements(loop.body, self.at(scope, loop.index, i))
+
+    def turn(self, block: Turn, scope: _Scope) -> None:
+        """Load a block's rows, store its columns."""
+        assert scope.lanes == 1, "a block has lanes of its own"
+        rows = [
+            self.load(block.source, self.address(place, scope), block.dtype, block.size)
+            for place in (block.at + row * block.stride for row in range(block.size))
+        ]
+        columns = turn(self.function, [row.text for row in rows], block.dtype)
+        for number, column in enumerate(columns):
+            place = self.address(block.to + number * block.output_stride, scope)
+            self.store(block.output, place, Reg(column, block.dtype), block.size)
 
     def sequential(self, loop: Loop, scope: _Scope) -> _Scope:
         """Write a loop that runs in order; return the scope with what it carried."""
@@ -156,8 +172,8 @@ class _Emitter:
                 return scope.locals[name]
             case Position(at):
                 return self.position(at, scope)
-            case Read(buffer, at, dtype):
-                return self.read(buffer, at, dtype, scope)
+            case Read(buffer, at, dtype, limit):
+                return self.read(buffer, at, dtype, scope, limit)
             case Apply(op, arguments, dtype):
                 found = [self.value(argument, scope) for argument in arguments]
                 return self.apply(op, found, dtype)
@@ -191,8 +207,14 @@ class _Emitter:
 
     # --- memory ------------------------------------------------------------------------------
 
-    def read(self, buffer: str, at: Affine, dtype: DType, scope: _Scope) -> tuple[Reg, int]:
-        """Load: one element, a row of them, or one for each lane."""
+    def read(
+        self, buffer: str, at: Affine, dtype: DType, scope: _Scope, limit: int | None
+    ) -> tuple[Reg, int]:
+        """Load: one element, a row of them, or one for each lane.
+
+        A row is loaded whole, also where only its first lanes have a place: the arena does not end
+        before a vector does.
+        """
         places = self.places(at, scope)
         if isinstance(places, str):
             return self.load(buffer, places, dtype, 1), 1
@@ -200,7 +222,7 @@ class _Emitter:
             return self.load(buffer, self.address(at, scope), dtype, scope.lanes), scope.lanes
         kind = type_name(dtype, scope.lanes)
         made = "poison"
-        for lane, place in enumerate(places):
+        for lane, place in enumerate(places[:limit]):
             one = self.load(buffer, place, dtype, 1)
             made = self.function.value(
                 f"insertelement {kind} {made}, {type_name(dtype)} {one.text}, i64 {lane}"

@@ -11,6 +11,7 @@ from chainrule.backends.native.nest import (
     Carried,
     Local,
     Loop,
+    Number,
     Position,
     Statement,
     Value,
@@ -97,6 +98,12 @@ def copy(source: View, output: View) -> tuple[Statement, ...]:
     """Put every element of a view to its place in another."""
     loops, at = axes(source.shape)
     return over(loops, [Write(output.buffer, output.at(at), source.read(at))])
+
+
+def filled(output: View, number: float | int | bool) -> tuple[Statement, ...]:
+    """Put one number into every element."""
+    loops, at = axes(output.shape)
+    return over(loops, [Write(output.buffer, output.at(at), Number(number, output.dtype))])
 
 
 def count_of(shape: Sequence[int]) -> int:

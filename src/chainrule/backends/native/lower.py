@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chainrule.backends.native import (  # noqa: F401 - they enter their kernels
-    products,
     random_bits,
     reductions,
 )
-from chainrule.backends.native.frame import NESTS, Fault, Frame, copy, over
+from chainrule.backends.native.formula import elementwise
+from chainrule.backends.native.frame import NESTS, Fault, Frame, over
+from chainrule.backends.native.layout import Pair, choose_layouts, whole
 from chainrule.backends.native.nest import (
     Affine,
     Apply,
@@ -27,12 +28,14 @@ from chainrule.backends.native.nest import (
     index,
 )
 from chainrule.backends.native.positions import FAULTS
+from chainrule.backends.native.products import Epilogue, matrices, matrix_product
 from chainrule.backends.native.target import Target
+from chainrule.backends.native.turning import arranged
 from chainrule.backends.native.view import View
-from chainrule.base.errors import GraphError, MissingKernelError
+from chainrule.base.errors import MissingKernelError
 from chainrule.graph import DType, Graph, Node
-from chainrule.ops import OPS, Elementwise, ElementwiseOp, bind
-from chainrule.ops.expression import Expression, Literal, Symbol, read
+from chainrule.ops import ElementwiseOp, bind
+from chainrule.ops.contract import Contract
 from chainrule.ops.index import Cast, Constant, Iota
 from chainrule.ops.order import Flip
 from chainrule.ops.shape import Broadcast, Reshape, Slice, Transpose
@@ -67,15 +70,27 @@ class Lowered:
         Where the nodes' values lie, by position, of those that lie anywhere.
     faults : list of (int, Fault)
         What can go wrong in kernels: the node's position, and what it is.
+    watched : set of int
+        Nodes of which zeros are added up.
+    zeros : mapping of DType to View
+        These sums, a vector for each dtype: NaN if something was not finite.
     """
 
     kernels: list[Kernel] = field(default_factory=list)
     buffers: dict[str, Buffer] = field(default_factory=dict)
     values: dict[int, View] = field(default_factory=dict)
     faults: list[tuple[int, Fault]] = field(default_factory=list)
+    watched: set[int] = field(default_factory=set)
+    zeros: dict[DType, View] = field(default_factory=dict)
 
 
-def lower(graph: Graph, target: Target, keep: Sequence[int]) -> Lowered:
+def lower(
+    graph: Graph,
+    target: Target,
+    keep: Sequence[int],
+    pairs: Sequence[Pair] = (),
+    watch: Collection[int] = (),
+) -> Lowered:
     """Turn a graph without composites into kernels.
 
     Parameters
@@ -84,13 +99,18 @@ def lower(graph: Graph, target: Target, keep: Sequence[int]) -> Lowered:
     target : Target
     keep : sequence of int
         Positions of nodes whose values must lie in memory at the end, each whole in a buffer.
+    pairs : sequence of (int, int)
+        Inputs, and the nodes whose values take their place in the next step.
+    watch : collection of int
+        Nodes whose values should be finite: where that costs nothing, zeros are added up of them.
 
     Raises
     ------
     MissingKernelError
         If an op has no kernel here.
     """
-    return _Lowering(graph, target, set(keep)).run()
+    turned = choose_layouts(graph, target, pairs)
+    return _Lowering(graph, target, set(keep), turned, set(watch)).run()
 
 
 _VIEWS = (Reshape, Transpose, Broadcast, Slice, Flip)
@@ -98,19 +118,38 @@ _VIEWS = (Reshape, Transpose, Broadcast, Slice, Flip)
 
 @dataclass
 class _Group:
-    """Elementwise nodes of one shape that one kernel will compute."""
+    """Elementwise nodes of one shape that one kernel will compute.
+
+    Parameters
+    ----------
+    shape : tuple of int
+    members : list of int
+    product : int, optional
+        A contraction of this shape that waits for them: they take its sums from the registers.
+    """
 
     shape: tuple[int, ...]
     members: list[int]
+    product: int | None = None
 
 
 class _Lowering:
-    def __init__(self, graph: Graph, target: Target, keep: set[int]) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        target: Target,
+        keep: set[int],
+        turned: frozenset[int],
+        watch: set[int],
+    ) -> None:
+        self.watch = watch
         self.graph = graph
+        self.turned = turned
         self.target = target
         self.keep = keep
         self.done = Lowered()
         self.groups: dict[int, _Group] = {}
+        self.waiting: dict[int, tuple[View, View]] = {}
         self.users: dict[int, list[int]] = {i: [] for i in range(len(graph.nodes))}
         for position, node in enumerate(graph.nodes):
             for operand in node.inputs:
@@ -134,6 +173,8 @@ class _Lowering:
             pass  # written where it is used
         elif isinstance(op, _VIEWS):
             self._view(position, node, op)
+        elif isinstance(op, Contract):
+            self._wait(position, node, op)
         else:
             self._kernel(position, node, op)
 
@@ -143,13 +184,21 @@ class _Lowering:
         """Put an elementwise node into one group with its operands, where they have its shape."""
         shape = _sizes(node)
         members = [position]
+        products: set[int] = set()
         for operand in node.inputs:
             group = self.groups.get(operand)
             if group is not None and group.shape == shape:
                 members += group.members
+                products |= set() if group.product is None else {group.product}
+            elif operand in self.waiting and _sizes(self.graph.nodes[operand]) == shape:
+                products.add(operand)
             elif not self._is_written_in(operand):
                 self._operand(operand)
-        joined = _Group(shape, sorted(set(members)))
+        # The registers of one tile hold one product: the others are put into memory.
+        waiting = sorted(products & self.waiting.keys())
+        for other in waiting[:-1]:
+            self._operand(other)
+        joined = _Group(shape, sorted(set(members)), waiting[-1] if waiting else None)
         for member in joined.members:
             self.groups[member] = joined
 
@@ -159,23 +208,66 @@ class _Lowering:
 
     def _close(self, group: _Group) -> None:
         """Write the kernel of a group."""
-        members = set(group.members)
-        for member in members:
+        for member in group.members:
             del self.groups[member]
+        if group.product in self.waiting:
+            self._finish_product(group.product, group)
+            return
         loops = [(f"i{axis}", size) for axis, size in enumerate(group.shape)]
         at = [index(name) for name, _ in loops]
-        body: list[Statement] = []
-        for member in group.members:
-            node = self.graph.nodes[member]
-            operands = [self._element(i, at, members) for i in node.inputs]
-            body += elementwise(node, f"v{member}", operands, self.graph)
-            if member in self.keep or not set(self.users[member]) <= members:
-                view = self._buffer(member)
-                body.append(Write(view.buffer, view.at(at), Local(f"v{member}", node.dtype)))
-                self.done.values[member] = view
-        self._add("map", group.members, over(loops, body))
+        lanes = loops[0][0] if group.members[0] in self.turned else None
+        self._add("map", group.members, over(loops, self._compute(group.members, at), lanes))
 
-    def _element(self, position: int, at: Sequence[Affine], members: set[int]) -> Value:
+    def _compute(
+        self, members: Sequence[int], at: Sequence[Affine], limit: int | None = None
+    ) -> list[Statement]:
+        """Elementwise nodes at one place: locals, and their values where others read them."""
+        body: list[Statement] = []
+        inside = set(members)
+        for member in members:
+            node = self.graph.nodes[member]
+            if member not in self.waiting:
+                operands = [self._element(i, at, inside, limit) for i in node.inputs]
+                body += elementwise(node, f"v{member}", operands, self.graph)
+            if self._is_read_outside(member, inside):
+                view = self._place_of(member)
+                body.append(Write(view.buffer, view.at(at), Local(f"v{member}", node.dtype), limit))
+        return body
+
+    def _is_read_outside(self, member: int, members: set[int]) -> bool:
+        return member in self.keep or not set(self.users[member]) <= members
+
+    def _place_of(self, position: int) -> View:
+        if position not in self.done.values:
+            self.done.values[position] = self._buffer(position)
+        return self.done.values[position]
+
+    # --- products -----------------------------------------------------------------------------
+
+    def _wait(self, position: int, node: Node, op: Contract) -> None:
+        """Let a product wait for what is made of it; others are computed at once."""
+        a, b = (self._operand(i) for i in node.inputs)
+        found = matrices(op, a, b)
+        if found is None or len(node.shape) != 2:
+            self._kernel(position, node, op)
+        else:
+            self.waiting[position] = found
+
+    def _finish_product(self, product: int, group: _Group) -> None:
+        """Write a product whose sums become the group's values while they are in registers."""
+        members = [product, *group.members]
+
+        y = whole("", self.graph.nodes[product], product in self.turned)
+        frame = Frame(self.target, self.waiting[product], y, f"v{product}.")
+        body = matrix_product(*self.waiting[product], y, frame, _Rest(self, product, members))
+        self._keep_scratch(frame)
+        del self.waiting[product]
+        self.done.watched |= self.watch & set(members)
+        self._add("product", members, body)
+
+    def _element(
+        self, position: int, at: Sequence[Affine], members: set[int], limit: int | None
+    ) -> Value:
         """The operand of a group's member: a local, a number, or an element in memory."""
         node = self.graph.nodes[position]
         if position in members:
@@ -191,7 +283,7 @@ class _Lowering:
             0 if size == 1 else stride
             for size, stride in zip(view.shape, view.strides, strict=True)
         )
-        return replace(view, strides=strides).read(here)
+        return replace(replace(view, strides=strides).read(here), limit=limit)
 
     # --- views --------------------------------------------------------------------------------
 
@@ -210,19 +302,18 @@ class _Lowering:
                 made = source.reshaped(_sizes(node))
         if made is None:
             made = self._buffer(position)
-            shape = tuple(map(int, self.graph.nodes[node.inputs[0]].shape))
-            whole = View.whole(made.buffer, made.dtype, shape)
-            self._add("copy", [position], copy(source, whole))
+            rows = View.whole(made.buffer, made.dtype, source.shape)
+            self._add("copy", [position], arranged(source, rows, self.target))
         self.done.values[position] = made
 
     def _settle(self, position: int) -> None:
         """Let a value that is to be kept lie whole in a buffer of its own."""
         node = self.graph.nodes[position]
         view = self._operand(position)
-        own = View.whole(f"v{position}", node.dtype, _sizes(node))
+        own = whole(f"v{position}", node, position in self.turned)
         if view != own:
             self.done.values[position] = self._buffer(position)
-            self._add("copy", [position], copy(view, own))
+            self._add("copy", [position], arranged(view, own, self.target))
 
     # --- kernels ------------------------------------------------------------------------------
 
@@ -236,15 +327,29 @@ class _Lowering:
         if frame.fault is not None:
             self.done.faults.append((position, frame.fault))
             self.done.buffers[FAULTS] = Buffer(FAULTS, DType.I64, 2 * len(self.done.faults))
-        for view in frame.scratch:
-            self.done.buffers[view.buffer] = Buffer(view.buffer, view.dtype, view.size)
+        self._keep_scratch(frame)
         self.done.values[position] = output
         self._add(node.op, [position], body)
+
+    def _keep_scratch(self, frame: Frame) -> None:
+        for view in frame.scratch:
+            self.done.buffers[view.buffer] = Buffer(view.buffer, view.dtype, view.size)
+
+    def zeros(self, dtype: DType) -> View:
+        """Where zeros are added up."""
+        if dtype not in self.done.zeros:
+            lanes = self.target.lanes(dtype)
+            view = View.whole(f"zeros.{dtype.value}", dtype, (lanes,))
+            self.done.zeros[dtype] = view
+            self.done.buffers[view.buffer] = Buffer(view.buffer, dtype, lanes)
+        return self.done.zeros[dtype]
 
     def _operand(self, position: int) -> View:
         """Where a value lies, once it does."""
         if position in self.groups:
             self._close(self.groups[position])
+        if position in self.waiting:
+            self._finish_product(position, _Group(_sizes(self.graph.nodes[position]), []))
         if position not in self.done.values:
             self._fill(position, self.graph.nodes[position])
         return self.done.values[position]
@@ -259,7 +364,7 @@ class _Lowering:
 
     def _buffer(self, position: int) -> View:
         node = self.graph.nodes[position]
-        view = View.whole(f"v{position}", node.dtype, _sizes(node))
+        view = whole(f"v{position}", node, position in self.turned)
         self.done.buffers[view.buffer] = Buffer(view.buffer, node.dtype, max(view.size, 1))
         return view
 
@@ -268,63 +373,43 @@ class _Lowering:
         self.done.kernels.append(Kernel(f"{kind}_{nodes[-1]}", tuple(body), used))
 
 
-def elementwise(node: Node, name: str, operands: Sequence[Value], graph: Graph) -> list[Statement]:
-    """Compute an elementwise node's formula on values, each step of it a local.
+class _Rest(Epilogue):
+    """The elementwise nodes that are made of a product.
 
-    Parameters
-    ----------
-    node : Node
-    name : str
-        What the result is called; the steps before it are ``<name>.0`` and so on.
-    operands : sequence of Value
-    graph : Graph
-        For the operands' dtypes.
+    Of those that must be finite, x - x is added up: 0 if all are, and NaN otherwise.
     """
-    op = bind(node.op, node.attributes)
-    if isinstance(op, Cast):
-        return [Let(name, Apply("cast", (operands[0],), node.dtype))]
-    assert isinstance(op, ElementwiseOp)
-    if op.declaration.is_primitive:
-        return [Let(name, Apply(op.name, tuple(operands), node.dtype))]
-    dtypes = [graph.nodes[i].dtype for i in node.inputs]
-    formula = _Formula(name, dict(zip(op.declaration.operands, operands, strict=True)), dtypes[-1])
-    result = read(op.value, formula)
-    return [*formula.steps, Let(name, result)]
 
+    def __init__(self, lowering: _Lowering, product: int, members: Sequence[int]) -> None:
+        self.lowering = lowering
+        self.product = product
+        self.members = members
+        self.watched = [m for m in members if m in lowering.watch]
+        self.sums: dict[tuple[int, int | None], Local] = {}
 
-class _Formula:
-    """Reads a formula as locals: one for each primitive that is applied."""
+    def take(
+        self, row: Affine, column: Affine, total: Local, limit: int | None
+    ) -> Sequence[Statement]:
+        body: list[Statement] = [Let(f"v{self.product}", total)]
+        body += self.lowering._compute(self.members, [row, column], limit)
+        for member in self.watched:
+            value = Local(f"v{member}", total.dtype)
+            zero: Value = Apply("sub", (value, value), value.dtype)
+            name = f"v{member}.zeros" if limit is None else f"v{member}.zeros{limit}"
+            if (member, limit) in self.sums:
+                zero = Apply("add", (self.sums[member, limit], zero), value.dtype)
+            self.sums[member, limit] = Local(name, value.dtype)
+            body.append(Let(name, zero))
+        return body
 
-    def __init__(self, name: str, operands: Mapping[str, Value], dtype: DType) -> None:
-        self.name = name
-        self.operands = operands
-        self.dtype = dtype
-        self.steps: list[Let] = []
-
-    def leaf(self, leaf: Expression) -> Value:
-        match leaf:
-            case Symbol(name):
-                return self.operands[name]
-            case Literal(bool() as truth):
-                return Number(truth, DType.BOOL)
-            case Literal(value):
-                return Number(value, self.dtype)
-        raise GraphError(f"an elementwise formula has no {type(leaf).__name__}")
-
-    def apply(self, op: str, arguments: Sequence[Value], dtype: DType | None) -> Value:
-        declaration = OPS.get(op)
-        assert isinstance(declaration, Elementwise)
-        made = dtype or declaration.returns or _dtype_of(arguments[-1])
-        local = Local(f"{self.name}.{len(self.steps)}", made)
-        self.steps.append(Let(local.name, Apply(op, tuple(arguments), made)))
-        return local
-
-    def fold(self, op: str, items: Sequence[Value], order: str) -> Value:
-        raise GraphError("an elementwise formula has no sums")
-
-
-def _dtype_of(value: Value) -> DType:
-    return DType.I64 if isinstance(value, Position) else value.dtype
+    def end(self) -> Sequence[Statement]:
+        body = []
+        for (_, limit), zeros in self.sums.items():
+            view = self.lowering.zeros(zeros.dtype)
+            so_far = replace(view.read([index("l")]), limit=limit)
+            added = Apply("add", (so_far, zeros), zeros.dtype)
+            body.append(Write(view.buffer, index("l"), added, limit))
+        self.sums = {}
+        return body
 
 
 def _number(node: Node) -> Number:

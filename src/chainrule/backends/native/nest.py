@@ -91,11 +91,21 @@ class Position:
 
 @dataclass(frozen=True)
 class Read:
-    """An element of a buffer."""
+    """An element of a buffer.
+
+    Parameters
+    ----------
+    buffer : str
+    at : Affine
+    dtype : DType
+    limit : int, optional
+        How many lanes have a place, where fewer than there are; the others may be anything.
+    """
 
     buffer: str
     at: Affine
     dtype: DType
+    limit: int | None = None
 
 
 @dataclass(frozen=True)
@@ -181,7 +191,36 @@ class Loop:
     carried: tuple[Carried, ...] = ()
 
 
-Statement = Let | Write | Loop
+@dataclass(frozen=True)
+class Turn:
+    """Copy a square block, its rows becoming columns.
+
+    Parameters
+    ----------
+    source : str
+    at : Affine
+        Of its first element.
+    stride : int
+        From one row of the source to the next; within a row elements lie one after the other.
+    output : str
+    to : Affine
+    output_stride : int
+    size : int
+        Rows and columns: a power of two.
+    dtype : DType
+    """
+
+    source: str
+    at: Affine
+    stride: int
+    output: str
+    to: Affine
+    output_stride: int
+    size: int
+    dtype: DType
+
+
+Statement = Let | Write | Loop | Turn
 
 
 @dataclass(frozen=True)
@@ -214,6 +253,8 @@ def _lines(statements: Sequence[Statement], indent: str) -> list[str]:
             case Write(buffer, at, value, limit):
                 lanes = "" if limit is None else f"  ({limit} lanes)"
                 lines.append(f"{indent}{buffer}[{at}] = {show(value)}{lanes}")
+            case Turn(source, at, _, output, to, _, size):
+                lines.append(f"{indent}{output}[{to}] = {source}[{at}]  ({size}×{size}, turned)")
             case Loop(name, count, body, parallel, carried):
                 kind = "parallel for" if parallel else "for"
                 starts = "".join(f", {c.name} = {show(c.start)}" for c in carried)
@@ -257,6 +298,8 @@ def buffers_of(body: Sequence[Statement]) -> set[str]:
             case Write(buffer, _, value):
                 found.add(buffer)
                 todo.append(value)
+            case Turn(source, output=output):
+                found |= {source, output}
             case Loop(body=inner, carried=carried):
                 todo += inner
                 todo += [c.next for c in carried]

@@ -68,7 +68,7 @@ def plan_memory(
             place = max(place, end)
         offsets[name] = place
         size = max(size, place + length)
-    return Plan(offsets, size)
+    return Plan(offsets, size + ALIGNMENT)  # a row's last vector may be read whole
 
 
 def _bytes(buffer: Buffer) -> int:

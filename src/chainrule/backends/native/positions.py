@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chainrule.backends.native.frame import NESTS, Fault, Frame, axes, copy, over
+from chainrule.backends.native.frame import NESTS, Fault, Frame, axes, copy, filled, over
 from chainrule.backends.native.nest import (
     Affine,
     Apply,
@@ -125,9 +125,7 @@ def _scatter_add(op: ScatterAdd, frame: Frame) -> tuple[Statement, ...]:
 
 
 def _zeros(frame: Frame) -> tuple[Statement, ...]:
-    y = frame.output
-    loops, at = axes(y.shape, "z")
-    return over(loops, [Write(y.buffer, y.at(at), Number(0, y.dtype))])
+    return filled(frame.output, 0)
 
 
 @NESTS.register("take_along_axis")

@@ -8,10 +8,11 @@ other is read element by element and spread.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chainrule.backends.native.frame import NESTS, Frame, axes, copy, count_of, folded, over
+from chainrule.backends.native.frame import NESTS, Frame, axes, count_of, folded, over
 from chainrule.backends.native.nest import (
     Affine,
     Apply,
@@ -26,6 +27,7 @@ from chainrule.backends.native.nest import (
     index,
 )
 from chainrule.backends.native.target import Target
+from chainrule.backends.native.turning import arranged
 from chainrule.backends.native.view import View
 from chainrule.ops.contract import Contract
 
@@ -33,18 +35,33 @@ from chainrule.ops.contract import Contract
 @NESTS.register("contract")
 def _contract(op: Contract, frame: Frame) -> tuple[Statement, ...]:
     (a, b), y = frame.inputs, frame.output
+    found = matrices(op, a, b)
+    if found is not None:
+        flat = y.reshaped((found[0].shape[0], found[1].shape[1]))
+        if flat is not None:
+            return matrix_product(*found, flat, frame, Put(flat))
     a_free, b_free = op.a_free(len(a.shape)), op.b_free(len(b.shape))
     a = a.transposed([*op.a_batch, *a_free, *op.a_over])
     b = b.transposed([*op.b_batch, *op.b_over, *b_free])
-    batch, rows, inner = len(op.batch) // 2, len(a_free), len(op.a_over)
-    sizes = [count_of(a.shape[batch : batch + rows]), count_of(a.shape[batch + rows :])]
-    sizes.append(count_of(b.shape[batch + inner :]))
-    if not batch and all(sizes):
-        m, k, n = sizes
-        flat = a.reshaped((m, k)), b.reshaped((k, n)), y.reshaped((m, n))
-        if all(flat):
-            return matrix_product(*flat, frame)  # type: ignore[arg-type]
-    return _one_by_one(a, b, (batch, rows, inner), frame)
+    return _one_by_one(a, b, (len(op.batch) // 2, len(a_free), len(op.a_over)), frame)
+
+
+def matrices(op: Contract, a: View, b: View) -> tuple[View, View] | None:
+    """The operands as matrices of (m, k) and (k, n), of which the contraction is the product.
+
+    None where it is no product of two matrices, a side of one is 0, or strides do not say it.
+    """
+    if op.batch:
+        return None
+    a_free, b_free = op.a_free(len(a.shape)), op.b_free(len(b.shape))
+    m = count_of([a.shape[axis] for axis in a_free])
+    k = count_of([a.shape[axis] for axis in op.a_over])
+    n = count_of([b.shape[axis] for axis in b_free])
+    if not m * k * n:
+        return None
+    left = a.transposed([*a_free, *op.a_over]).reshaped((m, k))
+    right = b.transposed([*op.b_over, *b_free]).reshaped((k, n))
+    return None if left is None or right is None else (left, right)
 
 
 def multiplied_and_added(target: Target, a: Value, b: Value, total: Value) -> Value:
@@ -105,80 +122,171 @@ def tile_for(target: Target, vectors: int) -> Tile:
     return Tile((target.registers - wide - 2) // wide, wide)
 
 
-def matrix_product(a: View, b: View, y: View, frame: Frame) -> tuple[Statement, ...]:
-    """Y = a·b for a of (m, k), b of (k, n) and y of (m, n), with lanes along n or along m."""
-    if _cost(b.transposed((1, 0)), y, frame.target) < _cost(a, y.transposed((1, 0)), frame.target):
-        return _with_lanes(a, b, y, frame)
-    return _with_lanes(b.transposed((1, 0)), a.transposed((1, 0)), y.transposed((1, 0)), frame)
+class Epilogue(ABC):
+    """What becomes of the sums of a product while they are in registers."""
+
+    @abstractmethod
+    def take(
+        self, row: Affine, column: Affine, total: Local, limit: int | None
+    ) -> Sequence[Statement]:
+        """Go on with one vector of sums, of which `limit` lanes have a place."""
+
+    def end(self) -> Sequence[Statement]:
+        """Finish a tile."""
+        return ()
 
 
-def _cost(b: View, y: View, target: Target) -> float:
-    """What lanes along the first axis of b, the second of y, cost: sums, packing, scattering."""
-    (n, k), (m, _) = b.shape, y.shape
+@dataclass(frozen=True)
+class Put(Epilogue):
+    """Each sum is put to its place.
+
+    Parameters
+    ----------
+    y : View
+    """
+
+    y: View
+
+    def take(
+        self, row: Affine, column: Affine, total: Local, limit: int | None
+    ) -> Sequence[Statement]:
+        return [Write(self.y.buffer, self.y.at([row, column]), total, limit)]
+
+
+@dataclass(frozen=True)
+class _Turned(Epilogue):
+    """Another epilogue, for the product of the transposes."""
+
+    of: Epilogue
+
+    def take(
+        self, row: Affine, column: Affine, total: Local, limit: int | None
+    ) -> Sequence[Statement]:
+        return self.of.take(column, row, total, limit)
+
+    def end(self) -> Sequence[Statement]:
+        return self.of.end()
+
+
+def matrix_product(
+    a: View, b: View, y: View, frame: Frame, finish: Epilogue
+) -> tuple[Statement, ...]:
+    """The product of a, (m, k), and b, (k, n), with lanes along n or along m.
+
+    Parameters
+    ----------
+    a, b : View
+    y : View
+        How the result lies, (m, n).
+    frame : Frame
+    finish : Epilogue
+    """
+    if _along_columns(a, b, y, frame.target) <= _along_rows(a, b, y, frame.target):
+        return _with_lanes(a, b, finish, frame)
+    return _with_lanes(b.transposed((1, 0)), a.transposed((1, 0)), _Turned(finish), frame)
+
+
+def cost_of_product(a: View, b: View, y: View, target: Target) -> float:
+    """What the product costs with the better choice of lanes, in vector instructions."""
+    return min(_along_columns(a, b, y, target), _along_rows(a, b, y, target))
+
+
+def _along_columns(a: View, b: View, y: View, target: Target) -> float:
+    """With lanes along the columns of y: sums, turning b, scattering y."""
+    (k, n), m = b.shape, a.shape[0]
     lanes = target.lanes(b.dtype)
     sums = math.ceil(n / lanes) * m * k
-    packing = 0 if b.strides[0] == 1 and n % lanes == 0 else 1.5 * n * k
-    return sums + packing + (0 if y.strides[1] == 1 else 2 * n * m)
+    turning = 0 if b.strides[1] == 1 else _TURNING * n * k
+    return sums + turning + (0 if y.strides[1] == 1 else _SCATTERING * n * m)
 
 
-def _with_lanes(a: View, b: View, y: View, frame: Frame) -> tuple[Statement, ...]:
+def _along_rows(a: View, b: View, y: View, target: Target) -> float:
+    a, b, y = (view.transposed((1, 0)) for view in (b, a, y))
+    return _along_columns(a, b, y, target)
+
+
+_TURNING, _SCATTERING = 1.0, 4.0
+"""Vector instructions for an element."""
+
+
+def _with_lanes(a: View, b: View, finish: Epilogue, frame: Frame) -> tuple[Statement, ...]:
     """The product with lanes along n."""
-    k, n, lanes = a.shape[1], b.shape[1], frame.target.lanes(b.dtype)
-    statements: list[Statement] = []
-    if b.strides[1] != 1 or n % lanes:
-        width = math.ceil(n / lanes) * lanes
-        packed = frame.temporary(b.dtype, (k, width))
-        statements += copy(b, packed.sliced((0, 0), (k, n), (1, 1)))
-        b = packed
+    n, lanes = b.shape[1], frame.target.lanes(b.dtype)
     tile = tile_for(frame.target, math.ceil(n / lanes))
     panel = tile.vectors * lanes
     panels = n // panel
+    statements: list[Statement] = []
     if panels:
-        body = _panel(a, b, y, index("p") * panel, tile, [lanes] * tile.vectors, frame)
+        body = _panel(a, b, finish, index("p") * panel, tile, [lanes] * tile.vectors, frame)
         statements.append(Loop("p", panels, tuple(body)))
     rest = n - panels * panel
     if rest:
         widths = [lanes] * (rest // lanes) + ([rest % lanes] if rest % lanes else [])
         narrow = Tile(tile_for(frame.target, len(widths)).rows, len(widths))
-        statements += _panel(a, b, y, Affine(panels * panel), narrow, widths, frame)
+        statements += _panel(a, b, finish, Affine(panels * panel), narrow, widths, frame)
     return tuple(statements)
 
 
 def _panel(
-    a: View, b: View, y: View, column: Affine, tile: Tile, widths: Sequence[int], frame: Frame
+    a: View,
+    b: View,
+    finish: Epilogue,
+    column: Affine,
+    tile: Tile,
+    widths: Sequence[int],
+    frame: Frame,
 ) -> list[Statement]:
     """All rows of a few vectors of columns."""
-    m = a.shape[0]
+    (m, k), lanes = a.shape, frame.target.lanes(b.dtype)
     tiles = math.ceil(m / tile.rows)
     size, larger = divmod(m, tiles)  # rows spread evenly: no tile of one row at the end
     statements: list[Statement] = []
+    panel = b, column
+    if _is_packed(b, tiles, widths, lanes):
+        packed = frame.temporary(b.dtype, (k, len(widths) * lanes))
+        part = b.sliced((0, 0), (k, sum(widths)), (1, 1))
+        place = packed.sliced((0, 0), part.shape, (1, 1))
+        statements += arranged(part, place, frame.target, column * b.strides[1])
+        panel = packed, Affine()
     if larger:
-        body = _tile(a, b, y, index("t") * (size + 1), column, size + 1, widths, frame)
+        body = _tile(a, panel, finish, index("t") * (size + 1), column, size + 1, widths, frame)
         statements.append(Loop("t", larger, tuple(body)))
     if tiles > larger:
         start = index("t") * size + larger * (size + 1)
-        body = _tile(a, b, y, start, column, size, widths, frame)
+        body = _tile(a, panel, finish, start, column, size, widths, frame)
         statements.append(Loop("t", tiles - larger, tuple(body)))
     return statements
 
 
+def _is_packed(b: View, tiles: int, widths: Sequence[int], lanes: int) -> bool:
+    """Whether a panel is copied before it is used: so that it lies along lanes, or close together.
+
+    A last vector that is not whole is read whole, which needs no copy: the arena ends later.
+    """
+    if b.strides[1] != 1:
+        return True
+    far = b.strides[0] > 2 * len(widths) * lanes
+    return far and tiles > 4 and b.shape[0] > 64
+
+
 def _tile(
     a: View,
-    b: View,
-    y: View,
+    panel: tuple[View, Affine],
+    finish: Epilogue,
     row: Affine,
     column: Affine,
     rows: int,
     widths: Sequence[int],
     frame: Frame,
 ) -> list[Statement]:
-    """One tile: its sums side by side, then their places."""
-    lanes, dtype = frame.target.lanes(b.dtype), b.dtype
-    k, lane = index("k"), index("l")
+    """One tile: its sums side by side, then what becomes of each."""
+    (b, first), lane = panel, index("l")
+    lanes, dtype, k = frame.target.lanes(b.dtype), b.dtype, index("k")
     body: list[Statement] = []
     for v in range(len(widths)):
-        body.append(Let(f"b{v}", b.read([k, column + lane + v * lanes])))
-    carried, writes = [], []
+        body.append(Let(f"b{v}", b.read([k, first + lane + v * lanes])))
+    carried: list[Carried] = []
+    ends: list[Statement] = []
     for r in range(rows):
         body.append(Let(f"a{r}", a.read([row + r, k])))
         for v, width in enumerate(widths):
@@ -187,7 +295,8 @@ def _tile(
                 frame.target, Local(f"a{r}", dtype), Local(f"b{v}", dtype), total
             )
             carried.append(Carried(total.name, Number(_START, dtype), following))
-            place = y.at([row + r, column + lane + v * lanes])
-            writes.append(Write(y.buffer, place, total, None if width == lanes else width))
+            limit = None if width == lanes else width
+            ends += finish.take(row + r, column + lane + v * lanes, total, limit)
+    ends += finish.end()
     sums = Loop("k", a.shape[1], tuple(body), carried=tuple(carried))
-    return [Loop("l", lanes, (sums, *writes), parallel=True)]
+    return [Loop("l", lanes, (sums, *ends), parallel=True)]

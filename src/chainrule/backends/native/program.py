@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 import numpy as np
@@ -54,7 +54,7 @@ class NativeSession(Session):
         self._count = min((len(array) for array in self._data.values()), default=None)
         self._arena = aligned_bytes(stages.plan.size)
         for name in program.wiring.state:
-            stages.place(self._arena, stages.inputs[name])[...] = state[name]
+            self._place(name)[...] = state[name]
 
     def advance(self, rows: Rows, feeds: Mapping[str, Array]) -> Advanced:
         stages = self._stages
@@ -70,8 +70,15 @@ class NativeSession(Session):
             shown[label] = np.empty((steps, *view.shape), view.dtype.numpy)
             held[f"shown.{label}"] = shown[label]
         table = np.array([held[name].ctypes.data for name in stages.outside], np.uint64)
+        before = self._copies(stages.replaced)
         taken = self._program.advance(self._arena.ctypes.data, table.ctypes.data, steps)
-        stages.raise_faults(self._arena)
+        fault = stages.take_fault(self._arena)
+        if taken < steps:  # the bad step has replaced part of the state: replay those before it
+            for name, array in before.items():
+                self._place(name)[...] = array
+            self._program.advance(self._arena.ctypes.data, table.ctypes.data, taken)
+        if fault is not None:
+            raise fault
         return Advanced(taken, {label: array[:taken] for label, array in shown.items()})
 
     def record(
@@ -96,11 +103,13 @@ class NativeSession(Session):
         return {name: frozen(recorder.value(arena, moved[step.find(name)])) for name in names}
 
     def state(self) -> dict[str, Array]:
-        stages = self._stages
-        return {
-            name: frozen(stages.place(self._arena, stages.inputs[name]).copy())
-            for name in self._program.wiring.state
-        }
+        return {n: frozen(a) for n, a in self._copies(self._program.wiring.state).items()}
+
+    def _place(self, name: str) -> Array:
+        return self._stages.place(self._arena, self._stages.inputs[name])
+
+    def _copies(self, names: Iterable[str]) -> dict[str, Array]:
+        return {name: self._place(name).copy() for name in names}
 
     def _check(self, rows: Rows, feeds: Mapping[str, Array]) -> None:
         """Raise unless what a call reads is there: native code would read past its end."""

@@ -12,6 +12,7 @@ import numpy as np
 
 from chainrule.backends.native.emit import emit_kernel
 from chainrule.backends.native.ir import Function, module_text
+from chainrule.backends.native.layout import Pair
 from chainrule.backends.native.lower import Lowered, lower
 from chainrule.backends.native.machine import Loaded, object_code
 from chainrule.backends.native.nest import Kernel
@@ -66,7 +67,12 @@ class Stages:
         """Its kernels."""
         outputs = [output.node for output in self.lean.outputs]
         kept = range(len(self.lean.nodes)) if self.keep_all else outputs
-        return lower(self.lean, self.target, list(kept))
+        return lower(self.lean, self.target, list(kept), self.pairs)
+
+    @property
+    def pairs(self) -> Sequence[Pair]:
+        """Inputs, and the nodes whose values take their place."""
+        return ()
 
     @property
     def kernels(self) -> list[Kernel]:
@@ -87,16 +93,10 @@ class Stages:
         """The buffer in which kernels note what goes wrong, if anything can."""
         return [FAULTS] if self.lowered.faults else []
 
-    def raise_faults(self, arena: Any) -> None:
-        """Raise DataError if a kernel has noted a fault since the arena was made.
-
-        Raises
-        ------
-        DataError
-            If an index was out of range.
-        """
+    def take_fault(self, arena: Any) -> DataError | None:
+        """What a kernel has noted since the last time, if an index was out of range."""
         if not self.lowered.faults:
-            return
+            return None
         count = len(self.lowered.faults)
         begin = self.plan.offsets[FAULTS]
         noted = arena[begin : begin + 16 * count].view(np.int64).reshape(count, 2)
@@ -105,9 +105,10 @@ class Stages:
             noted[...] = 0
             _, fault = self.lowered.faults[slot]
             element = [int(i) for i in np.unravel_index(place - 1, fault.shape)]
-            raise DataError(
+            return DataError(
                 f"{fault.takes}; got {number}", where=f"Element {element} of the indices"
             )
+        return None
 
     @cached_property
     def plan(self) -> Plan:
@@ -137,7 +138,8 @@ class Stages:
         dtype = view.dtype.numpy
         begin = self.plan.offsets[view.buffer]
         flat = arena[begin : begin + view.size * dtype.itemsize].view(dtype)
-        return flat.reshape(view.shape)  # type: ignore[no-any-return]
+        strides = [dtype.itemsize * stride for stride in view.strides]
+        return np.lib.stride_tricks.as_strided(flat, view.shape, strides)
 
 
 def call_kernels(
@@ -179,7 +181,9 @@ class Routine:
         for position, array in zip(self.stages.lean.inputs, inputs, strict=True):
             self.value(arena, position)[...] = array
         self._run(arena.ctypes.data)
-        self.stages.raise_faults(arena)
+        fault = self.stages.take_fault(arena)
+        if fault is not None:
+            raise fault
         return arena
 
     def value(self, arena: Any, position: int) -> Array:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from chainrule.backends.native.frame import copy, count_of, over
+from chainrule.backends.native.finite import FINITE, check_finite
+from chainrule.backends.native.frame import copy, count_of, filled, over
+from chainrule.backends.native.in_place import can_take_place, renamed, written
 from chainrule.backends.native.ir import Function
-from chainrule.backends.native.lower import Buffer
+from chainrule.backends.native.layout import Pair
+from chainrule.backends.native.lower import Buffer, Lowered, lower
 from chainrule.backends.native.nest import (
-    Affine,
-    Apply,
-    Carried,
     Kernel,
     Let,
-    Local,
     Loop,
-    Number,
     Read,
     Statement,
-    Value,
     Write,
     buffers_of,
     index,
@@ -39,9 +36,6 @@ from chainrule.backends.protocol import (
 from chainrule.graph import DType
 
 ROWS = "rows"
-FINITE = "finite"
-_VECTORS = 4
-"""How many vectors are checked at once for being finite."""
 
 
 @dataclass
@@ -54,6 +48,47 @@ class StepStages(Stages):
     """
 
     wiring: Wiring = field(default_factory=lambda: Wiring({}))
+
+    @cached_property
+    def lowered(self) -> Lowered:
+        """Its kernels; next values take the place of the state where they can."""
+        made = lower(
+            self.lean, self.target, [o.node for o in self.lean.outputs], self.pairs, self._watch
+        )
+        values = dict(made.values)
+        read = [values[output.node].buffer for output in self.lean.outputs]
+        for before, after in self.pairs:
+            state, following = values[before], values[after]
+            if replace(following, buffer=state.buffer) != state or state.buffer in read:
+                continue  # they lie otherwise, or an output of the step is the state before it
+            if not can_take_place(made.kernels, state.buffer, following.buffer):
+                continue
+            made.kernels = [renamed(k, following.buffer, state.buffer) for k in made.kernels]
+            values = {
+                i: replace(view, buffer=state.buffer) if view.buffer == following.buffer else view
+                for i, view in values.items()
+            }
+        made.values = values
+        return made
+
+    @cached_property
+    def replaced(self) -> list[str]:
+        """States whose next values take their place before the step has been checked."""
+        changed: set[str] = set()
+        for kernel in self.lowered.kernels:
+            changed |= written(kernel.body)
+        return [
+            name
+            for name in self.wiring.state
+            if name in self.inputs and self.inputs[name].buffer in changed
+        ]
+
+    @property
+    def pairs(self) -> list[Pair]:
+        labels = {output.label: output.node for output in self.lean.outputs}
+        places = {self.lean.name_of(i): i for i in self.lean.inputs}
+        state = self.wiring.state.items()
+        return [(places[name], labels[label]) for name, label in state if name in places]
 
     @cached_property
     def inputs(self) -> dict[str, View]:
@@ -88,12 +123,13 @@ class StepStages(Stages):
         """For each input that is data: copy the step's rows of it."""
         made = []
         for name in self.wiring.data:
-            to = self.inputs[name]
-            width = count_of(to.shape[1:])
+            width = count_of(self.inputs[name].shape[1:])
+            to = self.inputs[name].reshaped((self.batch, width))
+            assert to is not None
             row = index("row") * width + index("j")
             place = Let("row", Read(ROWS, index("b"), DType.I64))
             put = Write(
-                to.buffer, index("b") * width + index("j"), Read(f"data.{name}", row, to.dtype)
+                to.buffer, to.at([index("b"), index("j")]), Read(f"data.{name}", row, to.dtype)
             )
             inner = over([("j", width)], [put])
             body: tuple[Statement, ...] = (Loop("b", to.shape[0], (place, *inner)),)
@@ -116,7 +152,7 @@ class StepStages(Stages):
         return [
             self._kernel(
                 f"check.{view.buffer}",
-                _check_finite(view, i, self._sums(view.dtype)),
+                check_finite(view, i, self._sums(view.dtype)),
                 {},
             )
             for i, view in enumerate(self._checked)
@@ -124,10 +160,25 @@ class StepStages(Stages):
 
     @cached_property
     def _checked(self) -> list[View]:
-        """Values that must be finite, each once; integers always are."""
-        views = {self.outputs[label] for label in self.wiring.finite}
-        floats = (view for view in views if view.dtype.is_float)
-        return sorted(floats, key=lambda view: view.buffer)
+        """Values that must be finite, each once, and the zeros of those that products watch."""
+        nodes = self._watch - self.lowered.watched
+        views = {self.lowered.values[node] for node in nodes} | {*self.lowered.zeros.values()}
+        return sorted(views, key=lambda view: view.buffer)
+
+    @cached_property
+    def _watch(self) -> set[int]:
+        """Nodes whose values must be finite; integers always are."""
+        labels = {output.label: output.node for output in self.lean.outputs}
+        nodes = {labels[label] for label in self.wiring.finite}
+        return {node for node in nodes if self.lean.nodes[node].dtype.is_float}
+
+    @cached_property
+    def clears(self) -> list[Kernel]:
+        """Before a step: nothing has been added up."""
+        return [
+            self._kernel(f"clear.{view.buffer}", filled(view, 0), {})
+            for view in self.lowered.zeros.values()
+        ]
 
     def _sums(self, dtype: DType) -> View:
         """A vector of memory for the checks."""
@@ -183,12 +234,13 @@ class StepStages(Stages):
 
     @property
     def kernels(self) -> list[Kernel]:
-        return [*self.gathers, *self.lowered.kernels, *self.checks, *self.moves]
+        return [*self.clears, *self.gathers, *self.lowered.kernels, *self.checks, *self.moves]
 
     @cached_property
     def lasting(self) -> list[str]:
         views = [*self.inputs.values(), *self.outputs.values()]
-        return list(dict.fromkeys([*(view.buffer for view in views), *self.faults]))
+        zeros = [view.buffer for view in self.lowered.zeros.values()]
+        return list(dict.fromkeys([*(view.buffer for view in views), *zeros, *self.faults]))
 
     @cached_property
     def outside(self) -> list[str]:
@@ -239,7 +291,7 @@ class StepStages(Stages):
             moved = f.value(f"mul i64 {step}, {stride}")
             return f.value(f"getelementptr i8, ptr {bases[name]}, i64 {moved}")
 
-        call_kernels(f, [*self.gathers, *self.lowered.kernels], locate)
+        call_kernels(f, [*self.clears, *self.gathers, *self.lowered.kernels], locate)
         flags = []
         for slot in range(len(self.lowered.faults)):
             place = f.value(f"getelementptr i64, ptr {locate(FAULTS)}, i64 {2 * slot}")
@@ -273,39 +325,3 @@ class StepStages(Stages):
             for k in self.kernels
         ]
         return plan_memory(self.buffers, kernels, self.lasting)
-
-
-def _check_finite(view: View, place: int, sums: View) -> tuple[Statement, ...]:
-    """Whether all elements are finite: x - x is 0 for those that are, and NaN for others.
-
-    The zeros are added in lanes, several vectors at once: any order gives the same.
-    """
-    dtype, lanes = view.dtype, sums.size
-    zero, total = Number(0.0, dtype), Local("total", dtype)
-
-    def plus(so_far: Local, at: Affine) -> Value:
-        element = Read(view.buffer, at, dtype)
-        return Apply("add", (so_far, Apply("sub", (element, element), dtype)), dtype)
-
-    k, lane = index("k"), index("l")
-    whole = view.size // (_VECTORS * lanes)
-    carried = []
-    for v in range(_VECTORS):
-        name = Local(f"t{v}", dtype)
-        at = k * (_VECTORS * lanes) + lane + v * lanes
-        carried.append(Carried(name.name, zero, plus(name, at)))
-    together: Value = Local("t0", dtype)
-    for v in range(1, _VECTORS):
-        together = Apply("add", (together, Local(f"t{v}", dtype)), dtype)
-    vectors = Loop("k", whole, carried=tuple(carried))
-    side_by_side = Loop("l", lanes, (vectors, Write(sums.buffer, lane, together)), parallel=True)
-    done = whole * _VECTORS * lanes
-    begin: Value = zero
-    statements: list[Statement] = []
-    if whole:
-        summed = Apply("add", (total, Read(sums.buffer, lane, dtype)), dtype)
-        statements += [side_by_side, Loop("l", lanes, carried=(Carried("total", zero, summed),))]
-        begin = total
-    rest = Loop("k", view.size - done, carried=(Carried("total", begin, plus(total, k + done)),))
-    finite = Apply("equal", (total, zero), DType.BOOL)
-    return (*statements, rest, Write(FINITE, Affine(place), finite))
