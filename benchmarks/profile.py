@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.ours import Step, step_of
 from benchmarks.workloads import WORKLOADS, Array
-from chainrule.backends.native.backend import BACKEND
+from chainrule.backends.native.arena import new_arena
 from chainrule.backends.native.ir import Function
 from chainrule.backends.native.machine import Loaded, object_code
 from chainrule.backends.native.nest import (
@@ -30,8 +30,9 @@ from chainrule.backends.native.nest import (
     Value,
     Write,
 )
-from chainrule.backends.native.routine import aligned_bytes, call_kernels, in_arena
+from chainrule.backends.native.routine import call_kernels, in_arena
 from chainrule.backends.native.step import ROWS, StepStages
+from chainrule.backends.native.target import host
 
 POINTER, COUNT = ctypes.c_void_p, ctypes.c_int64
 HIDDEN = 5e-8
@@ -73,11 +74,11 @@ class Bench:
 
     def __init__(self, step: Step) -> None:
         self.step = step
-        self.stages = StepStages(step.graph, BACKEND.target, wiring=step.wiring)
+        self.stages = StepStages(step.graph, host(), wiring=step.wiring)
         self.kernels = self.stages.kernels
         alone = [self._alone(i, kernel) for i, kernel in enumerate(self.kernels)]
         ir = self.stages.module([self._in_step(), *alone])
-        self._loaded = Loaded(object_code(ir, BACKEND.target), BACKEND.target)
+        self._loaded = Loaded(object_code(ir, host()), host())
 
     def times_in_step(self, steps: int, repeats: int) -> Array:
         """Seconds of each kernel in a step: medians over repeats of so many steps."""
@@ -113,9 +114,9 @@ class Bench:
     def _memory(self, steps: int) -> tuple[Array, Array, list[Array]]:
         """An arena, the addresses of what is outside of it, and that itself."""
         stages, step = self.stages, self.step
-        arena = aligned_bytes(stages.plan.size)
+        arena = new_arena(stages.plan.size)
         for name in step.wiring.state:
-            stages.place(arena, stages.inputs[name])[...] = step.state[name]
+            stages.place(stages.inputs[name]).of(arena)[...] = step.state[name]
         rng = np.random.default_rng(0)
         count = min((len(array) for array in step.data.values()), default=1)
         held: dict[str, Array] = {ROWS: rng.integers(0, count, (steps, stages.batch))}

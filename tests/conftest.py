@@ -18,7 +18,10 @@ Hypothesis runs the same examples each time. To look further afield:
 `pytest --hypothesis-profile=explore`.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 # Each worker of pytest-xdist has a core; threads of BLAS on top of that only get in the way.
@@ -26,6 +29,11 @@ from pathlib import Path
 if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
+
+# Tests find no machine code that others left, and leave none. Workers share what one of them made.
+if "PYTEST_XDIST_WORKER" not in os.environ:
+    os.environ["CHAINRULE_CACHE"] = tempfile.mkdtemp(prefix="chainrule-code-")
+    atexit.register(shutil.rmtree, os.environ["CHAINRULE_CACHE"], ignore_errors=True)
 
 import hypothesis
 import pytest

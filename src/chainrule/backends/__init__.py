@@ -17,6 +17,7 @@ from chainrule.backends.protocol import Rows as Rows
 from chainrule.backends.protocol import Session as Session
 from chainrule.backends.protocol import Wiring as Wiring
 from chainrule.base.errors import MissingExtraError
+from chainrule.base.places import code_cache
 from chainrule.base.registry import Registry
 
 BACKENDS: Registry[Callable[[], Backend]] = Registry("backend")
@@ -40,7 +41,7 @@ def _native() -> Backend:
             "The native backend needs llvmlite, which is not installed here",
             advice='Install it: pip install llvmlite. Or use backend="numpy"',
         ) from None
-    backend: Backend = module.BACKEND
+    backend: Backend = module.NativeBackend(cache=code_cache())
     return backend
 
 

@@ -1,4 +1,4 @@
-"""The ground floor: errors, registries, durable files, and the random stream.
+"""The ground floor: errors, registries, durable files, the user's folders, and the random stream.
 
 This room imports nothing of ours; every other room may import it.
 

@@ -27,6 +27,9 @@ from chainrule.base.tensor_header import (
 
 Pathlike: TypeAlias = str | os.PathLike[str]
 
+LEFT_BEHIND = ".chainrule-*.tmp"
+"""What the names of files match that a process leaves which is killed while it writes."""
+
 
 def write_durably(path: Pathlike, content: bytes) -> None:
     """Replace the file at `path` by `content`, whole or not at all.
@@ -47,7 +50,34 @@ def write_durably(path: Pathlike, content: bytes) -> None:
         As the system says. The old file is then untouched and nothing is left beside it.
     """
     target = Path(path).resolve()
-    temporary = target.with_name(f".chainrule-{os.urandom(8).hex()}.tmp")
+    _replace(target, path, content, durably=True)
+    _remember_folder(target.parent)
+
+
+def write_whole(path: Pathlike, content: bytes) -> None:
+    """Replace the file at `path` by `content`; who reads it finds the old one or the new.
+
+    Nothing is forced to the disk, which takes many times as long as the rest: after a power cut
+    the file may be gone, empty or cut short. So it is for what carries a checksum and can be made
+    again.
+
+    Parameters
+    ----------
+    path
+        The file; its folder must exist.
+    content
+        The new content.
+
+    Raises
+    ------
+    OSError
+        As the system says. The old file is then untouched and nothing is left beside it.
+    """
+    _replace(Path(path).resolve(), path, content, durably=False)
+
+
+def _replace(target: Path, path: Pathlike, content: bytes, *, durably: bool) -> None:
+    temporary = target.with_name(LEFT_BEHIND.replace("*", os.urandom(8).hex()))
     try:
         # os.open, because tempfile's 0600 would make a shared file private.
         descriptor = os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY | _BINARY, 0o666)
@@ -55,7 +85,8 @@ def write_durably(path: Pathlike, content: bytes) -> None:
             with suppress(FileNotFoundError):
                 temporary.chmod(stat.S_IMODE(target.stat().st_mode))
             _write_all(descriptor, content)
-            os.fsync(descriptor)
+            if durably:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)
         temporary.replace(target)
@@ -66,7 +97,6 @@ def write_durably(path: Pathlike, content: bytes) -> None:
             error.filename = os.fspath(path)  # the name the caller knows
             del error.filename2
         raise
-    _remember_folder(target.parent)
 
 
 def append_line(path: Pathlike, line: str) -> None:

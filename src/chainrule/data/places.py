@@ -4,13 +4,16 @@ In this order
 
 1. the path that the caller gave;
 2. the folder that the variable ``CHAINRULE_DATA`` names;
-3. ``chainrule/data`` in the user's cache: ``$XDG_CACHE_HOME``, or else ``~/.cache``.
+3. ``chainrule/data`` in the user's cache: ``$XDG_CACHE_HOME``, or else ``~/.cache``
+   (``~/Library/Caches`` on macOS, ``%LOCALAPPDATA%`` on Windows).
 
 In 2 and 3 each data set has a folder of its own name.
 """
 
 import os
 from pathlib import Path
+
+from chainrule.base.places import user_cache
 
 VARIABLE = "CHAINRULE_DATA"
 
@@ -25,7 +28,4 @@ def folders_for(name: str) -> tuple[Path, ...]:
 
 def cache_folder() -> Path:
     """Return the folder of data sets in the user's cache. It need not exist."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    # The XDG specification: a relative path there is to be ignored.
-    root = cache if cache.is_absolute() else Path.home() / ".cache"
-    return root / "chainrule" / "data"
+    return user_cache() / "data"

@@ -26,7 +26,14 @@ import msgspec
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError, FileFormatError, ReplayError
-from chainrule.base.files import append_line, read_lines, read_tensors, write_durably, write_tensors
+from chainrule.base.files import (
+    LEFT_BEHIND,
+    append_line,
+    read_lines,
+    read_tensors,
+    write_durably,
+    write_tensors,
+)
 from chainrule.eager.tensor import Array
 from chainrule.nn import Module, save
 from chainrule.train.experiment import Experiment
@@ -43,7 +50,6 @@ MODEL = "model.safetensors"
 LOCK = "lock"
 
 _NAME = re.compile(r"step-(\d{8,})\.safetensors")
-_LEFT_BEHIND = ".chainrule-*.tmp"
 _CALLBACK = "~"
 """What begins the names of callbacks' arrays; no path of a parameter does."""
 
@@ -100,7 +106,7 @@ class RunFolder:
         strange = sorted(
             name
             for name in found - {GRAPH, INITIAL, SNAPSHOTS, LOCK}
-            if not Path(name).match(_LEFT_BEHIND)
+            if not Path(name).match(LEFT_BEHIND)
         )
         if strange:
             raise ConfigurationError(
@@ -229,7 +235,7 @@ class RunFolder:
     def _sweep(self) -> None:
         """Remove the half-written files that a process left which was killed."""
         for folder in (self.path, self.path / SNAPSHOTS):
-            for path in folder.glob(_LEFT_BEHIND):
+            for path in folder.glob(LEFT_BEHIND):
                 with suppress(OSError):
                     path.unlink()
 

@@ -14,7 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from chainrule.backends.native.routine import Stages, aligned_bytes
+from chainrule.backends.native.arena import new_arena
+from chainrule.backends.native.compiled import compile_routine
 from chainrule.backends.native.target import Target
 from chainrule.backends.protocol import Backend
 from tests.backends.native.targets import foreign
@@ -76,14 +77,15 @@ class Emulated(Backend):
         self.target: Target = foreign(name)
 
     def run(self, graph, inputs):
-        stages = Stages(graph, self.target)
-        arena = aligned_bytes(stages.plan.size)
-        lean, values = stages.lean, stages.lowered.values
-        for position, array in zip(lean.inputs, inputs, strict=True):
-            stages.place(arena, values[position])[...] = array
-        arena[...] = np.frombuffer(self.ran(stages.code, arena.tobytes()), np.uint8)
-        stages.raise_faults(arena)
-        return [stages.place(arena, values[output.node]).copy() for output in lean.outputs]
+        compiled = compile_routine(graph, self.target)
+        arena = new_arena(compiled.arena)
+        for place, array in zip(compiled.inputs.values(), inputs, strict=True):
+            place.of(arena)[...] = array
+        arena[...] = np.frombuffer(self.ran(compiled.code, arena.tobytes()), np.uint8)
+        fault = compiled.take_fault(arena)
+        if fault is not None:
+            raise fault
+        return [place.of(arena).copy() for place in compiled.outputs.values()]
 
     def ran(self, code, arena):
         """What an arena is after code has run on it."""

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from chainrule.backends.native.backend import NativeBackend
+from chainrule.backends.native.compiled import Compiler
 from chainrule.backends.native.program import NativeProgram
 from chainrule.backends.native.target import host
 from tests.backends.native.drawn import arrays_of, drawn_network
@@ -31,7 +32,7 @@ def test_a_training_step_has_the_bits_of_the_ordered_evaluator(seed, name):
 @pytest.mark.parametrize("seed", range(20, 32))
 def test_a_recorded_step_has_the_bits_of_the_fused_one(seed):
     step, state, data, feeds = drawn_network(seed)
-    program = NativeProgram(step.graph, step.wiring, host())
+    program = NativeProgram(step.graph, step.wiring, Compiler(host()))
     session = program.open(state, data)
     rows = np.arange(len(data["x"]))
     names = [node.name for node in step.graph.nodes if node.name is not None]
@@ -51,7 +52,7 @@ def test_steps_in_one_call_have_the_bits_of_calls_one_by_one():
     step, state, data, _ = drawn_network(3)
     rows = np.tile(np.arange(len(data["x"])), (7, 1))
     feeds = {"lr": np.linspace(0.1, 0.4, 7)}
-    program = NativeProgram(step.graph, step.wiring, host())
+    program = NativeProgram(step.graph, step.wiring, Compiler(host()))
     once, single = program.open(state, data), program.open(state, data)
     once.advance(rows, feeds)
     for i in range(7):

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
-from chainrule.backends.native.program import NativeProgram
-from chainrule.backends.native.routine import Routine, Stages
+from chainrule.backends.cache import Cache
+from chainrule.backends.native.compiled import Compiler
+from chainrule.backends.native.program import NativeProgram, Routine
 from chainrule.backends.native.target import Target, host
 from chainrule.backends.protocol import Array, Backend, Program, Wiring, check_type
 from chainrule.graph import Graph
 
 
 @lru_cache(maxsize=256)
-def _routine(graph: Graph, target: Target) -> Routine:
-    return Routine(Stages(graph, target))
+def _routine(graph: Graph, compiler: Compiler) -> Routine:
+    return Routine(graph, compiler)
 
 
 class NativeBackend(Backend):
@@ -26,26 +28,26 @@ class NativeBackend(Backend):
     ----------
     target : Target, optional
         By default this machine, with all that it can do.
+    cache : Path, optional
+        The folder where code is kept for other processes; without one it is not.
     """
 
     name = "native"
 
-    def __init__(self, target: Target | None = None) -> None:
+    def __init__(self, target: Target | None = None, cache: Path | None = None) -> None:
         self._target = target
+        self._cache = None if cache is None else Cache(cache)
 
     @property
-    def target(self) -> Target:
-        """The machine that code is made for."""
-        return self._target or host()
+    def compiler(self) -> Compiler:
+        """What makes the code."""
+        return Compiler(self._target or host(), self._cache)
 
     def run(self, graph: Graph, inputs: Sequence[Array]) -> list[Array]:
         for position, value in zip(graph.inputs, inputs, strict=True):
             name = graph.name_of(position)
             check_type(name, graph.nodes[position].type, np.shape(value), value.dtype)
-        return _routine(graph, self.target)(inputs)
+        return _routine(graph, self.compiler)(inputs)
 
     def compile(self, step: Graph, wiring: Wiring) -> Program:
-        return NativeProgram(step, wiring, self.target)
-
-
-BACKEND = NativeBackend()
+        return NativeProgram(step, wiring, self.compiler)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from chainrule.backends.native.arena import Fault
 from chainrule.backends.native.nest import (
     Affine,
     Carried,
@@ -23,22 +24,6 @@ from chainrule.backends.native.target import Target
 from chainrule.backends.native.view import View
 from chainrule.base.registry import Registry
 from chainrule.graph import DType
-
-
-@dataclass(frozen=True)
-class Fault:
-    """What can go wrong in a kernel.
-
-    Parameters
-    ----------
-    takes : str
-        What it takes.
-    shape : tuple of int
-        Of the operand in which something else may be found.
-    """
-
-    takes: str
-    shape: tuple[int, ...]
 
 
 @dataclass

@@ -10,8 +10,9 @@ from chainrule.backends.native import (  # noqa: F401 - they enter their kernels
     random_bits,
     reductions,
 )
+from chainrule.backends.native.arena import Fault
 from chainrule.backends.native.formula import elementwise
-from chainrule.backends.native.frame import NESTS, Fault, Frame, over
+from chainrule.backends.native.frame import NESTS, Frame, over
 from chainrule.backends.native.layout import Pair, choose_layouts, whole
 from chainrule.backends.native.nest import (
     Affine,

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from chainrule.backends.native.arena import ALIGNMENT
 from chainrule.backends.native.lower import Buffer
 from chainrule.backends.native.nest import Kernel
-
-ALIGNMENT = 64
-"""Bytes: the longest vector, and a line of the cache."""
 
 
 @dataclass(frozen=True)

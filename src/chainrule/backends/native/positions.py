@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from chainrule.backends.native.frame import NESTS, Fault, Frame, axes, copy, filled, over
+from chainrule.backends.native.arena import Fault
+from chainrule.backends.native.frame import NESTS, Frame, axes, copy, filled, over
 from chainrule.backends.native.nest import (
     Affine,
     Apply,

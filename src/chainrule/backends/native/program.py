@@ -5,37 +5,69 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
-from chainrule.backends.native.machine import Loaded
-from chainrule.backends.native.routine import Routine, Stages, aligned_bytes
-from chainrule.backends.native.step import ROWS, StepStages
-from chainrule.backends.native.target import Target
+from chainrule.backends.native.arena import new_arena
+from chainrule.backends.native.compiled import Compiler
 from chainrule.backends.protocol import Advanced, Array, Program, Rows, Session, Wiring, frozen
 from chainrule.base.errors import ShapeError
 from chainrule.graph import Graph
+
+_POINTER = ctypes.c_void_p
+
+
+class Routine:
+    """A graph made ready to run.
+
+    Parameters
+    ----------
+    graph : Graph
+    compiler : Compiler
+    keep_all : bool
+        Whether every node's value is to be read afterwards.
+    """
+
+    def __init__(self, graph: Graph, compiler: Compiler, *, keep_all: bool = False) -> None:
+        self.compiled, self._loaded = compiler.routine(graph, keep_all=keep_all)
+        self._run = self._loaded.function("run", None, _POINTER)
+
+    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
+        """Compute the outputs."""
+        arena = self.run(inputs)
+        return [place.of(arena).copy() for place in self.compiled.outputs.values()]
+
+    def run(self, inputs: Sequence[Array]) -> Any:
+        """Compute all there is, in an arena of its own."""
+        compiled = self.compiled
+        arena = new_arena(compiled.arena)
+        for place, array in zip(compiled.inputs.values(), inputs, strict=True):
+            place.of(arena)[...] = array
+        self._run(arena.ctypes.data)
+        fault = compiled.take_fault(arena)
+        if fault is not None:
+            raise fault
+        return arena
 
 
 class NativeProgram(Program):
     """A training step, compiled."""
 
-    def __init__(self, step: Graph, wiring: Wiring, target: Target) -> None:
+    def __init__(self, step: Graph, wiring: Wiring, compiler: Compiler) -> None:
         wiring.check(step)
         self.step = step
         self.wiring = wiring
-        self.target = target
-        self.stages = StepStages(step, target, wiring=wiring)
-        self.loaded = Loaded(self.stages.code, target)
-        pointer = ctypes.c_void_p
-        self.advance = self.loaded.function(
-            "advance", ctypes.c_int64, pointer, pointer, ctypes.c_int64
+        self.compiler = compiler
+        self.compiled, self._loaded = compiler.step(step, wiring)
+        self.advance = self._loaded.function(
+            "advance", ctypes.c_int64, _POINTER, _POINTER, ctypes.c_int64
         )
 
     @cached_property
     def recorder(self) -> Routine:
         """The same step with every value kept: no bit differs, since no rounding is fused away."""
-        return Routine(Stages(self.step, self.target, keep_all=True))
+        return Routine(self.step, self.compiler, keep_all=True)
 
     def open(self, state: Mapping[str, Array], data: Mapping[str, Array]) -> Session:
         return NativeSession(self, state, data)
@@ -48,35 +80,38 @@ class NativeSession(Session):
         self, program: NativeProgram, state: Mapping[str, Array], data: Mapping[str, Array]
     ) -> None:
         self._program = program
-        self._stages = stages = program.stages
         program.wiring.check_arrays(program.step, state, data)
         self._data = {name: np.ascontiguousarray(data[name]) for name in program.wiring.data}
         self._count = min((len(array) for array in self._data.values()), default=None)
-        self._arena = aligned_bytes(stages.plan.size)
+        self._arena = new_arena(program.compiled.arena)
         for name in program.wiring.state:
             self._place(name)[...] = state[name]
 
     def advance(self, rows: Rows, feeds: Mapping[str, Array]) -> Advanced:
-        stages = self._stages
-        steps = len(rows)
+        compiled = self._program.compiled
         self._check(rows, feeds)
-        held = {ROWS: np.ascontiguousarray(rows, np.int64)}
-        held |= {f"data.{name}": array for name, array in self._data.items()}
-        for name in stages.fed:
-            held[f"fed.{name}"] = np.ascontiguousarray(feeds[name])
-        shown = {}
-        for label in stages.shown:
-            view = stages.outputs[label]
-            shown[label] = np.empty((steps, *view.shape), view.dtype.numpy)
-            held[f"shown.{label}"] = shown[label]
-        table = np.array([held[name].ctypes.data for name in stages.outside], np.uint64)
-        before = self._copies(stages.replaced)
-        taken = self._program.advance(self._arena.ctypes.data, table.ctypes.data, steps)
-        fault = stages.take_fault(self._arena)
-        if taken < steps:  # the bad step has replaced part of the state: replay those before it
+        held, shown = {}, {}
+        for memory in compiled.outside:
+            kind, _, name = memory.partition(".")
+            if kind == "rows":
+                held[memory] = np.ascontiguousarray(rows, np.int64)
+            elif kind == "data":
+                held[memory] = self._data[name]
+            elif kind == "fed":
+                held[memory] = np.ascontiguousarray(feeds[name])
+            else:
+                place = compiled.outputs[name]
+                shown[name] = np.empty((len(rows), *place.shape), place.dtype.numpy)
+                held[memory] = shown[name]
+        addresses = np.array([array.ctypes.data for array in held.values()], np.uint64)
+        arena, table = self._arena.ctypes.data, addresses.ctypes.data
+        before = self._copies(compiled.replaced)
+        taken = self._program.advance(arena, table, len(rows))
+        fault = compiled.take_fault(self._arena)
+        if taken < len(rows):  # the bad step has replaced part of the state: replay those before it
             for name, array in before.items():
                 self._place(name)[...] = array
-            self._program.advance(self._arena.ctypes.data, table.ctypes.data, taken)
+            self._program.advance(arena, table, taken)
         if fault is not None:
             raise fault
         return Advanced(taken, {label: array[:taken] for label, array in shown.items()})
@@ -85,7 +120,7 @@ class NativeSession(Session):
         self, rows: Rows, feeds: Mapping[str, Array], names: Sequence[str] | None = None
     ) -> Mapping[str, Array]:
         program = self._program
-        step, recorder, wiring = program.step, program.recorder, program.wiring
+        step, wiring = program.step, program.wiring
         self._check(rows[None], {name: np.asarray(value)[None] for name, value in feeds.items()})
         state = self.state()
         inputs = []
@@ -96,17 +131,17 @@ class NativeSession(Session):
                 inputs.append(self._data[name][rows])
             else:
                 inputs.append(rows if name == wiring.rows else np.asarray(feeds[name]))
-        arena = recorder.run(inputs)
+        arena = program.recorder.run(inputs)
+        nodes = program.recorder.compiled.nodes
         if names is None:
             names = [step.name_of(position) for position in range(len(step.nodes))]
-        moved = recorder.stages.moved
-        return {name: frozen(recorder.value(arena, moved[step.find(name)])) for name in names}
+        return {name: frozen(nodes[step.find(name)].of(arena)) for name in names}
 
     def state(self) -> dict[str, Array]:
         return {n: frozen(a) for n, a in self._copies(self._program.wiring.state).items()}
 
     def _place(self, name: str) -> Array:
-        return self._stages.place(self._arena, self._stages.inputs[name])
+        return self._program.compiled.inputs[name].of(self._arena)
 
     def _copies(self, names: Iterable[str]) -> dict[str, Array]:
         return {name: self._place(name).copy() for name in names}

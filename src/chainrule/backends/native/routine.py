@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import ctypes
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
-import numpy as np
-
+from chainrule.backends.native.arena import Place
 from chainrule.backends.native.emit import emit_kernel
 from chainrule.backends.native.ir import Function, module_text
 from chainrule.backends.native.layout import Pair
 from chainrule.backends.native.lower import Lowered, lower
-from chainrule.backends.native.machine import Loaded, object_code
+from chainrule.backends.native.machine import object_code
 from chainrule.backends.native.nest import Kernel
-from chainrule.backends.native.plan import ALIGNMENT, Plan, plan_memory
+from chainrule.backends.native.plan import Plan, plan_memory
 from chainrule.backends.native.positions import FAULTS
 from chainrule.backends.native.target import Target
 from chainrule.backends.native.view import View
-from chainrule.backends.protocol import Array
-from chainrule.base.errors import DataError
 from chainrule.graph import Graph
 from chainrule.rewrite import eliminate_dead_nodes, expand_composites, merge_equal_nodes
 
@@ -93,23 +88,6 @@ class Stages:
         """The buffer in which kernels note what goes wrong, if anything can."""
         return [FAULTS] if self.lowered.faults else []
 
-    def take_fault(self, arena: Any) -> DataError | None:
-        """What a kernel has noted since the last time, if an index was out of range."""
-        if not self.lowered.faults:
-            return None
-        count = len(self.lowered.faults)
-        begin = self.plan.offsets[FAULTS]
-        noted = arena[begin : begin + 16 * count].view(np.int64).reshape(count, 2)
-        for slot in np.flatnonzero(noted[:, 0])[:1]:
-            place, number = (int(each) for each in noted[slot])
-            noted[...] = 0
-            _, fault = self.lowered.faults[slot]
-            element = [int(i) for i in np.unravel_index(place - 1, fault.shape)]
-            return DataError(
-                f"{fault.takes}; got {number}", where=f"Element {element} of the indices"
-            )
-        return None
-
     @cached_property
     def plan(self) -> Plan:
         """Where its buffers lie."""
@@ -133,13 +111,10 @@ class Stages:
         """The machine code."""
         return object_code(self.ir, self.target)
 
-    def place(self, arena: Any, view: View) -> Array:
-        """The array in an arena that a whole value is."""
-        dtype = view.dtype.numpy
-        begin = self.plan.offsets[view.buffer]
-        flat = arena[begin : begin + view.size * dtype.itemsize].view(dtype)
-        strides = [dtype.itemsize * stride for stride in view.strides]
-        return np.lib.stride_tricks.as_strided(flat, view.shape, strides)
+    def place(self, view: View) -> Place:
+        """Where in the arena a whole value is."""
+        shape, strides = (tuple(map(int, each)) for each in (view.shape, view.strides))
+        return Place(self.plan.offsets[view.buffer], view.dtype, shape, strides)
 
 
 def call_kernels(
@@ -154,45 +129,3 @@ def call_kernels(
 def in_arena(function: Function, plan: Plan, name: str) -> str:
     """The address of a buffer in the arena."""
     return function.value(f"getelementptr i8, ptr %arena, i64 {plan.offsets[name]}")
-
-
-class Routine:
-    """A graph made ready to run.
-
-    Parameters
-    ----------
-    stages : Stages
-    """
-
-    def __init__(self, stages: Stages) -> None:
-        self.stages = stages
-        self._loaded = Loaded(stages.code, stages.target)
-        self._run = self._loaded.function("run", None, ctypes.c_void_p)
-
-    def __call__(self, inputs: Sequence[Array]) -> list[Array]:
-        """Compute the outputs."""
-        lean = self.stages.lean
-        arena = self.run(inputs)
-        return [self.value(arena, output.node).copy() for output in lean.outputs]
-
-    def run(self, inputs: Sequence[Array]) -> Any:
-        """Compute all there is in an arena of its own."""
-        arena = aligned_bytes(self.stages.plan.size)
-        for position, array in zip(self.stages.lean.inputs, inputs, strict=True):
-            self.value(arena, position)[...] = array
-        self._run(arena.ctypes.data)
-        fault = self.stages.take_fault(arena)
-        if fault is not None:
-            raise fault
-        return arena
-
-    def value(self, arena: Any, position: int) -> Array:
-        """A node's value in an arena."""
-        return self.stages.place(arena, self.stages.lowered.values[position])
-
-
-def aligned_bytes(size: int) -> Any:
-    """Zeroed memory that begins where a line of the cache does."""
-    memory = np.zeros(size + ALIGNMENT, np.uint8)
-    begin = -memory.ctypes.data % ALIGNMENT
-    return memory[begin : begin + size]
