@@ -184,7 +184,8 @@ class ScatterAdd(Op):
         for inner in _indices(indices.shape):
             hit = apply("equal", Element(1, inner), here)
             items.append(apply("select", hit, Element(0, (*before, *inner, *after)), 0))
-        return Fold("add", items) if items else Literal(0)
+        # From 0: -0 added to it is 0.
+        return Fold("add", [Literal(0), *items]) if items else Literal(0)
 
     def formula(self) -> str:
         return f"y = Σ of the slices of x that the indices send here, along axis {self.axis}"

@@ -227,7 +227,8 @@ class AddAlongAxis(Op):
             place = _at(index, self.axis, i)
             hit = apply("equal", Element(1, place), index[self.axis])
             items.append(apply("select", hit, Element(0, place), 0))
-        return Fold("add", items) if items else Literal(0)
+        # From 0: -0 added to it is 0.
+        return Fold("add", [Literal(0), *items]) if items else Literal(0)
 
     def formula(self) -> str:
         return f"y = Σ of the elements of x that the indices send here, along axis {self.axis}"

@@ -213,6 +213,8 @@ class _EnclosureReader:
         return _in_dtype(value, dtype)
 
     def fold(self, op: str, items: Sequence[Any], order: str) -> Any:
+        if not items:
+            return 0  # only sums may be of nothing
         kind = self.kind(items)
         if kind is None:
             return None if None in items else reduce(exact_function(op), items)

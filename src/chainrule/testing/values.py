@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -36,14 +36,19 @@ def value_faults(case: Case, backend: Backend) -> Iterator[str]:
     yield from result_faults(case, result)
 
 
-def result_faults(case: Case, result: Array) -> Iterator[str]:
-    """What is wrong with a result of the case: its type, or elements out of their bounds."""
+def result_faults(
+    case: Case, result: Array, where: Iterable[tuple[int, ...]] | None = None
+) -> Iterator[str]:
+    """What is wrong with a result of the case: its type, or elements out of their bounds.
+
+    By default all elements are looked at, else those at the indices `where`.
+    """
     kind = case.result
     if result.shape != kind.shape or result.dtype != kind.dtype.numpy:
         yield f"{case.label}: the result should be {kind}; got {result.dtype}{list(result.shape)}"
         return
     op, operands = bound_op(case)
-    for index in indices(kind):
+    for index in indices(kind) if where is None else where:
         expected = enclose(op.terms(operands, index), case.arrays, kind.dtype)
         if kind.dtype.is_integer and expected is not None:
             expected = _wrapped(expected, kind.dtype)

@@ -17,7 +17,11 @@ from chainrule.rewrite import expand_composites
 
 EXACT = {
     "add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.divide, "neg": np.negative,
-    "sqrt": np.sqrt, "abs": np.abs, "sign": np.sign, "max": np.maximum, "min": np.minimum,
+    "sqrt": np.sqrt, "abs": np.abs,
+    # NumPy's own sign of a zero depends on the processor.
+    "max": lambda a, b: np.where((a >= b) | (a != a), a, b),
+    "min": lambda a, b: np.where((a <= b) | (a != a), a, b),
+    "sign": lambda x: np.where(x == 0, x, np.sign(x)),
     "select": np.where, "equal": np.equal, "not_equal": np.not_equal, "less": np.less,
     "less_equal": np.less_equal, "greater": np.greater, "greater_equal": np.greater_equal,
     "logical_and": np.logical_and, "logical_or": np.logical_or, "logical_not": np.logical_not,
@@ -81,7 +85,7 @@ class Scalars:
         return get_backend("native").run(graph, [np.asarray(a) for a in arguments])[0][()]
 
     def fold(self, op, items, order):
-        return fold_in_order(items, EXACT[op], order)
+        return fold_in_order(items, EXACT[op], order) if items else self.dtype.type(0)
 
 
 def evaluate(graph, arrays, fma):
@@ -106,7 +110,7 @@ def element(op, types, operands, at, node, fma):
     """One element, by the op's terms."""
     reader = Scalars(operands, node.dtype.numpy)
     terms = op.terms(types, at)
-    if node.op != "contract" or not fma:
+    if node.op != "contract" or not fma or not terms.items:
         return read(terms, reader)
     total = None
     for item in terms.items:
