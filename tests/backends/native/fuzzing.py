@@ -11,12 +11,11 @@ from collections import Counter
 
 import numpy as np
 
-from chainrule.backends.native.backend import NativeBackend
-from chainrule.backends.native.program import NativeProgram
-from chainrule.backends.native.routine import Routine, Stages
-from chainrule.backends.native.step import StepStages
+from chainrule.backends.native.compiled import Compiler, compile_routine, compile_step
+from chainrule.backends.native.program import NativeProgram, Routine
 from chainrule.backends.native.target import host
 from chainrule.ops import Builder, ElementwiseOp, bind
+from chainrule.rewrite import expand_composites
 from chainrule.testing.cases import Case
 from chainrule.testing.values import result_faults
 from tests.backends.native.drawn import drawn_network
@@ -45,16 +44,17 @@ def faults(seed):
     if seed % 5 == 4:
         step, state, data, feeds = drawn_network(seed)
         if runs_here:
-            program = NativeProgram(step.graph, step.wiring, target)
+            program = NativeProgram(step.graph, step.wiring, Compiler(target))
             yield from step_faults(program, state, data, feeds)
         else:
-            assert StepStages(step.graph, target, wiring=step.wiring).code
+            assert compile_step(step.graph, step.wiring, target).code
         return
     graph, arrays = drawn_graph(seed)
+    graph = expand_composites(graph, keep=lambda op: False).graph
     if runs_here:
         yield from graph_faults(graph, arrays, target, np.random.default_rng(seed))
     else:
-        assert Stages(graph, target).code
+        assert compile_routine(graph, target).code
 
 
 def step_faults(program, state, data, feeds):
@@ -76,17 +76,16 @@ def step_faults(program, state, data, feeds):
 
 def graph_faults(graph, arrays, target, rng):
     """Whether each node's value is right, given its operands', and the same unrecorded."""
-    recorder = Routine(Stages(graph, target, keep_all=True))
+    recorder = Routine(graph, Compiler(target), keep_all=True)
     arena = recorder.run(arrays)
-    lean, moved = recorder.stages.lean, recorder.stages.moved
-    values = [recorder.value(arena, position) for position in range(len(lean.nodes))]
-    for label, result in zip(graph.labels, NativeBackend(target).run(graph, arrays), strict=True):
-        if result.tobytes() != values[moved[graph.labels[label]]].tobytes():
+    values = [place.of(arena) for place in recorder.compiled.nodes]
+    for label, result in zip(graph.labels, Routine(graph, Compiler(target))(arrays), strict=True):
+        if result.tobytes() != values[graph.labels[label]].tobytes():
             yield f"{label} has other bits where nothing is recorded"
-    for position, node in enumerate(lean.nodes):
+    for position, node in enumerate(graph.nodes):
         if node.op != "input":
             operands = [values[i] for i in node.inputs]
-            for fault in node_faults(lean, node, operands, values[position], target.fma, rng):
+            for fault in node_faults(graph, node, operands, values[position], target.fma, rng):
                 yield f"%{position} = {node.op}: {fault}"
 
 
