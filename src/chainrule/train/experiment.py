@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from itertools import zip_longest
 from typing import Any
 
@@ -305,6 +303,10 @@ def _types(net: Module) -> dict[str, str]:
 
 def present_versions() -> dict[str, str]:
     """Versions of what the numbers depend on."""
+    # Slow to import, and asked for where a run is kept.
+    import platform
+    from importlib.metadata import version
+
     return {
         "chainrule": version("chainrule"),
         "numpy": np.__version__,

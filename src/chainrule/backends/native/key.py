@@ -12,7 +12,6 @@ import hashlib
 import time
 from collections.abc import Iterator
 from functools import cache
-from importlib.metadata import version
 from pathlib import Path
 
 from chainrule.backends.native.target import Target
@@ -46,7 +45,11 @@ def key_of(graph: Graph, target: Target, purpose: str) -> str | None:
 
 @cache
 def _compiler() -> str | None:
-    """Versions of what compiles, and its sources; None if they are not those that are running."""
+    """LLVM's versions, and our sources; None if they are not those that are running.
+
+    Sources say more than chainrule's version, which is slow to look up: an edit is another compiler.
+    """
+    import llvmlite
     from llvmlite import binding as llvm
 
     digest = hashlib.blake2b(digest_size=20)
@@ -62,9 +65,8 @@ def _compiler() -> str | None:
         return None
     if not count:  # a package without sources, such as one in an archive
         return None
-    llvm_version = ".".join(map(str, llvm.llvm_version_info))
-    versions = f"{_FORMAT} {version('chainrule')} {version('llvmlite')} {llvm_version}"
-    return f"{versions} {digest.hexdigest()}"
+    version = ".".join(map(str, llvm.llvm_version_info))
+    return f"{_FORMAT} {llvmlite.__version__} {version} {digest.hexdigest()}"
 
 
 def _ops(graph: Graph) -> Iterator[str]:
