@@ -23,7 +23,7 @@ from pathlib import Path
 from chainrule.base.files import LEFT_BEHIND, write_whole
 
 SUFFIX = ".code"
-BYTES_AT_MOST = 256 * 2**20
+BYTES_AT_MOST = 256_000_000
 _DIGEST = 16
 _ABANDONED = 3600.0
 """Seconds after which a file that is being written belongs to nobody any more."""
@@ -89,14 +89,13 @@ class Cache:
 
     @property
     def refusal(self) -> str | None:
-        """Why the folder is not used, if it is there: others could put machine code into it.
-
-        Raises
-        ------
-        OSError
-            If it cannot be looked at, as when it is not there.
-        """
-        found = self.folder.stat()
+        """Why the folder is not used: others could put machine code into it, or it is none."""
+        try:
+            found = self.folder.stat()
+        except FileNotFoundError:
+            return None  # it will be made
+        except OSError as error:
+            return error.strerror
         if not stat.S_ISDIR(found.st_mode):
             return "it is not a folder"
         if os.name == "posix":

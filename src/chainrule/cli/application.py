@@ -75,6 +75,12 @@ target column, or a data set by name.""",
 
 Some come with chainrule, some are made on demand, and some are read from files
 that you have. A NAME shows one of them: its options, its first rows.""",
+    "cache": """Show where compiled code is kept, and how much there is.
+
+A network is compiled for this processor when it is first trained, and what comes
+of it is kept, so that the next training begins at once. What was not used for
+the longest time makes room for what is new; all of it can be removed any time.
+The variable CHAINRULE_CACHE names another folder, or says "off".""",
 }
 
 for _order, (_name, _purpose) in enumerate(PURPOSES.items()):

@@ -47,7 +47,7 @@ def key_of(graph: Graph, target: Target, purpose: str) -> str | None:
 def _compiler() -> str | None:
     """LLVM's versions, and our sources; None if they are not those that are running.
 
-    Sources say more than chainrule's version, which is slow to look up: an edit is another compiler.
+    Sources say more than chainrule's version, which is slow to look up: each edit counts.
     """
     import llvmlite
     from llvmlite import binding as llvm
