@@ -6,7 +6,9 @@
 
 VENV := .venv
 BIN := $(VENV)/bin
+BENCH := .venv-bench
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+BENCH_INSTALL := $(BENCH)/bin/python -m pip install --quiet --constraint constraints.txt
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto
 
 PYTHON ?=
@@ -52,6 +54,10 @@ check: $(VENV)/.dev  ## format, lint, types, imports, and what documents and fil
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m pytest --quiet tests/laws tests/docs/test_reference.py tests/docs/test_files.py
 
+.PHONY: bench
+bench: $(BENCH)/.installed  ## how fast it is beside NumPy, JAX and torch, in one table
+	@$(BENCH)/bin/python -m benchmarks $(ARGS)
+
 .PHONY: reference
 reference: $(VENV)/.dev  ## a page for each op, layer, loss and optimizer, in build/reference
 	$(BIN)/python -m docs.reference build/reference
@@ -63,9 +69,20 @@ format: $(VENV)/.dev  ## format the code and mend what can be mended by itself
 
 .PHONY: clean
 clean:  ## remove everything that make has made
-	rm -rf $(VENV) .venv-pythons build dist .benchmarks .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(BENCH) .venv-pythons build dist .benchmarks .hypothesis .import_linter_cache
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# An environment of its own: what is compared with is not what is developed with.
+$(BENCH)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing chainrule and what it is compared with in $(BENCH) ..."
+	@$(BIN)/python -m venv $(BENCH)
+	@$(BENCH)/bin/python -m pip install --quiet --upgrade pip
+	@$(BENCH_INSTALL) --build-constraint constraints.txt --editable .
+	@for peer in torch jax setuptools; do \
+	    $(BENCH_INSTALL) $$peer || echo "$$peer cannot be installed: the table will say so" >&2; \
+	done
+	@touch $@
 
 # Two stamps, so that the demo does not wait for what only tests need.
 $(VENV)/.core: pyproject.toml constraints.txt | $(BIN)/python

@@ -16,8 +16,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.ours import Step, step_of
-from benchmarks.workloads import WORKLOADS, Array
+from benchmarks.contenders.chainrule_step import Step, step_of
+from benchmarks.task import Array
+from benchmarks.tasks import task_named
 from chainrule.backends.native.arena import new_arena
 from chainrule.backends.native.ir import Function
 from chainrule.backends.native.machine import Loaded, object_code
@@ -115,7 +116,7 @@ class Bench:
         """An arena, the addresses of what is outside of it, and that itself."""
         stages, step = self.stages, self.step
         arena = new_arena(stages.plan.size)
-        for name in step.wiring.state:
+        for name in stages.inputs.keys() & step.wiring.state.keys():
             stages.place(stages.inputs[name]).of(arena)[...] = step.state[name]
         rng = np.random.default_rng(0)
         count = min((len(array) for array in step.data.values()), default=1)
@@ -176,10 +177,10 @@ class Bench:
 
 
 def profile(name: str, *, steps: int = 0, repeats: int = 15, alone: float = 0.02) -> list[Timed]:
-    """Time the kernels of a workload's native step."""
-    workload = WORKLOADS[name]
-    bench = Bench(step_of(workload))
-    steps = steps or max(1, workload.steps // 8)
+    """Time the kernels of a task's native step."""
+    task = task_named(name)
+    bench = Bench(step_of(task, task.arrays()))
+    steps = steps or task.checked_steps
     in_step = bench.times_in_step(steps, repeats)
     lean, stages = bench.stages.lean, bench.stages
     labels: dict[str, list[str]] = {}

@@ -1,4 +1,4 @@
-"""What is trained: networks, their first weights, their data and the order of its rows.
+"""Trainings: networks, their first weights, their data and the order of its rows.
 
 Everything here is NumPy and drawn from fixed seeds, so that each contender, in a process of its
 own, starts from the same numbers and reads the same rows.
@@ -7,18 +7,17 @@ own, starts from the same numbers and reads the same rows.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-Array = NDArray[Any]
+from benchmarks.task import Array, Task
+
 Layer = tuple[Array, Array]
 """A weight of shape [outputs, inputs], as torch has it, and a bias."""
 
 
 @dataclass(frozen=True)
-class Workload:
+class Workload(Task):
     """Fully connected layers, and how they are trained.
 
     Parameters
@@ -36,22 +35,24 @@ class Workload:
     optimizer : str
         ``"sgd"`` or ``"adam"``.
     lr : float
-    batch : int
-    examples : int
-    steps : int
-        How many are timed in one turn.
+    batch, examples : int
+    checked_steps : int
+        After how many the loss is compared, besides the first.
+    data_set : str
+        ``"mazur"``, ``"xor"`` or ``"images"``.
     dtype : str
     shuffled : bool
         Whether each epoch reads the examples in an order of its own.
     trains_biases : bool
     per_example : bool
         Nothing is trained: a step is the gradient of each example's cost.
+    checks_finite : bool
+        Whether a step with a value that is not finite is to be found; ours alone does.
     skip : tuple of int, optional
         Two of the places between layers, 0 being the input: what is there at the first is added
         to the second, before its activation; by a matrix, where they differ in width.
     """
 
-    name: str
     widths: tuple[int, ...]
     hidden: str
     output: str
@@ -60,18 +61,28 @@ class Workload:
     lr: float
     batch: int
     examples: int
-    steps: int
+    data_set: str = "images"
     dtype: str = "float32"
     shuffled: bool = True
     trains_biases: bool = True
     per_example: bool = False
+    checks_finite: bool = True
     skip: tuple[int, int] | None = None
+
+    @property
+    def tolerances(self) -> dict[int, float]:
+        # In float64 rounding stays far below these. In float32 a first loss is off by some
+        # √784·2⁻²⁴ of itself; later the differences grow with every update, but one that is
+        # left out, or made of other rows, makes more of a difference.
+        if self.dtype == "float64":
+            return {1: 1e-12, self.checked_steps: 1e-9}
+        return {1: 2e-6, self.checked_steps: 1e-4}
 
     def layers(self) -> list[Layer]:
         """The weights and biases to start from."""
-        if self.name in _FIRST_WEIGHTS:
-            return [(np.array(w, self.dtype), np.array(b, self.dtype)) for w, b in MAZUR]
-        rng = np.random.default_rng(len(self.widths))
+        if self.data_set == "mazur" and self.widths == (2, 2, 2):
+            return [(np.array(w), np.array(b)) for w, b in MAZUR]
+        rng = np.random.default_rng(7)
         made = []
         for inputs, outputs in zip(self.widths[:-1], self.widths[1:], strict=True):
             bound = (3.0 / inputs) ** 0.5
@@ -79,28 +90,39 @@ class Workload:
             made.append((weight.astype(self.dtype), np.zeros(outputs, self.dtype)))
         return made
 
-    def data(self) -> tuple[Array, Array]:
-        """The examples and their targets."""
-        if self.name == "w1":
-            return np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
-        if self.name == "w2":
-            return np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])
-        return self._images()
+    def arrays(self) -> dict[str, Array]:
+        x, target = self._examples()
+        return {"x": x, "target": target, "rows": self.rows()}
 
-    def rows(self, steps: int) -> NDArray[np.int64]:
-        """The rows that the first steps read, as [steps, batch]."""
-        whole = self.examples // self.batch * self.batch
+    def rows(self) -> Array:
+        """The rows that steps read, as [steps, batch]; after the last the first comes again."""
+        per_epoch = self.examples // self.batch
+        epochs = -(-max(2000, 100_000 // self.batch) // per_epoch)
         rng = np.random.default_rng(0)
-        epochs = -(-steps * self.batch // whole)
         orders = [
-            rng.permutation(self.examples)[:whole] if self.shuffled else np.arange(whole)
+            rng.permutation(self.examples) if self.shuffled else np.arange(self.examples)
             for _ in range(epochs)
         ]
-        return np.concatenate(orders)[: steps * self.batch].reshape(steps, self.batch)
+        whole = [order[: per_epoch * self.batch] for order in orders]
+        return np.concatenate(whole).reshape(-1, self.batch)
 
-    def _images(self) -> tuple[Array, Array]:
-        """Vectors in [0, 1], as noise around one prototype for each class."""
+    def _examples(self) -> tuple[Array, Array]:
+        inputs, outputs = self.widths[0], self.widths[-1]
         rng = np.random.default_rng(3)
+        if self.data_set == "images":
+            return self._images(rng)
+        if (inputs, outputs) == (2, 2) and self.data_set == "mazur":
+            return np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
+        if (inputs, outputs) == (2, 1) and self.data_set == "xor":
+            return np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])
+        return rng.random((self.examples, inputs)), rng.random((self.examples, outputs))
+
+    def _images(self, rng: np.random.Generator) -> tuple[Array, Array]:
+        """Vectors in [0, 1], as noise around a prototype for each class; some are mislabelled.
+
+        So that the loss stays away from 0, and gradients from numbers too small for a normal
+        float, with which processors are slow.
+        """
         width, classes = self.widths[0], 10
         prototypes = (0.7 * (rng.random((classes, width)) < 0.2)).astype(self.dtype)
         labels = rng.integers(0, classes, self.examples)
@@ -108,21 +130,47 @@ class Workload:
         x *= 0.6
         x += prototypes[labels]
         np.clip(x, 0, 1, out=x)
+        if self.loss == "mse":
+            return x, np.ascontiguousarray(x[:, : self.widths[-1]])
+        wrong = rng.random(self.examples) < 0.2
+        labels[wrong] = rng.integers(0, classes, int(wrong.sum()))
         if self.loss == "cross_entropy":
-            return x, labels
-        if self.widths[-1] == width:
-            return x, x
-        return x, np.eye(self.widths[-1], dtype=self.dtype)[labels]
+            return x, labels % self.widths[-1]
+        return x, np.eye(self.widths[-1], dtype=self.dtype)[labels % self.widths[-1]]
+
+    def variants(self) -> list[Workload]:
+        """The same with each dimension one more and one less, and with a skip."""
+        made = []
+        for sign in (-1, 1):
+            for place, width in enumerate(self.widths):
+                if width + sign:
+                    widths = tuple(n + sign * (i == place) for i, n in enumerate(self.widths))
+                    made.append(replace(self, name=f"{self.name}/{widths}", widths=widths))
+            batch = self.batch + sign
+            if batch:
+                examples = max(self.examples, batch)
+                name = f"{self.name}/batch={batch}"
+                made.append(replace(self, name=name, batch=batch, examples=examples))
+        begin, end = SKIPS[self.name]
+        skipping = replace(self, name=f"{self.name}/skip {begin}→{end}", skip=(begin, end))
+        return [*made, skipping]
+
+    def unchecked(self) -> Workload:
+        """The same without the check for numbers that are not finite."""
+        return replace(self, name=f"{self.name}/unchecked", checks_finite=False)
 
 
 MAZUR = (
     ([[0.15, 0.20], [0.25, 0.30]], [0.35, 0.35]),
     ([[0.40, 0.45], [0.50, 0.55]], [0.60, 0.60]),
 )
-_FIRST_WEIGHTS = {"w1": MAZUR}
+"""Weights and biases of Mazur's worked example."""
+
+SKIPS = {"w1": (0, 1), "w2": (0, 2), "w3": (0, 2), "w4": (1, 2), "w9": (1, 3), "w10": (1, 2)}
 
 _W4 = Workload(
     "w4",
+    checked_steps=32,
     widths=(784, 512, 512, 10),
     hidden="relu",
     output="none",
@@ -131,7 +179,6 @@ _W4 = Workload(
     lr=1e-3,
     batch=128,
     examples=8192,
-    steps=32,
 )
 
 WORKLOADS = {
@@ -139,6 +186,7 @@ WORKLOADS = {
     for w in (
         Workload(
             "w1",
+            checked_steps=1000,
             widths=(2, 2, 2),
             hidden="sigmoid",
             output="sigmoid",
@@ -147,13 +195,14 @@ WORKLOADS = {
             lr=0.5,
             batch=1,
             examples=1,
-            steps=10_000,
+            data_set="mazur",
             dtype="float64",
             shuffled=False,
             trains_biases=False,
         ),
         Workload(
             "w2",
+            checked_steps=1000,
             widths=(2, 3, 1),
             hidden="sigmoid",
             output="sigmoid",
@@ -162,12 +211,13 @@ WORKLOADS = {
             lr=2.0,
             batch=1,
             examples=4,
-            steps=10_000,
+            data_set="xor",
             dtype="float64",
             shuffled=False,
         ),
         Workload(
             "w3",
+            checked_steps=250,
             widths=(784, 30, 10),
             hidden="sigmoid",
             output="sigmoid",
@@ -176,11 +226,11 @@ WORKLOADS = {
             lr=3.0,
             batch=10,
             examples=50_000,
-            steps=2_500,
         ),
         _W4,
         Workload(
             "w9",
+            checked_steps=32,
             widths=(784, 128, 32, 128, 784),
             hidden="sigmoid",
             output="sigmoid",
@@ -189,9 +239,8 @@ WORKLOADS = {
             lr=1e-3,
             batch=128,
             examples=8192,
-            steps=32,
         ),
-        replace(_W4, name="w10", per_example=True, steps=2),
+        replace(_W4, name="w10", per_example=True, checked_steps=2),
     )
 }
 """By name; the numbers are those by which the targets speak of them."""

@@ -1,0 +1,103 @@
+"""chainrule beside itself: odd shapes and skips, the finite check, a second thread."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from math import prod
+from pathlib import Path
+
+from benchmarks.contenders import CONTENDERS, OURS
+from benchmarks.contenders.chainrule_step import step_of
+from benchmarks.machine import FusedLoop
+from benchmarks.race import Entry, Failed, Result, Settings, Worker, saved, take_turns
+from benchmarks.race import steps_in_a_turn as steps_in
+from benchmarks.rows import Row, Spread, ratios
+from benchmarks.targets import FINITE, SCALING, VARIANT
+from benchmarks.workloads import WORKLOADS, Workload
+from chainrule.graph import Graph
+from chainrule.ops import bind
+from chainrule.ops.contract import Contract
+from chainrule.rewrite import eliminate_dead_nodes, expand_composites
+
+MOVES = {"reshape", "transpose", "broadcast", "slice", "flip", "constant", "iota", "input", "cast"}
+"""Ops that calculate nothing."""
+
+
+def variant_rows(name: str, settings: Settings) -> Iterator[Row]:
+    """Time for each operation of a workload's variants, ÷ that of the workload."""
+    plain = WORKLOADS[name]
+    per_step = operations(plain)
+    for variant in plain.variants():
+        ours, theirs = _pair(variant, plain, settings)
+        row = Row(name, f"time an operation, {variant.name.partition('/')[2]}", limit=VARIANT)
+        if problem := ours.problem or theirs.problem:
+            yield replace(row, note=problem)
+            continue
+        factor = per_step / operations(variant)
+        found = [factor * ratio for ratio in ratios(ours.seconds, theirs.seconds)]
+        yield replace(row, step=Spread.of(ours.seconds), figure=Spread.of(found))
+
+
+def finite_row(name: str, settings: Settings) -> Row:
+    """What the check for numbers that are not finite takes, in percent of a step without it."""
+    checked, unchecked = _pair(WORKLOADS[name], WORKLOADS[name].unchecked(), settings)
+    row = Row(name, "the finite check", unit="%", limit=FINITE)
+    if problem := checked.problem or unchecked.problem:
+        return replace(row, note=problem)
+    found = [100 * (ratio - 1) for ratio in ratios(checked.seconds, unchecked.seconds)]
+    return replace(row, step=Spread.of(checked.seconds), figure=Spread.of(found))
+
+
+def scaling_rows(name: str, settings: Settings) -> Iterator[Row]:
+    """How much faster two threads are, beside how much faster two are in registers alone."""
+    task, contender, loop = WORKLOADS[name], CONTENDERS[OURS], FusedLoop()
+    alone, together = [], []
+    with saved(task) as (files, _), tempfile.TemporaryDirectory() as caches:
+        one, two = (Worker(contender, threads, Path(caches)) for threads in (1, 2))
+        with one, two:
+            try:
+                for worker in (one, two):
+                    worker.ask("open", task=name, arrays=files, whole=False)
+                steps = steps_in(one, settings.turn)
+                for _ in range(settings.rounds):
+                    single, double = (w.ask("run", steps=steps)["seconds"] for w in (one, two))
+                    together.append(single / double)
+                    alone.append(loop.rate(2) / loop.rate(1))
+            except Failed as reason:
+                row = Row(name, "speed-up by a second thread ÷ a register loop's")
+                yield replace(row, limit=SCALING, at_least=True, note=str(reason))
+                return
+    yield Row(name, "speed-up by a second thread", figure=Spread.of(together))
+    yield Row("a register loop", "speed-up by a second thread", figure=Spread.of(alone))
+    share = Spread.of([a / b for a, b in zip(together, alone, strict=True)])
+    what = "speed-up by a second thread ÷ the loop's"
+    yield Row(name, what, figure=share, limit=SCALING, at_least=True)
+
+
+def operations(task: Workload) -> int:
+    """How much a step calculates: two for each term of a product, one for each other element."""
+    graph = step_of(task, task.arrays()).graph
+    return _operations(eliminate_dead_nodes(expand_composites(graph).graph).graph)
+
+
+def _operations(graph: Graph) -> int:
+    total = 0
+    for node in graph.nodes:
+        size = prod(node.shape)
+        shapes = [graph.nodes[i].shape for i in node.inputs]
+        op = bind(node.op, node.attributes)
+        if isinstance(op, Contract):
+            total += 2 * size * prod(shapes[0][axis] for axis in op.a_over)
+        elif node.op not in MOVES:
+            total += max([size, *map(prod, shapes)])
+    return total
+
+
+def _pair(first: Workload, second: Workload, settings: Settings) -> tuple[Result, Result]:
+    """A race of ours with ours."""
+    with saved(first) as (a, right_a), saved(second) as (b, right_b):
+        entries = {"a": Entry(OURS, first, a, right_a), "b": Entry(OURS, second, b, right_b)}
+        found = take_turns(entries, settings)
+    return found["a"], found["b"]

@@ -1,0 +1,103 @@
+"""chainrule: a task's step, compiled as `fit` does it, and its session."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+import chainrule as cr
+from benchmarks.contenders.by_hand import mean_square_norm
+from benchmarks.contenders.chainrule_step import HELD, LOSSES, OPTIMIZERS, network, step_of
+from benchmarks.micro import Micro
+from benchmarks.task import Array, Cursor, Runner, Task, Unsupported
+from benchmarks.workloads import Workload
+from chainrule.backends import get_backend
+
+
+def open_task(
+    task: Task,
+    arrays: Mapping[str, Array],
+    threads: int,
+    *,
+    backend: str,
+    whole: bool = False,
+) -> Runner:
+    """Begin a task.
+
+    Parameters
+    ----------
+    task : Task
+    arrays : mapping of str to array
+    threads : int
+    backend : str
+    whole : bool
+        Train by `chainrule.fit`, with all that it does before and after, where the task is a
+        training.
+    """
+    if whole and isinstance(task, Workload) and not task.per_example:
+        return Fit(task, arrays, threads, backend)
+    return Session(task, arrays, threads, backend)
+
+
+class Session(Runner):
+    """A compiled step, advanced."""
+
+    def __init__(self, task: Task, arrays: Mapping[str, Array], threads: int, backend: str) -> None:
+        self.task, self.arrays = task, arrays
+        self.step = step_of(task, arrays)
+        if threads > 1:
+            raise Unsupported("The backends take no number of threads yet")
+        program = get_backend(backend).compile(self.step.graph, self.step.wiring)
+        self.session = program.open(self.step.state, self.step.data)
+        self.cursor = Cursor(arrays["rows"]) if self.step.batch else None
+        self.loss = float("nan")
+
+    def run(self, steps: int) -> None:
+        pieces = self.cursor.take(steps) if self.cursor else [np.zeros((steps, 0), np.int64)]
+        for rows in pieces:
+            advanced = self.session.advance(rows, self.step.fed(len(rows)))
+            if advanced.steps < len(rows):
+                raise ArithmeticError("A step was not finite")
+            if "loss" in advanced.outputs:
+                self.loss = float(advanced.outputs["loss"][-1])
+
+    def value(self) -> float:
+        if isinstance(self.task, Workload) and not self.task.per_example:
+            return self.loss
+        state = self.session.state()
+        held = [array for name, array in state.items() if name.startswith(HELD)]
+        if isinstance(self.task, Micro):
+            return self.task.error(held[0], self.arrays)
+        return mean_square_norm(held)
+
+
+class Fit(Runner):
+    """`chainrule.fit`: the first step by itself, then an epoch for any number of steps."""
+
+    def __init__(
+        self, task: Workload, arrays: Mapping[str, Array], threads: int, backend: str
+    ) -> None:
+        self.task, self.arrays = task, arrays
+        self.options: dict[str, Any] = {
+            "loss": LOSSES[task.loss](),
+            "optimizer": OPTIMIZERS[task.optimizer](lr=task.lr),
+            "batch_size": task.batch,
+            "dtype": task.dtype,
+            "backend": backend,
+            "threads": threads,
+            "shuffle": task.shuffled,
+            "progress": False,
+        }
+        self.net = network(task)
+
+    def run(self, steps: int) -> None:
+        x, target = self.arrays["x"], self.arrays["target"]
+        if steps == 1:
+            x, target = x[: self.task.batch], target[: self.task.batch]
+        run = cr.fit(self.net, x, target, **self.options)
+        self.loss = float(run.history["loss"][-1])
+
+    def value(self) -> float:
+        return self.loss
