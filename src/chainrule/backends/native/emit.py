@@ -16,6 +16,7 @@ from chainrule.backends.native.nest import (
     Loop,
     Number,
     Position,
+    Prefetch,
     Read,
     Statement,
     Turn,
@@ -88,6 +89,8 @@ class _Emitter:
                     scope = scope.with_local(name, *self.value(value, scope))
                 case Write(buffer, at, value, limit):
                     self.write(buffer, at, *self.value(value, scope), scope, limit)
+                case Prefetch(buffer, at):
+                    self.prefetch(buffer, at, scope)
                 case Turn():
                     self.turn(statement, scope)
                 case Loop(parallel=True):
@@ -253,7 +256,11 @@ class _Emitter:
             self.store(buffer, place, Reg(one, value.dtype), 1)
 
     def store_row(self, buffer: str, place: str, value: Reg, lanes: int, count: int) -> None:
-        """Store the first lanes: in pieces of 8, 4, 2 and 1 where they are not all of them."""
+        """Store the first lanes: in pieces of 8, 4, 2 and 1 where they are not all of them.
+
+        Not under a mask: to the loads of what comes behind, such a store is one of the whole
+        vector, and they wait until it has reached the cache.
+        """
         if count == lanes:
             self.store(buffer, place, value, lanes)
             return
@@ -271,6 +278,13 @@ class _Emitter:
                 )
             self.store(buffer, at, Reg(one, value.dtype), width)
             begin += width
+
+    def prefetch(self, buffer: str, at: Affine, scope: _Scope) -> None:
+        """Have a line of memory in the cache before it is read."""
+        pointer = self.pointer(buffer, self.address(at, scope), self.kernel.buffers[buffer])
+        # for reading, to be kept, of data
+        hints = [("i32", "0"), ("i32", "3"), ("i32", "1")]
+        self.function.perform("llvm.prefetch.p0", ("ptr", pointer), *hints)
 
     def places(self, at: Affine, scope: _Scope) -> str | list[str] | None:
         """Where lanes are: at one place, each at its own, or (None) one after the other."""

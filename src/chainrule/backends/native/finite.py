@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from chainrule.backends.native.frame import folded
 from chainrule.backends.native.nest import (
     Affine,
     Apply,
@@ -22,7 +23,7 @@ FINITE = "finite"
 """The buffer of truths: one for each value that is checked."""
 
 _VECTORS = 4
-"""How many vectors are checked at once."""
+"""How many vectors are checked in one iteration."""
 
 
 def check_finite(view: View, place: int, sums: View) -> tuple[Statement, ...]:
@@ -41,30 +42,38 @@ def check_finite(view: View, place: int, sums: View) -> tuple[Statement, ...]:
     """
     dtype, lanes = view.dtype, sums.size
     zero, total = Number(0.0, dtype), Local("total", dtype)
+    rows, step, count = _rows(view)
+    vectors = min(_VECTORS, count // lanes) if rows == 1 else 1
 
-    def plus(so_far: Local, at: Affine) -> Value:
-        element = Read(view.buffer, at, dtype)
+    def plus(so_far: Value, at: Affine) -> Value:
+        element = Read(view.buffer, index("r") * step + at, dtype)
         return Apply("add", (so_far, Apply("sub", (element, element), dtype)), dtype)
 
     k, lane = index("k"), index("l")
-    whole = view.size // (_VECTORS * lanes)
-    carried = []
-    for v in range(_VECTORS):
-        name = Local(f"t{v}", dtype)
-        at = k * (_VECTORS * lanes) + lane + v * lanes
-        carried.append(Carried(name.name, zero, plus(name, at)))
-    together: Value = Local("t0", dtype)
-    for v in range(1, _VECTORS):
-        together = Apply("add", (together, Local(f"t{v}", dtype)), dtype)
-    vectors = Loop("k", whole, carried=tuple(carried))
-    side_by_side = Loop("l", lanes, (vectors, Write(sums.buffer, lane, together)), parallel=True)
-    done = whole * _VECTORS * lanes
-    begin: Value = zero
+    whole = count // (vectors * lanes) if vectors else 0
+    done = whole * vectors * lanes
     statements: list[Statement] = []
+    begin: Value = zero
     if whole:
+        following: Value = total
+        for v in range(vectors):
+            following = plus(following, k * (vectors * lanes) + lane + v * lanes)
+        sides = folded([("r", rows), ("k", whole)], "total", zero, following)
+        put = Write(sums.buffer, lane, total)
         summed = Apply("add", (total, Read(sums.buffer, lane, dtype)), dtype)
-        statements += [side_by_side, Loop("l", lanes, carried=(Carried("total", zero, summed),))]
+        statements.append(Loop("l", lanes, (*sides, put), parallel=True))
+        statements.append(Loop("l", lanes, carried=(Carried("total", zero, summed),)))
         begin = total
-    rest = Loop("k", view.size - done, carried=(Carried("total", begin, plus(total, k + done)),))
+    if count - done:
+        rest = [("r", rows), ("k", count - done)]
+        statements += folded(rest, "total", begin, plus(total, k + done))
     finite = Apply("equal", (total, zero), DType.BOOL)
-    return (*statements, rest, Write(FINITE, Affine(place), finite))
+    return (*statements, Write(FINITE, Affine(place), finite))
+
+
+def _rows(view: View) -> tuple[int, int, int]:
+    """How many rows there are, from one to the next, and how long they are."""
+    if view.extent == view.size:
+        return 1, 0, view.size
+    along = view.strides.index(1)
+    return view.shape[1 - along], view.strides[1 - along], view.shape[along]

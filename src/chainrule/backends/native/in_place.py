@@ -17,6 +17,7 @@ from chainrule.backends.native.nest import (
     Kernel,
     Let,
     Loop,
+    Prefetch,
     Read,
     Statement,
     Turn,
@@ -62,6 +63,8 @@ def _replaces_what_it_reads(body: Sequence[Statement], state: str, following: st
                 case Turn(source, output=output):
                     if state in (source, output) or following in (source, output):
                         return False
+                    values = []
+                case Prefetch():
                     values = []
             for at in _reads(values, state):
                 if writes.get(at, -1) < place:
@@ -109,6 +112,8 @@ def _renamed(body: Sequence[Statement], old: str, new: str) -> tuple[Statement, 
             case Write():
                 moved = replace(statement, buffer=name(statement.buffer))
                 made.append(replace(moved, value=value(statement.value)))
+            case Prefetch():
+                made.append(replace(statement, buffer=name(statement.buffer)))
             case Turn():
                 moved_block = replace(statement, source=name(statement.source))
                 made.append(replace(moved_block, output=name(statement.output)))

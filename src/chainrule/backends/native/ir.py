@@ -82,6 +82,13 @@ class Function:
         passed = ", ".join(f"{kind} {value}" for kind, value in arguments)
         return self.value(f"call {result} @{name}({passed})")
 
+    def perform(self, name: str, *arguments: tuple[str, str]) -> None:
+        """Call a function of LLVM's own that has no result, declaring it."""
+        types = ", ".join(kind for kind, _ in arguments)
+        self.declarations.add(f"declare void @{name}({types})")
+        passed = ", ".join(f"{kind} {value}" for kind, value in arguments)
+        self.do(f"call void @{name}({passed})")
+
     @contextmanager
     def loop(
         self, count: int | str, carried: Sequence[tuple[str, str]] = (), step: int = 1

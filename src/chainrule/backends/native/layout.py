@@ -8,7 +8,7 @@ read and write it cost least.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from chainrule.backends.native.products import cost_of_product, matrices
@@ -24,16 +24,13 @@ Pair = tuple[int, int]
 """Positions of a state's input and of its next value."""
 
 
-def whole(name: str, node: Node, turned: bool) -> View:
-    """A node's value in a buffer of its own: row by row, or a matrix column by column."""
-    shape = tuple(map(int, node.shape))
-    if not turned:
-        return View.whole(name, node.dtype, shape)
-    return View.whole(name, node.dtype, shape[::-1]).transposed((1, 0))
+Strides = tuple[int, ...]
 
 
-def choose_layouts(graph: Graph, target: Target, pairs: Sequence[Pair] = ()) -> frozenset[int]:
-    """Positions of the matrices that lie column by column.
+def choose_layouts(
+    graph: Graph, target: Target, pairs: Sequence[Pair] = ()
+) -> Mapping[int, Strides]:
+    """The strides of matrices that lie otherwise than row by row and close together.
 
     Parameters
     ----------
@@ -51,10 +48,37 @@ def choose_layouts(graph: Graph, target: Target, pairs: Sequence[Pair] = ()) -> 
             turned[family] = not turned[family]
             if chosen.cost(family, turned) >= before:
                 turned[family] = not turned[family]
-    return frozenset(i for i, (family, flipped) in families.items() if turned[family] ^ flipped)
+    close = {families[i][0] for i in _reshaped(graph) if i in families}
+    return {
+        i: _strides(graph.nodes[i], turned[family] ^ flipped, family not in close, target)
+        for i, (family, flipped) in families.items()
+    }
 
 
 _SWEEPS = 3
+
+
+def _reshaped(graph: Graph) -> set[int]:
+    """Values that are read under another shape: their rows have to follow each other closely."""
+    return {i for node in graph.nodes if node.op == "reshape" for i in node.inputs}
+
+
+def _strides(node: Node, turned: bool, padded: bool, target: Target) -> Strides:
+    """Of a matrix: by rows or columns, each beginning where a vector may.
+
+    A last vector that is not whole is then stored whole: what it holds more is never read as a
+    number. Rows that are much shorter than vectors would take too much memory.
+    """
+    outer, inner = node.shape[::-1] if turned else node.shape
+    lanes = target.lanes(node.dtype)
+    wide = -(-inner // lanes) * lanes
+    if not padded or (wide > 1.25 * inner and outer * wide > _SMALL):
+        wide = inner
+    return (1, wide) if turned else (wide, 1)
+
+
+_SMALL = 1 << 14
+"""Elements."""
 
 
 def _families(graph: Graph, pairs: Sequence[Pair]) -> dict[int, tuple[int, bool]]:
@@ -142,8 +166,14 @@ class _Choice:
         return total
 
     def _view(self, position: int, turned: dict[int, bool]) -> View:
-        family, flipped = self.families.get(position, (-1, False))
-        return whole("", self.graph.nodes[position], turned.get(family, False) ^ flipped)
+        if position not in self.families:
+            return View.whole(
+                "", self.graph.nodes[position].dtype, self.graph.nodes[position].shape
+            )
+        family, flipped = self.families[position]
+        node = self.graph.nodes[position]
+        strides = _strides(node, turned[family] ^ flipped, False, self.target)
+        return View("", node.dtype, node.shape, strides)
 
 
 _BY_ELEMENT = 2.0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,7 +13,7 @@ from chainrule.backends.native import (  # noqa: F401 - they enter their kernels
 from chainrule.backends.native.arena import Fault
 from chainrule.backends.native.formula import elementwise
 from chainrule.backends.native.frame import NESTS, Frame, over
-from chainrule.backends.native.layout import Pair, choose_layouts, whole
+from chainrule.backends.native.layout import Pair, Strides, choose_layouts
 from chainrule.backends.native.nest import (
     Affine,
     Apply,
@@ -110,8 +110,8 @@ def lower(
     MissingKernelError
         If an op has no kernel here.
     """
-    turned = choose_layouts(graph, target, pairs)
-    return _Lowering(graph, target, set(keep), turned, set(watch)).run()
+    layouts = choose_layouts(graph, target, pairs)
+    return _Lowering(graph, target, set(keep), layouts, set(watch)).run()
 
 
 _VIEWS = (Reshape, Transpose, Broadcast, Slice, Flip)
@@ -140,12 +140,12 @@ class _Lowering:
         graph: Graph,
         target: Target,
         keep: set[int],
-        turned: frozenset[int],
+        layouts: Mapping[int, Strides],
         watch: set[int],
     ) -> None:
         self.watch = watch
         self.graph = graph
-        self.turned = turned
+        self.layouts = layouts
         self.target = target
         self.keep = keep
         self.done = Lowered()
@@ -216,13 +216,26 @@ class _Lowering:
             return
         loops = [(f"i{axis}", size) for axis, size in enumerate(group.shape)]
         at = [index(name) for name, _ in loops]
-        lanes = loops[0][0] if group.members[0] in self.turned else None
+        turned = self._whole(group.members[0]).strides[:1] == (1,)
+        lanes = loops[0][0] if turned and group.shape[0] != 1 else None
         self._add("map", group.members, over(loops, self._compute(group.members, at), lanes))
 
     def _compute(
-        self, members: Sequence[int], at: Sequence[Affine], limit: int | None = None
+        self,
+        members: Sequence[int],
+        at: Sequence[Affine],
+        limit: int | None = None,
+        lanes: int = 1,
     ) -> list[Statement]:
-        """Elementwise nodes at one place: locals, and their values where others read them."""
+        """Elementwise nodes at one place: locals, and their values where others read them.
+
+        Parameters
+        ----------
+        members : sequence of int
+        at : sequence of Affine
+        limit, lanes : int
+            How many of how many lanes have a place.
+        """
         body: list[Statement] = []
         inside = set(members)
         for member in members:
@@ -232,7 +245,9 @@ class _Lowering:
                 body += elementwise(node, f"v{member}", operands, self.graph)
             if self._is_read_outside(member, inside):
                 view = self._place_of(member)
-                body.append(Write(view.buffer, view.at(at), Local(f"v{member}", node.dtype), limit))
+                place, value = view.at(at), Local(f"v{member}", node.dtype)
+                has_room = place.factor("l") == 1 and max(view.strides) % lanes == 0
+                body.append(Write(view.buffer, place, value, None if has_room else limit))
         return body
 
     def _is_read_outside(self, member: int, members: set[int]) -> bool:
@@ -258,7 +273,7 @@ class _Lowering:
         """Write a product whose sums become the group's values while they are in registers."""
         members = [product, *group.members]
 
-        y = whole("", self.graph.nodes[product], product in self.turned)
+        y = self._whole(product)
         frame = Frame(self.target, self.waiting[product], y, f"v{product}.")
         body = matrix_product(*self.waiting[product], y, frame, _Rest(self, product, members))
         self._keep_scratch(frame)
@@ -279,12 +294,7 @@ class _Lowering:
         if node.op == "iota":
             here = [i if size != 1 else Affine() for i, size in zip(here, node.shape, strict=True)]
             return _count(node, here)
-        view = self.done.values[position]
-        strides = tuple(
-            0 if size == 1 else stride
-            for size, stride in zip(view.shape, view.strides, strict=True)
-        )
-        return replace(replace(view, strides=strides).read(here), limit=limit)
+        return replace(self.done.values[position].read(here), limit=limit)
 
     # --- views --------------------------------------------------------------------------------
 
@@ -309,9 +319,8 @@ class _Lowering:
 
     def _settle(self, position: int) -> None:
         """Let a value that is to be kept lie whole in a buffer of its own."""
-        node = self.graph.nodes[position]
         view = self._operand(position)
-        own = whole(f"v{position}", node, position in self.turned)
+        own = self._whole(position)
         if view != own:
             self.done.values[position] = self._buffer(position)
             self._add("copy", [position], arranged(view, own, self.target))
@@ -364,10 +373,15 @@ class _Lowering:
         self._add("fill", [position], over(loops, [Write(view.buffer, view.at(at), value)]))
 
     def _buffer(self, position: int) -> View:
-        node = self.graph.nodes[position]
-        view = whole(f"v{position}", node, position in self.turned)
-        self.done.buffers[view.buffer] = Buffer(view.buffer, node.dtype, max(view.size, 1))
+        view = self._whole(position)
+        self.done.buffers[view.buffer] = Buffer(view.buffer, view.dtype, max(view.extent, 1))
         return view
+
+    def _whole(self, position: int) -> View:
+        """A node's value in a buffer of its own."""
+        node = self.graph.nodes[position]
+        view = View.whole(f"v{position}", node.dtype, _sizes(node))
+        return replace(view, strides=self.layouts.get(position, view.strides))
 
     def _add(self, kind: str, nodes: Sequence[int], body: Sequence[Statement]) -> None:
         used = {name: self.done.buffers[name].dtype for name in sorted(buffers_of(body))}
@@ -384,6 +398,7 @@ class _Rest(Epilogue):
         self.lowering = lowering
         self.product = product
         self.members = members
+        self.lanes = lowering.target.lanes(lowering.graph.nodes[product].dtype)
         self.watched = [m for m in members if m in lowering.watch]
         self.sums: dict[tuple[int, int | None], Local] = {}
 
@@ -391,7 +406,7 @@ class _Rest(Epilogue):
         self, row: Affine, column: Affine, total: Local, limit: int | None
     ) -> Sequence[Statement]:
         body: list[Statement] = [Let(f"v{self.product}", total)]
-        body += self.lowering._compute(self.members, [row, column], limit)
+        body += self.lowering._compute(self.members, [row, column], limit, self.lanes)
         for member in self.watched:
             value = Local(f"v{member}", total.dtype)
             zero: Value = Apply("sub", (value, value), value.dtype)

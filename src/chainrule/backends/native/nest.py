@@ -220,7 +220,21 @@ class Turn:
     dtype: DType
 
 
-Statement = Let | Write | Loop | Turn
+@dataclass(frozen=True)
+class Prefetch:
+    """Ask for the line of memory that an element lies in: it changes nothing but the time.
+
+    Parameters
+    ----------
+    buffer : str
+    at : Affine
+    """
+
+    buffer: str
+    at: Affine
+
+
+Statement = Let | Write | Loop | Turn | Prefetch
 
 
 @dataclass(frozen=True)
@@ -253,6 +267,8 @@ def _lines(statements: Sequence[Statement], indent: str) -> list[str]:
             case Write(buffer, at, value, limit):
                 lanes = "" if limit is None else f"  ({limit} lanes)"
                 lines.append(f"{indent}{buffer}[{at}] = {show(value)}{lanes}")
+            case Prefetch(buffer, at):
+                lines.append(f"{indent}prefetch {buffer}[{at}]")
             case Turn(source, at, _, output, to, _, size):
                 lines.append(f"{indent}{output}[{to}] = {source}[{at}]  ({size}×{size}, turned)")
             case Loop(name, count, body, parallel, carried):
@@ -298,6 +314,8 @@ def buffers_of(body: Sequence[Statement]) -> set[str]:
             case Write(buffer, _, value):
                 found.add(buffer)
                 todo.append(value)
+            case Prefetch(buffer, _):
+                found.add(buffer)
             case Turn(source, output=output):
                 found |= {source, output}
             case Loop(body=inner, carried=carried):

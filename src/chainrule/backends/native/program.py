@@ -94,7 +94,8 @@ class NativeSession(Session):
         for memory in compiled.outside:
             kind, _, name = memory.partition(".")
             if kind == "rows":
-                held[memory] = np.ascontiguousarray(rows, np.int64)
+                # Once more the last: a step asks for the rows of the next one.
+                held[memory] = np.concatenate([rows, rows[-1:]]).astype(np.int64, copy=False)
             elif kind == "data":
                 held[memory] = self._data[name]
             elif kind == "fed":

@@ -16,6 +16,7 @@ from chainrule.backends.native.nest import (
     Kernel,
     Let,
     Loop,
+    Prefetch,
     Read,
     Statement,
     Write,
@@ -36,6 +37,12 @@ from chainrule.backends.protocol import (
 from chainrule.graph import DType
 
 ROWS = "rows"
+"""The rows' numbers, of each step and once more of the last."""
+
+LINE = 64
+"""Bytes of a line of the cache."""
+
+_PREFETCHED = 1 << 16
 
 
 @dataclass
@@ -147,6 +154,27 @@ class StepStages(Stages):
         return made
 
     @cached_property
+    def prefetches(self) -> list[Kernel]:
+        """For each input that is data: ask for the next step's rows, where they are few.
+
+        They lie anywhere in a data set larger than the cache, and a step of a small network is
+        not longer than the wait for them. Many rows would push out what the step itself reads.
+        """
+        made = []
+        for name in self.wiring.data:
+            view = self.inputs[name]
+            width, line = count_of(view.shape[1:]), LINE // view.dtype.numpy.itemsize
+            if not width or view.size * view.dtype.numpy.itemsize > _PREFETCHED:
+                continue
+            place = Let("row", Read(ROWS, index("b") + self.batch, DType.I64))
+            first = index("row") * width
+            lines = Loop("j", width // line, (Prefetch(f"data.{name}", first + index("j") * line),))
+            last = Prefetch(f"data.{name}", first + (width - 1))
+            body = (Loop("b", self.batch, (place, lines, last)),)
+            made.append(self._kernel(f"prefetch.{name}", body, {f"data.{name}": view.dtype}))
+        return made
+
+    @cached_property
     def checks(self) -> list[Kernel]:
         """For each output that must be finite: whether it is."""
         return [
@@ -234,7 +262,12 @@ class StepStages(Stages):
 
     @property
     def kernels(self) -> list[Kernel]:
-        return [*self.clears, *self.gathers, *self.lowered.kernels, *self.checks, *self.moves]
+        return [*self.before, *self.lowered.kernels, *self.checks, *self.moves]
+
+    @property
+    def before(self) -> list[Kernel]:
+        """What runs before the graph's kernels."""
+        return [*self.clears, *self.gathers, *self.prefetches]
 
     @cached_property
     def lasting(self) -> list[str]:
@@ -291,7 +324,7 @@ class StepStages(Stages):
             moved = f.value(f"mul i64 {step}, {stride}")
             return f.value(f"getelementptr i8, ptr {bases[name]}, i64 {moved}")
 
-        call_kernels(f, [*self.clears, *self.gathers, *self.lowered.kernels], locate)
+        call_kernels(f, [*self.before, *self.lowered.kernels], locate)
         flags = []
         for slot in range(len(self.lowered.faults)):
             place = f.value(f"getelementptr i64, ptr {locate(FAULTS)}, i64 {2 * slot}")

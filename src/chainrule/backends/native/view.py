@@ -40,11 +40,20 @@ class View:
         """How many elements there are."""
         return math.prod(self.shape)
 
+    @property
+    def extent(self) -> int:
+        """How many elements of the buffer it spans, with the room behind its last row."""
+        if not self.size:
+            return 0
+        spans = [size * stride for size, stride in zip(self.shape, self.strides, strict=True)]
+        return max(spans, default=1)
+
     def at(self, indices: Sequence[Affine]) -> Affine:
-        """The place of an element."""
+        """The place of an element; along an axis of one it is that one, whatever the index."""
         place = Affine(self.offset)
-        for index, stride in zip(indices, self.strides, strict=True):
-            place = place + index * stride
+        for index, size, stride in zip(indices, self.shape, self.strides, strict=True):
+            if size != 1:
+                place = place + index * stride
         return place
 
     def read(self, indices: Sequence[Affine]) -> Read:
