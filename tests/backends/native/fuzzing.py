@@ -5,12 +5,15 @@
 prints each seed before it begins with it, and what is wrong with its graph.
 """
 
+import ctypes
+import mmap
 import subprocess
 import sys
 from collections import Counter
 
 import numpy as np
 
+from chainrule.backends.native import program
 from chainrule.backends.native.compiled import Compiler, compile_routine, compile_step
 from chainrule.backends.native.program import NativeProgram, Routine
 from chainrule.backends.native.target import host
@@ -31,6 +34,18 @@ LOOKED_AT = 5
 """Elements of each value whose bounds are computed: it is slow."""
 
 
+PAGE = mmap.PAGESIZE
+
+
+def guarded_arena(size):
+    """An arena that ends where memory may not be touched; what goes further ends the process."""
+    pages = -(-size // PAGE) * PAGE
+    memory = np.frombuffer(mmap.mmap(-1, pages + PAGE), np.uint8)
+    protect = ctypes.CDLL(None, use_errno=True).mprotect
+    assert protect(ctypes.c_void_p(memory.ctypes.data + pages), PAGE, 0) == 0
+    return memory[pages - size : pages]
+
+
 def machine_for(seed):
     """The name of the target that a seed's graph is compiled for, and the target."""
     name = ["host", "host", "host", *LESSER, "aarch64"][seed % (4 + len(LESSER))]
@@ -44,8 +59,8 @@ def faults(seed):
     if seed % 5 == 4:
         step, state, data, feeds = drawn_network(seed)
         if runs_here:
-            program = NativeProgram(step.graph, step.wiring, Compiler(target))
-            yield from step_faults(program, state, data, feeds)
+            compiled = NativeProgram(step.graph, step.wiring, Compiler(target))
+            yield from step_faults(compiled, state, data, feeds)
         else:
             assert compile_step(step.graph, step.wiring, target).code
         return
@@ -57,11 +72,11 @@ def faults(seed):
         assert compile_routine(graph, target).code
 
 
-def step_faults(program, state, data, feeds):
+def step_faults(compiled, state, data, feeds):
     """Whether two steps, taken by one call, have the bits of recorded ones."""
-    session, slow = program.open(state, data), program.open(state, data)
+    session, slow = compiled.open(state, data), compiled.open(state, data)
     rows = np.arange(len(data["x"]))
-    names = {label: program.step.name_of(at) for label, at in program.step.labels.items()}
+    names = {label: compiled.step.name_of(at) for label, at in compiled.step.labels.items()}
     done = session.advance(np.stack([rows, rows]), {"lr": np.repeat(feeds["lr"], 2)})
     for taken in range(done.steps):
         recorded = slow.record(rows, {"lr": feeds["lr"][0]}, [*names.values()])
@@ -119,20 +134,21 @@ def tame(array):
 
 
 def main(seeds):
+    program.new_arena = guarded_arena
     for seed in map(int, seeds):
         print(f"seed {seed}", flush=True)
         for fault in faults(seed):
             print(f"fault {fault}", flush=True)
 
 
-def fuzz(seeds, program=("-m", "tests.backends.native.fuzzing")):
+def fuzz(seeds, command=("-m", "tests.backends.native.fuzzing")):
     """Run seeds in processes; return what went wrong, with the graphs."""
     wrong, left = [], list(seeds)
     while left:
-        command = [sys.executable, *program, *map(str, left)]
+        words = [sys.executable, *command, *map(str, left)]
         try:
             run = subprocess.run(
-                command, cwd=ROOT, capture_output=True, text=True, check=False,
+                words, cwd=ROOT, capture_output=True, text=True, check=False,
                 timeout=SECONDS + len(left),
             )  # fmt: skip
             said, ended, errors = run.stdout, run.returncode, run.stderr

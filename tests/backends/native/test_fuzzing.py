@@ -35,7 +35,7 @@ def test_many_random_graphs_compile_and_are_right(first):
 
 
 def test_a_process_that_dies_is_found_and_the_seeds_after_it_are_run():
-    died, wrong = fuzz(range(10, 15), program=("-c", PLANTED))
+    died, wrong = fuzz(range(10, 15), command=("-c", PLANTED))
     assert died.startswith(f"seed 12, {machine_for(12)[0]}: the process ended with -6:")
     assert "\ngraph drawn(" in died
     assert wrong.startswith(f"seed 13, {machine_for(13)[0]}: is wrong\ngraph drawn(")

@@ -264,7 +264,8 @@ class _Lowering:
         """Let a product wait for what is made of it; others are computed at once."""
         a, b = (self._operand(i) for i in node.inputs)
         found = matrices(op, a, b)
-        if found is None or len(node.shape) != 2:
+        # A matrix may be the product of one that has all its axes and of one that has none.
+        if found is None or (found[0].shape[0], found[1].shape[1]) != _sizes(node):
             self._kernel(position, node, op)
         else:
             self.waiting[position] = found
