@@ -78,20 +78,21 @@ def scaling_rows(name: str, settings: Settings) -> Iterator[Row]:
 
 def operations(task: Workload) -> int:
     """How much a step calculates: two for each term of a product, one for each other element."""
-    graph = step_of(task, task.arrays()).graph
-    return _operations(eliminate_dead_nodes(expand_composites(graph).graph).graph)
+    return operations_of(step_of(task, task.arrays()).graph)
 
 
-def _operations(graph: Graph) -> int:
+def operations_of(graph: Graph) -> int:
+    """How much a graph calculates."""
+    graph = eliminate_dead_nodes(expand_composites(graph).graph).graph
     total = 0
     for node in graph.nodes:
-        size = prod(node.shape)
-        shapes = [graph.nodes[i].shape for i in node.inputs]
-        op = bind(node.op, node.attributes)
+        if node.op in MOVES:
+            continue
+        op, shapes = bind(node.op, node.attributes), [graph.nodes[i].shape for i in node.inputs]
         if isinstance(op, Contract):
-            total += 2 * size * prod(shapes[0][axis] for axis in op.a_over)
-        elif node.op not in MOVES:
-            total += max([size, *map(prod, shapes)])
+            total += 2 * prod(node.shape) * prod(shapes[0][axis] for axis in op.a_over)
+        else:
+            total += max(map(prod, [node.shape, *shapes]))
     return total
 
 

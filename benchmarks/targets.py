@@ -35,7 +35,7 @@ TARGETS = {
     "w3": [Target(("jax",), 0.4), Target(TORCH, 0.07), Target(("numpy",), 0.35)],
     "w4": [Target(("jax", "jax-jit", *TORCH, "torch-compile"), 0.85)],
     "w9": [Target(PEERS, 0.75)],
-    "w10": [Target(("jax-jit", *TORCH, "torch-compile"), 0.85)],
+    "w10": [Target(("jax-jit", *TORCH), 0.85)],
     # A product of 0.9 times their speed takes 1/0.9 of their time.
     **{
         name: [Target(("numpy", "torch"), 1 / (1.15 if product.is_small else 0.9))]

@@ -107,15 +107,14 @@ class Workload(Task):
         return np.concatenate(whole).reshape(-1, self.batch)
 
     def _examples(self) -> tuple[Array, Array]:
-        inputs, outputs = self.widths[0], self.widths[-1]
         rng = np.random.default_rng(3)
         if self.data_set == "images":
             return self._images(rng)
-        if (inputs, outputs) == (2, 2) and self.data_set == "mazur":
-            return np.array([[0.05, 0.10]]), np.array([[0.01, 0.99]])
-        if (inputs, outputs) == (2, 1) and self.data_set == "xor":
-            return np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), np.array([[0.0], [1], [1], [0]])
-        return rng.random((self.examples, inputs)), rng.random((self.examples, outputs))
+        x, target = (np.array(array) for array in FIXED[self.data_set])
+        shapes = (self.examples, self.widths[0]), (self.examples, self.widths[-1])
+        if (x.shape, target.shape) == shapes:
+            return x, target
+        return rng.random(shapes[0]), rng.random(shapes[1])
 
     def _images(self, rng: np.random.Generator) -> tuple[Array, Array]:
         """Vectors in [0, 1], as noise around a prototype for each class; some are mislabelled.
@@ -131,7 +130,8 @@ class Workload(Task):
         x += prototypes[labels]
         np.clip(x, 0, 1, out=x)
         if self.loss == "mse":
-            return x, np.ascontiguousarray(x[:, : self.widths[-1]])
+            shape = self.examples, self.widths[-1]
+            return x, x if shape == x.shape else rng.random(shape, np.float32)
         wrong = rng.random(self.examples) < 0.2
         labels[wrong] = rng.integers(0, classes, int(wrong.sum()))
         if self.loss == "cross_entropy":
@@ -165,6 +165,12 @@ MAZUR = (
     ([[0.40, 0.45], [0.50, 0.55]], [0.60, 0.60]),
 )
 """Weights and biases of Mazur's worked example."""
+
+FIXED = {
+    "mazur": ([[0.05, 0.10]], [[0.01, 0.99]]),
+    "xor": ([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]], [[0.0], [1.0], [1.0], [0.0]]),
+}
+"""Examples and targets of data sets that are their numbers."""
 
 SKIPS = {"w1": (0, 1), "w2": (0, 2), "w3": (0, 2), "w4": (1, 2), "w9": (1, 3), "w10": (1, 2)}
 

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 import pytest
 
+from benchmarks.comparisons import operations_of
 from benchmarks.contenders import CONTENDERS
 from benchmarks.contenders.by_hand import expected
+from benchmarks.contenders.chainrule_step import step_of
 from benchmarks.micro import Function, Product
 from benchmarks.race import of_numpy
 from benchmarks.tasks import task_named
@@ -77,6 +79,17 @@ def test_each_dimension_is_varied_by_one():
     variants = {variant.name for variant in WORKLOADS["w3"].variants()}
     assert {"w3/(785, 30, 10)", "w3/(784, 29, 10)", "w3/batch=11", "w3/skip 0→2"} <= variants
     assert len(variants) == 2 * 4 + 1
+
+
+@pytest.mark.parametrize("workload", WORKLOADS.values(), ids=lambda w: w.name)
+def test_variants_have_data_of_their_shapes(workload):
+    for variant in small(workload).variants()[:-1]:
+        assert max(deviations("chainrule-numpy", variant)) <= 1, variant.name
+
+
+def test_operations_are_two_for_each_term_of_a_product():
+    step = step_of(Product("p", 1, 5, 7, 33, "nt"), Product("p", 1, 5, 7, 33, "nt").arrays())
+    assert operations_of(step.graph) == 2 * 5 * 7 * 33
 
 
 def test_a_variant_is_found_by_its_name():
