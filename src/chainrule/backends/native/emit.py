@@ -30,6 +30,9 @@ from chainrule.backends.native.turning import turn
 from chainrule.base.errors import MissingKernelError
 from chainrule.graph import DType
 
+_WORTH_INTERLEAVING = range(24, 200)
+"""Instructions: fewer do not wait for each other, more are enough by themselves."""
+
 
 def emit_kernel(kernel: Kernel, target: Target) -> Function:
     """Write a kernel as a function of pointers to its buffers, in the kernel's order.
@@ -105,6 +108,10 @@ class _Emitter:
             self.sequential(replace(loop, parallel=False), scope)
             return
         lanes, done = self.lanes_of(loop.body), 0
+        wide = lanes * self.side_by_side(loop, replace(scope, lanes=lanes, vector=loop.index))
+        if wide > lanes:
+            done = loop.count // wide * wide
+            self.run(loop, replace(scope, lanes=wide, vector=loop.index), 0, done, wide)
         while done < loop.count:
             whole = (loop.count - done) // lanes * lanes
             if whole:
@@ -112,6 +119,21 @@ class _Emitter:
                 self.run(loop, inner, done, whole, lanes)
             done += whole
             lanes = max(lanes // 2, 1)
+
+    def side_by_side(self, loop: Loop, scope: _Scope) -> int:
+        """How many vectors are computed in one iteration, which LLVM then interleaves.
+
+        The steps of a function such as exp wait for each other. What a processor can look ahead
+        is not enough to fill that time with the iterations that follow.
+        """
+        together = self.target.registers // 8
+        straight = all(isinstance(statement, Let | Write) for statement in loop.body)
+        if scope.lanes == 1 or not straight or loop.count < 8 * together * scope.lanes:
+            return 1
+        probe = Function("probe", ())
+        emitter = _Emitter(probe, self.kernel, self.target)
+        emitter.statements(loop.body, emitter.at(scope, loop.index, "%probe"))
+        return together if len(probe.lines) in _WORTH_INTERLEAVING else 1
 
     def run(self, loop: Loop, scope: _Scope, first: int, count: int, step: int) -> None:
         """Write the iterations from `first` on."""
