@@ -195,8 +195,11 @@ class Code:
         passed = [(kind, argument.text) for argument in arguments]
         return Reg(self.function.call(kind, f"{name}.{suffix}", *passed), dtype)
 
-    def polynomial(self, x: Reg, coefficients: Sequence[float]) -> Reg:
-        """c₀ + c₁·x + c₂·x² + ..., by Horner's rule."""
+    def polynomial(self, x: Reg, coefficients: Sequence[float], square: Reg | None = None) -> Reg:
+        """c₀ + c₁·x + c₂·x² + ..., by Horner's rule; given x², even and odd powers side by side."""
+        if square is not None and len(coefficients) > 2:
+            even = self.polynomial(square, coefficients[0::2])
+            return self.add(even, self.mul(x, self.polynomial(square, coefficients[1::2])))
         y = self.number(coefficients[-1], x.dtype)
         for c in reversed(coefficients[:-1]):
             y = self.add(self.mul(y, x), self.number(c, x.dtype))

@@ -56,15 +56,8 @@ _FORMATS = {
 
 # exp(r) = 1 + r + r²·q(r) for |r| ≤ ½·log 2.
 _EXP = {
-    # Chebyshev's interpolation of degree 5; its error is below 2⁻²⁷.
-    DType.F32: (
-        0.50000000135,
-        0.16666666682,
-        0.041666464925,
-        0.0083333109255,
-        0.0013933649996,
-        0.00019890990825,
-    ),
+    # Remez' exchange, degree 4; what it leaves of exp(r) - 1 is below 2⁻²⁶ of it.
+    DType.F32: (0.499999981369, 0.166665436668, 0.0416672038909, 0.0083665187221, 0.00138823141235),
     # Taylor's; what is left out is below 2⁻⁵⁷.
     DType.F64: tuple(1 / math.factorial(n) for n in range(2, 14)),
 }
@@ -72,28 +65,31 @@ _EXP_RANGE = {DType.F32: (-104.0, 89.0), DType.F64: (-746.0, 710.0)}
 """Where exp is neither 0 nor infinite, and a little more."""
 
 
-def _reduced(code: Code, x: Reg) -> tuple[Reg, Reg]:
-    """K and r with x = k·log 2 + r, |r| ≤ ½·log 2; k as an integer. For NaN both are rubbish."""
+def reduced(code: Code, x: Reg, rest: Reg | None = None) -> tuple[Reg, Reg]:
+    """K and r with x - rest = k·log 2 + r, |r| ≤ ½·log 2 + rest, for a small rest.
+
+    An integer has k in its last bits. For NaN both are rubbish.
+    """
     f = _FORMATS[x.dtype]
     magic = code.number(f.magic, x.dtype)
     shifted = code.add(code.mul(x, code.number(1 / math.log(2), x.dtype)), magic)
     whole = code.sub(shifted, magic)
     r = code.sub(x, code.mul(whole, code.number(f.log_2_high, x.dtype)))
-    r = code.sub(r, code.mul(whole, code.number(f.log_2_low, x.dtype)))
-    return code.sub(code.bits_of(shifted), code.bits_of(magic)), r
+    low = code.mul(whole, code.number(f.log_2_low, x.dtype))
+    return code.bits_of(shifted), code.sub(r, low if rest is None else code.add(low, rest))
 
 
-def _power_of_two(code: Code, k: Reg, dtype: DType) -> Reg:
-    """2ᵏ for a normal exponent k."""
-    f = _FORMATS[dtype]
-    biased = code.add(k, code.number(f.bias, f.bits))
-    return code.float_of_bits(code.bits("shl", biased, code.number(f.mantissa, f.bits)))
+def power_of_two(code: Code, k: Reg, start: Reg) -> Reg:
+    """2ᵏ·start, k in the last bits of an integer, where start is a power of two and so is that."""
+    f = _FORMATS[start.dtype]
+    exponent = code.bits("shl", k, code.number(f.mantissa, f.bits))
+    return code.float_of_bits(code.add(exponent, code.bits_of(start)))
 
 
 def _exp_less_one(code: Code, r: Reg) -> Reg:
     """exp(r) - 1 = r + r²·q(r) for |r| ≤ ½·log 2."""
-    q = code.polynomial(r, _EXP[r.dtype])
-    return code.add(r, code.mul(code.mul(r, r), q))
+    square = code.mul(r, r)
+    return code.add(r, code.mul(square, code.polynomial(r, _EXP[r.dtype], square)))
 
 
 def _within(code: Code, x: Reg, low: float, high: float) -> Reg:
@@ -105,26 +101,33 @@ def _within(code: Code, x: Reg, low: float, high: float) -> Reg:
 
 def exp(code: Code, x: Reg) -> Reg:
     """eˣ = 2ᵏ·eʳ."""
-    f = _FORMATS[x.dtype]
-    k, r = _reduced(code, _within(code, x, *_EXP_RANGE[x.dtype]))
+    k, r = reduced(code, _within(code, x, *_EXP_RANGE[x.dtype]))
     y = code.add(code.number(1.0, x.dtype), _exp_less_one(code, r))
-    # In two halves: 2ᵏ itself may be infinite or subnormal where the product is neither.
-    half = code.bits("ashr", k, code.number(1, f.bits))
-    y = code.mul(y, _power_of_two(code, half, x.dtype))
-    return code.mul(y, _power_of_two(code, code.sub(k, half), x.dtype))
+    return _times_power_of_two(code, y, k)
+
+
+def _times_power_of_two(code: Code, y: Reg, k: Reg) -> Reg:
+    """2ᵏ·y for y near 1, k in the last bits of an integer."""
+    f = _FORMATS[y.dtype]
+    mantissa, one = code.number(f.mantissa, f.bits), code.bits_of(code.number(1.0, y.dtype))
+    # In two halves: 2ᵏ itself may be infinite or subnormal where the product is neither. They are
+    # factors, not added to y's exponent: that would make a number of a NaN.
+    half = code.bits("shl", code.bits("lshr", k, code.number(1, f.bits)), mantissa)
+    rest = code.sub(code.bits("shl", k, mantissa), half)
+    y = code.mul(y, code.float_of_bits(code.add(half, one)))
+    return code.mul(y, code.float_of_bits(code.add(rest, one)))
 
 
 def expm1(code: Code, x: Reg) -> Reg:
-    """eˣ - 1 = 2ᵏ·(eʳ - 1) + (2ᵏ - 1): no digit is lost near 0."""
-    large = code.number(40.0, x.dtype)
-    k, r = _reduced(code, _within(code, x, -60.0, 40.0))
-    scale = _power_of_two(code, k, x.dtype)
-    rest = code.sub(scale, code.number(1.0, x.dtype))
-    y = code.add(code.mul(_exp_less_one(code, r), scale), rest)
-    y = code.select(code.compare("greater", x, large), exp(code, x), y)
-    # -0 + 0 is +0, and expm1(-0) is -0.
-    zero = code.compare("equal", x, code.number(0.0, x.dtype))
-    return code.select(zero, x, y)
+    """eˣ - 1 = 2·(2ᵏ⁻¹·(eʳ - 1) + (2ᵏ⁻¹ - ½)): no digit is lost near 0."""
+    dtype, f = x.dtype, _FORMATS[x.dtype]
+    k, r = reduced(code, _within(code, x, -60.0, _EXP_RANGE[dtype][1]))
+    half = code.number(0.5, dtype)
+    scale = power_of_two(code, k, half)
+    y = code.add(code.mul(_exp_less_one(code, r), scale), code.sub(scale, half))
+    # x²/2 is below half an ulp; -0 stays, and so do subnormals, whose halves may not exist.
+    tiny = code.number(2.0 ** -(f.mantissa + 2), dtype)
+    return code.select(code.compare("less", code.abs(x), tiny), x, code.add(y, y))
 
 
 # log(1 + f) = f - f²/2 + s·(f²/2 + R(s²)), s = f/(2 + f)   [fdlibm e_log.c, e_logf.c].

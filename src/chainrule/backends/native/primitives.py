@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from chainrule.backends.native import division, elementary, wide
+from chainrule.backends.native import division, elementary, error_functions, wide
 from chainrule.backends.native.code import Code, Reg
 from chainrule.base.registry import Registry
 from chainrule.graph import DType
@@ -36,7 +36,9 @@ for _name in ("exp", "expm1", "log", "log1p", "tanh", "floor", "ceil"):
 PRIMITIVES.register("round", elementary.rounded)
 PRIMITIVES.register("floor_divide", division.floor_divide)
 PRIMITIVES.register("remainder", division.remainder)
-for _name in ("power", "sin", "cos", "atan", "erf", "erfc"):
+for _name in ("erf", "erfc"):
+    PRIMITIVES.register(_name, getattr(error_functions, _name))
+for _name in ("power", "sin", "cos", "atan"):
     PRIMITIVES.register(_name, getattr(wide, _name))
 
 

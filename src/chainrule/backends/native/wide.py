@@ -1,4 +1,4 @@
-"""Elementary functions that are computed in float64, whatever the operand: power, angles, erf.
+"""Elementary functions that are computed in float64, whatever the operand: power and angles.
 
 float32 operands are widened and the result rounded once more: its error stays below 0.51 ulp, and
 one set of polynomials serves both.
@@ -7,9 +7,8 @@ one set of polynomials serves both.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from chainrule.backends.error_function import AT_ONE, FAR, MIDDLE, NEAR, ONE
 from chainrule.backends.native import elementary
 from chainrule.backends.native.code import Code, Reg
 from chainrule.graph import DType
@@ -273,67 +272,3 @@ def atan(code: Code, x: Reg) -> Reg:
     curve = code.mul(code.mul(t, z), code.polynomial(z, _ATAN))
     y = code.sub(high, code.sub(code.sub(curve, low), t))
     return code.copysign(y, x)
-
-
-# --- the error function ------------------------------------------------------------------------
-
-
-@widened
-def erf(code: Code, x: Reg) -> Reg:
-    """2/√π·∫₀ˣ exp(-t²) dt."""
-    size, near, change, tail = _erf_parts(code, x)
-    small = code.add(x, near)
-    middle = code.copysign(code.add(code.number(AT_ONE, F64), change), x)
-    far = code.copysign(code.sub(code.number(1.0, F64), tail), x)
-    return _by_size(code, size, small, middle, far)
-
-
-@widened
-def erfc(code: Code, x: Reg) -> Reg:
-    """1 - erf(x), with all its digits where that would cancel."""
-    one, half = code.number(1.0, F64), code.number(0.5, F64)
-    size, near, change, tail = _erf_parts(code, x)
-    # Above 1/4 the result is taken from 1/2: x - 1/2 is exact there, 1 - x would round first.
-    low = code.sub(one, code.add(x, near))
-    high = code.sub(half, code.add(code.sub(x, half), near))
-    small = code.select(code.compare("less", x, code.number(0.25, F64)), low, high)
-    negative = code.compare("less", x, code.number(0.0, F64))
-    at_one = code.number(AT_ONE, F64)
-    above = code.add(one, code.add(at_one, change))
-    below = code.sub(code.sub(one, at_one), change)
-    middle = code.select(negative, above, below)
-    far = code.select(negative, code.sub(code.number(2.0, F64), tail), tail)
-    return _by_size(code, size, small, middle, far)
-
-
-def _by_size(code: Code, size: Reg, small: Reg, middle: Reg, far: Reg) -> Reg:
-    y = code.select(code.compare("less", size, code.number(1.25, F64)), middle, far)
-    return code.select(code.compare("less", size, code.number(0.84375, F64)), small, y)
-
-
-def _erf_parts(code: Code, x: Reg) -> tuple[Reg, Reg, Reg, Reg]:
-    """|x|; near 0: erf(x) - x; near 1: erf|x| - c; above: erfc|x|."""
-    size = code.abs(x)
-    one = code.number(1.0, F64)
-    near = code.mul(x, _ratio(code, NEAR, code.mul(x, x)))
-    change = _ratio(code, ONE, code.sub(size, one))
-    limit = code.number(30.0, F64)
-    bounded = code.select(code.compare("greater", size, limit), limit, size)
-    start = code.number(1.25, F64)
-    bounded = code.select(code.compare("less", bounded, start), start, bounded)
-    inverse = code.div(one, code.mul(bounded, bounded))
-    is_middle = code.compare("less", bounded, code.number(1 / 0.35, F64))
-    middle, far = _ratio(code, MIDDLE, inverse), _ratio(code, FAR, inverse)
-    correction = code.select(is_middle, middle, far)
-    # exp(-x²) = exp(-s²)·exp(-(x-s)(x+s)) with s of few bits, whose square is exact.
-    steps = code.mul(bounded, code.number(2.0**20, F64))
-    s = code.mul(elementary.rounded(code, steps), code.number(2.0**-20, F64))
-    first = code.sub(code.neg(code.mul(s, s)), code.number(0.5625, F64))
-    second = code.add(code.mul(code.sub(s, bounded), code.add(s, bounded)), correction)
-    product = code.mul(elementary.exp(code, first), elementary.exp(code, second))
-    return size, near, change, code.div(product, bounded)
-
-
-def _ratio(code: Code, coefficients: Sequence[Sequence[float]], x: Reg) -> Reg:
-    above, below = coefficients
-    return code.div(code.polynomial(x, above), code.polynomial(x, below))
