@@ -120,7 +120,8 @@ class Bench:
             stages.place(stages.inputs[name]).of(arena)[...] = step.state[name]
         rng = np.random.default_rng(0)
         count = min((len(array) for array in step.data.values()), default=1)
-        held: dict[str, Array] = {ROWS: rng.integers(0, count, (steps, stages.batch))}
+        # One more than there are steps: each asks for the rows of the next one.
+        held: dict[str, Array] = {ROWS: rng.integers(0, count, (steps + 1, stages.batch))}
         held |= {f"data.{name}": np.ascontiguousarray(a) for name, a in step.data.items()}
         held |= {f"fed.{name}": array for name, array in step.fed(steps).items()}
         for label in stages.shown:

@@ -81,6 +81,8 @@ class StepStages(Stages):
     @cached_property
     def replaced(self) -> list[str]:
         """States whose next values take their place before the step has been checked."""
+        if not self.checks and not self.faults:
+            return []  # there is nothing for which a step is not taken
         changed: set[str] = set()
         for kernel in self.lowered.kernels:
             changed |= written(kernel.body)
