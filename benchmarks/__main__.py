@@ -145,7 +145,9 @@ def profile(*tasks: str, slowest: int = 0, repeats: int = 15) -> None:
 
     console = Console() if Console().is_terminal else Console(width=130)
     for name in tasks:
-        profiling.show(name, profiling.profile(name, repeats=repeats), console, slowest=slowest)
+        kernels = profiling.profile(name, repeats=repeats)
+        whole = profiling.whole_step(name, repeats)
+        profiling.show(name, kernels, whole, console, slowest=slowest)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
-from benchmarks.race import ROOT
+from benchmarks.process import ROOT
 from benchmarks.rows import Row, Spread
 from benchmarks.targets import COMMAND_LINE
 from chainrule.data.mnist import find_mnist

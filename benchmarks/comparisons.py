@@ -11,7 +11,8 @@ from pathlib import Path
 from benchmarks.contenders import CONTENDERS, OURS
 from benchmarks.contenders.chainrule_step import step_of
 from benchmarks.machine import FusedLoop
-from benchmarks.race import Entry, Failed, Result, Settings, Worker, saved, take_turns
+from benchmarks.process import Failed, Worker
+from benchmarks.race import Entry, Result, Settings, saved, take_turns
 from benchmarks.race import steps_in_a_turn as steps_in
 from benchmarks.rows import Row, Spread, ratios
 from benchmarks.targets import FINITE, SCALING, VARIANT

@@ -16,6 +16,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.contenders import CONTENDERS, OURS
 from benchmarks.contenders.chainrule_step import Step, step_of
 from benchmarks.task import Array
 from benchmarks.tasks import task_named
@@ -84,9 +85,12 @@ class Bench:
     def times_in_step(self, steps: int, repeats: int) -> Array:
         """Seconds of each kernel in a step: medians over repeats of so many steps."""
         run = self._loaded.function("timed", None, POINTER, POINTER, COUNT, POINTER)
-        arena, table, _alive = self._memory(steps)
+        arena, table, outside = self._memory(steps)
+        rows = outside[self.stages.outside.index(ROWS)]
+        rng, count = np.random.default_rng(0), self._examples()
         found = []
         for _ in range(repeats + 1):
+            rows[...] = rng.integers(0, count, rows.shape)  # others, which no cache has
             cycles = np.zeros(len(self.kernels) + 1, np.int64)
             began = time.perf_counter()
             run(arena.ctypes.data, table.ctypes.data, steps, cycles.ctypes.data)
@@ -100,7 +104,7 @@ class Bench:
         """Seconds of each kernel, run again and again for so long."""
         found = []
         for i in range(len(self.kernels)):
-            arena, table, _alive = self._memory(1)
+            arena, table, _outside = self._memory(1)
             run = self._loaded.function(f"alone.{i}", None, POINTER, POINTER, COUNT)
             count, took = 1, 0.0
             while took < seconds:
@@ -118,10 +122,9 @@ class Bench:
         arena = new_arena(stages.plan.size)
         for name in stages.inputs.keys() & step.wiring.state.keys():
             stages.place(stages.inputs[name]).of(arena)[...] = step.state[name]
-        rng = np.random.default_rng(0)
-        count = min((len(array) for array in step.data.values()), default=1)
         # One more than there are steps: each asks for the rows of the next one.
-        held: dict[str, Array] = {ROWS: rng.integers(0, count, (steps + 1, stages.batch))}
+        held: dict[str, Array] = {ROWS: np.zeros((steps + 1, stages.batch), np.int64)}
+        held[ROWS] += np.arange(stages.batch) % self._examples()
         held |= {f"data.{name}": np.ascontiguousarray(a) for name, a in step.data.items()}
         held |= {f"fed.{name}": array for name, array in step.fed(steps).items()}
         for label in stages.shown:
@@ -129,6 +132,9 @@ class Bench:
             held[f"shown.{label}"] = np.empty((steps, *view.shape), view.dtype.numpy)
         arrays = [held[name] for name in stages.outside]
         return arena, np.array([a.ctypes.data for a in arrays], np.uint64), arrays
+
+    def _examples(self) -> int:
+        return min((len(array) for array in self.step.data.values()), default=1)
 
     def _places(self, f: Function, step: str | None) -> Callable[[str], str]:
         """Where a buffer is, at a step (an i64), or at the first."""
@@ -175,6 +181,19 @@ class Bench:
             call_kernels(f, [kernel], places.__getitem__)
         f.do("ret void")
         return f
+
+
+def whole_step(name: str, repeats: int = 15) -> float:
+    """Seconds of a task's step with nothing between its kernels."""
+    task = task_named(name)
+    arrays = task.arrays()
+    runner = CONTENDERS[OURS].open_task(task, arrays, 1)
+    found = []
+    for _ in range(repeats + 1):
+        began = time.perf_counter()
+        runner.run(task.checked_steps)
+        found.append((time.perf_counter() - began) / task.checked_steps)
+    return float(np.median(found[1:]))
 
 
 def profile(name: str, *, steps: int = 0, repeats: int = 15, alone: float = 0.02) -> list[Timed]:
@@ -238,10 +257,14 @@ def _written(body: Sequence[Statement]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def show(name: str, found: Sequence[Timed], console: Console, *, slowest: int = 0) -> None:
+def show(
+    name: str, found: Sequence[Timed], whole: float, console: Console, *, slowest: int = 0
+) -> None:
     """Print the kernels in the order in which they run, or the slowest first."""
     total = sum(each.seconds for each in found)
-    table = Table(title=f"{name}: {len(found)} kernels, {micro(total)} µs")
+    table = Table(
+        title=f"{name}: {len(found)} kernels, {micro(total)} µs; a step {micro(whole)} µs"
+    )
     table.add_column("kernel", no_wrap=True)
     table.add_column("makes", no_wrap=True, overflow="ellipsis", max_width=48)
     for heading in ("in step µs", "share", "alone µs", "Gop/s", "kB", "GB/s"):

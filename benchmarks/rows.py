@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import exp, log
 
 import numpy as np
@@ -63,6 +63,10 @@ class Row:
         Seconds to the end of the first step, with caches empty and filled.
     memory : int, optional
         Bytes at most, without the data.
+    rounds : tuple of float
+        Seconds of a step in each round.
+    deviations : mapping of int to float
+        After so many steps, how far the value was from the right one, as a part of it.
     note : str
         Why something is missing or does not count.
     """
@@ -77,6 +81,8 @@ class Row:
     first: Spread | None = None
     warm: Spread | None = None
     memory: int | None = None
+    rounds: tuple[float, ...] = ()
+    deviations: Mapping[int, float] = field(default_factory=dict)
     note: str = ""
 
     @property

@@ -85,14 +85,15 @@ def race_rows(task: str, results: Mapping[str, Result], *, threads: int = 1) -> 
 
 
 def _plain_row(work: str, name: str, result: Result) -> Row:
-    wrong = bool(result.problem) and not result.seconds
     return Row(
         work,
         name,
-        step=None if wrong or not result.seconds else Spread.of(result.seconds),
+        step=Spread.of(result.seconds) if result.seconds else None,
         first=Spread.of(result.cold) if result.cold else None,
         warm=Spread.of(result.warm) if result.warm else None,
         memory=result.memory,
+        rounds=tuple(result.seconds),
+        deviations=result.deviations,
         note=result.problem,
     )
 
