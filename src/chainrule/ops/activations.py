@@ -74,13 +74,14 @@ SELU = elementwise(
 
 def _gelu_slope(s: Vocabulary, x: Expression, y: Expression) -> Operand:
     # Φ(x) + x·φ(x), the normal distribution and its density.
-    return 0.5 * s.erfc(-x / s.sqrt(2.0)) + x * s.exp(-0.5 * x * x) / s.sqrt(2.0 * pi(s))
+    return 0.5 * s.erfc(-x * s.sqrt(0.5)) + x * s.exp(-0.5 * x * x) / s.sqrt(2.0 * pi(s))
 
 
 GELU = elementwise(
     "gelu",
-    # erfc(-z), not 1 + erf(z): for x << 0 that would cancel to 0.
-    value=lambda s, x: 0.5 * x * s.erfc(-x / s.sqrt(2.0)),
+    # erfc(-z), not 1 + erf(z): for x << 0 that would cancel to 0. And x·√½, which is as exact as
+    # x/√2, but a division takes as long as a fifth of all the rest.
+    value=lambda s, x: 0.5 * x * s.erfc(-x * s.sqrt(0.5)),
     partials=(_gelu_slope,),
     samples=(-5.0, -1.5, -1e-3, 0.0, 0.5, 2.0, 8.0),
     source="Hendrycks and Gimpel 2016, eq. 1",
