@@ -65,13 +65,13 @@ _EXP_RANGE = {DType.F32: (-104.0, 89.0), DType.F64: (-746.0, 710.0)}
 """Where exp is neither 0 nor infinite, and a little more."""
 
 
-def reduced(code: Code, x: Reg, rest: Reg | None = None) -> tuple[Reg, Reg]:
+def reduced(code: Code, x: Reg, rest: Reg | None = None, more: int = 0) -> tuple[Reg, Reg]:
     """K and r with x - rest = k·log 2 + r, |r| ≤ ½·log 2 + rest, for a small rest.
 
-    An integer has k in its last bits. For NaN both are rubbish.
+    An integer has k + more in its last bits. For NaN both are rubbish.
     """
     f = _FORMATS[x.dtype]
-    magic = code.number(f.magic, x.dtype)
+    magic = code.number(f.magic + more, x.dtype)
     shifted = code.add(code.mul(x, code.number(1 / math.log(2), x.dtype)), magic)
     whole = code.sub(shifted, magic)
     r = code.sub(x, code.mul(whole, code.number(f.log_2_high, x.dtype)))
@@ -80,7 +80,7 @@ def reduced(code: Code, x: Reg, rest: Reg | None = None) -> tuple[Reg, Reg]:
 
 
 def power_of_two(code: Code, k: Reg, start: Reg) -> Reg:
-    """2ᵏ·start, k in the last bits of an integer, where start is a power of two and so is that."""
+    """2ᵏ·start, k in the last bits of an integer, for normal numbers."""
     f = _FORMATS[start.dtype]
     exponent = code.bits("shl", k, code.number(f.mantissa, f.bits))
     return code.float_of_bits(code.add(exponent, code.bits_of(start)))

@@ -67,12 +67,13 @@ def _tail(code: Code, x: Reg) -> tuple[Reg, Reg]:
     # a² = s² + rest with s of so few bits that s² is exact.
     s = code.float_of_bits(code.bits("and", code.bits_of(a), code.number(-(2**12), DType.I32)))
     square, rest = code.mul(s, s), code.mul(code.sub(a, s), code.add(a, s))
-    k, r = elementary.reduced(code, code.neg(square), rest)
+    k, r = elementary.reduced(code, code.neg(square), rest, more=_SHIFT + 1)
     z = code.mul(r, r)
     odd = code.mul(r, code.polynomial(z, ODD))
     half = code.add(code.div(odd, code.sub(code.add(z, number(EVEN)), odd)), number(0.5))
-    # 2ᵏ and h are both made larger: so nothing is subnormal before the quotient is.
-    raised = code.mul(half, elementary.power_of_two(code, k, number(2.0 ** (_SHIFT + 1))))
+    # 2ᵏ goes to the exponent; of a NaN that makes anything, but h is NaN as well. Both are larger
+    # by 2⁴⁰: so nothing is subnormal before the quotient is.
+    raised = elementary.power_of_two(code, k, half)
     curve = code.div(
         code.polynomial(a, [c * 2.0**_SHIFT for c in ABOVE]), code.polynomial(a, BELOW)
     )
