@@ -71,6 +71,11 @@ Inputs are prepared as they were in training; classes are called by their names.
 MODEL is a model file, or the folder of a run. Without DATA it is measured on
 the examples that were held out when it was trained; DATA is a CSV file with the
 target column, or a data set by name.""",
+    "inspect": """Show what a training step is compiled into, stage by stage.
+
+TARGET is what `chainrule train` would learn from. Its step is a graph; that
+becomes kernels (loops over buffers), a plan of memory, LLVM's IR and machine
+code. Nothing is trained. --kernel shows what a stage has of one kernel.""",
     "data": """List the data sets, where they are, and how to get what is missing.
 
 Some come with chainrule, some are made on demand, and some are read from files

@@ -10,6 +10,7 @@ from cyclopts import App, Group, Parameter
 
 from chainrule.backends import BACKENDS
 from chainrule.base.errors import ConfigurationError
+from chainrule.cli.changes import change
 from chainrule.cli.choices import activations, registered
 from chainrule.cli.completion import BATCH, HELD_OUT, HIDDEN, UPDATES
 from chainrule.cli.experiment import Experiment
@@ -200,7 +201,7 @@ def train(
         "training.backend": (backend, "--backend"),
     }
     told = {key: each for key, each in options.items() if each[0] is not None}
-    told |= dict(_change(text) for text in changes or ())
+    told |= dict(change(text) for text in changes or ())
     screen = Screen(as_json=showing.json)
     if resume is not None:
         _refuse_beside_resume(target, folder, told)
@@ -253,18 +254,3 @@ def _whole_numbers(text: str | None, option: str) -> list[int] | None:
         raise ConfigurationError(
             f'{option} takes whole numbers with commas between them, as in 10,10; got "{text}"'
         ) from None
-
-
-def _change(text: str) -> tuple[str, tuple[Any, str]]:
-    """Read ``training.epochs=5``: the key, its value as TOML has it, and how to call it."""
-    import tomllib
-
-    key, equals, value = text.partition("=")
-    key = key.strip()
-    if not equals or not key:
-        raise ConfigurationError(f'--set takes KEY=VALUE, as in training.epochs=5; got "{text}"')
-    try:
-        parsed = tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        parsed = value.strip()  # text without quotes, which the shell has taken away
-    return key, (parsed, f"--set {key}")

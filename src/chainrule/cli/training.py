@@ -161,7 +161,7 @@ class Plan:
                 batch_size=training.batch_size or 1,
                 epochs=training.epochs or 1,
                 validation=self._validation(),
-                metrics=self._shown_metrics(),
+                metrics=self.shown_metrics(),
                 accumulate=training.accumulate,
                 drop_last=training.drop_last,
                 schedule=build_schedule(self.experiment),
@@ -220,7 +220,8 @@ class Plan:
     def _validation(self) -> tuple[Any, Any] | None:
         return None if self.parts.watched is None else self.arrays(self.parts.watched)
 
-    def _shown_metrics(self) -> list[str]:
+    def shown_metrics(self) -> list[str]:
+        """What is measured while it is trained, beside the loss."""
         # Of numbers that were scaled for training, metrics in their own units come at the end; and
         # so does what needs a whole set at once, where none is watched.
         if self.preparation.values is not None:

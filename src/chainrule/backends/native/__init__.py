@@ -3,8 +3,8 @@
 The stages, each a module: `lower` (what is fused, what is a view, what has a kernel), `nest` (the
 loop nests of kernels, as data), `plan` (memory), `emit` (LLVM IR; `code`, `primitives`,
 `elementary`, `wide` and `division` write arithmetic), `machine` (object code). What is left of them
-is `compiled`, which the disk keeps under a `key`; `program` runs it in an `arena`. To see a stage,
-print the `kernels`, the `plan` or the `ir` of `Stages(graph, host())`. An op is added as one
+is `compiled`, which the disk keeps under a `key`; `program` runs it in an `arena`. To see a stage:
+`inspection.inspect`, or `chainrule inspect`. An op is added as one
 function beside those of its family (`reductions`, `products`, `positions`, `random_bits`), a
 primitive in `primitives`.
 """

@@ -29,6 +29,14 @@ def object_code(ir: str, target: Target) -> bytes:
     return code
 
 
+def assembly(ir: str, target: Target) -> str:
+    """The same machine code as text, for any target."""
+    llvm.initialize_all_targets()
+    llvm.initialize_all_asmprinters()
+    text: str = _machine(target).emit_assembly(llvm.parse_assembly(ir))
+    return text
+
+
 class Loaded:
     """Machine code that can be called, as long as this object lives.
 
