@@ -23,7 +23,7 @@ STAGES: Registry[Show] = Registry("stage")
 def inspect(
     step: Graph, wiring: Wiring, target: Target, stage: str, kernel: str | None = None
 ) -> str:
-    """What a training step is at one stage of its compilation.
+    r"""What a training step is at one stage of its compilation.
 
     Parameters
     ----------
@@ -48,7 +48,7 @@ def inspect(
     >>> from chainrule.backends.native.instruction_sets import INSTRUCTION_SETS
     >>> from chainrule.graph import parse_graph
     >>> lines = "graph step(w: f32[3]) -> f32[3]", "  next: f32[3] = neg(w)", "  return next"
-    >>> step = parse_graph("\\n".join(lines))
+    >>> step = parse_graph("\n".join(lines))
     >>> print(inspect(step, Wiring({"w": "next"}), INSTRUCTION_SETS["sse2"](), "kernels"))
     kernel map_1(v0: f32)
       # v0 is w, next: f32[3]
