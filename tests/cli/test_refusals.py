@@ -21,7 +21,7 @@ WORDS = {
         "trian",
         (
             'Unknown command "trian". Did you mean "train"? Available commands: demo, train, '
-            "predict, evaluate, data. `chainrule --help` shows what there is."
+            "predict, evaluate, inspect, data, cache. `chainrule --help` shows what there is."
         ),
     ),
     "unknown option": (

@@ -32,7 +32,7 @@ def few(monkeypatch):
 class Altered(Backend):
     """NumPy, with what a function makes of the results of one op."""
 
-    name = "altered"
+    name = arithmetic = "altered"
 
     def __init__(self, op, alter):
         self.op = op

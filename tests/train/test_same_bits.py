@@ -100,7 +100,8 @@ def test_replay_has_the_learning_rate_of_the_step():
 )
 def test_a_loop_by_hand_has_the_bits_of_fit(optimizer, dtype, weighted):
     weights = (1 + np.arange(len(X)) % 3).astype(dtype) if weighted else None
-    run = train(seed=5, optimizer=optimizer(), dtype=dtype, sample_weight=weights)
+    told = {"dtype": dtype, "sample_weight": weights, "backend": "numpy"}  # as Tensors are
+    run = train(seed=5, optimizer=optimizer(), **told)
 
     net, by_hand, loss = regular().astype(dtype).initialize(5), optimizer(), nn.CrossEntropyLoss()
     x = X.astype(dtype)

@@ -195,6 +195,14 @@ class Session(ABC):
 class Program(ABC):
     """A compiled step."""
 
+    @property
+    @abstractmethod
+    def memory(self) -> int:
+        """How many bytes a session takes for its state and what a step computes, without the data.
+
+        A kernel's own temporaries may come on top.
+        """
+
     @abstractmethod
     def open(self, state: Mapping[str, Array], data: Mapping[str, Array]) -> Session:
         """Start from `state`, reading rows of `data`.
@@ -210,6 +218,11 @@ class Backend(ABC):
     """Runs graphs."""
 
     name: str
+
+    @property
+    @abstractmethod
+    def arithmetic(self) -> str:
+        """Its name, and what else decides about last bits: runs are replayed by what made them."""
 
     @abstractmethod
     def run(self, graph: Graph, inputs: Sequence[Array]) -> list[Array]:

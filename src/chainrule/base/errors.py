@@ -160,6 +160,10 @@ class TrainingError(ChainruleError, RuntimeError):
     """Training could never update anything, or cannot go on."""
 
 
+class NotEnoughMemoryError(ChainruleError, MemoryError):
+    """Something would take more memory than there is."""
+
+
 class ConfigurationError(ChainruleError, ValueError):
     """An option, a keyword or an entry of an experiment file has a value it cannot have."""
 

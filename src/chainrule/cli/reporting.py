@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from chainrule.base.sizes import format_bytes
 from chainrule.cli.screen import Screen, figure
 from chainrule.train import Callback
 
@@ -30,16 +31,26 @@ class Reporter(Callback):
         What stands before the bar.
     lines : bool
         Whether to print a line for each epoch, or every so many.
+    introduced : bool
+        Whether it has been said what computes.
     """
 
     def __init__(
-        self, screen: Screen, epochs: int, watched: str, title: str = "", *, lines: bool = True
+        self,
+        screen: Screen,
+        epochs: int,
+        watched: str,
+        title: str = "",
+        *,
+        lines: bool = True,
+        introduced: bool = True,
     ) -> None:
         self.screen = screen
         self.epochs = epochs
         self.watched = watched
         self.title = title
         self.lines = lines and not screen.as_json
+        self._introduced = introduced or screen.as_json
         self._printed = -1
         self._last: tuple[int, Mapping[str, float]] | None = None
         self._bar: _Bar | None = None
@@ -59,7 +70,11 @@ class Reporter(Callback):
                 self._line(*self._last)
 
     def on_train_begin(self) -> None:
-        """Tell the bar where to look."""
+        """Say what computes; tell the bar where to look."""
+        if not self._introduced:
+            self._introduced = True
+            memory = format_bytes(self.run.memory or 0)
+            self._print(f"backend   {self.run.backend}, {memory} of memory\n")
         if self._bar is not None:
             self._bar.watch(self.run, self.epochs)
 

@@ -148,6 +148,8 @@ def as_document(trained: Sequence[Trained]) -> dict[str, Any]:
     runs = [
         {
             "seed": each.seed,
+            "backend": each.run.backend,
+            "memory": each.run.memory,
             "epochs": each.run.history.epochs,
             "updates": each.run.steps,
             "stopped": each.run.stopped,

@@ -52,7 +52,8 @@ def begin(
     trained: list[Trained] = []
     for seed in seeds:
         place = home / f"seed-{seed}" if home and len(seeds) > 1 else home
-        trained.append(plan.train(seed, place, _reporter(plan, seed, screen)))
+        reporter = _reporter(plan, seed, screen, introduced=bool(trained))
+        trained.append(plan.train(seed, place, reporter))
         keep_model(trained[-1])
         if len(seeds) > 1:
             show_seed(trained[-1], screen)
@@ -84,7 +85,7 @@ def go_on(folder: Path, epochs: int | None, screen: Screen) -> int:
     screen.say(f"{folder} has {counted(done, 'epoch')}, of {last:,}.")
     if done >= last:
         screen.say("So there is nothing left to do: --epochs N makes it go further.")
-    screen.say()
+        screen.say()
     trained = plan.go_on(origin.seed, folder, _reporter(plan, origin.seed, screen), epochs)
     keep_model(trained)
     return conclude([trained], screen)
@@ -129,7 +130,6 @@ def introduce(plan: Plan, screen: Screen) -> None:
         ],
         left=(0, 1),
     )
-    screen.say()
 
 
 def keep_model(trained: Trained) -> None:
@@ -166,7 +166,7 @@ def conclude(trained: list[Trained], screen: Screen) -> int:
     return INTERRUPTED
 
 
-def _reporter(plan: Plan, seed: int, screen: Screen) -> Reporter:
+def _reporter(plan: Plan, seed: int, screen: Screen, *, introduced: bool = False) -> Reporter:
     training = plan.experiment.training
     is_one_of_several = len(training.seeds) > 1
     return Reporter(
@@ -175,6 +175,7 @@ def _reporter(plan: Plan, seed: int, screen: Screen) -> Reporter:
         plan.parts.watched_name,
         title=f"seed {seed}" if is_one_of_several else "training",
         lines=not is_one_of_several,
+        introduced=introduced,
     )
 
 

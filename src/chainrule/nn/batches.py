@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from chainrule.backends import get_backend
+from chainrule.backends import Backend, get_backend
 from chainrule.base.errors import ConfigurationError, DataError, ShapeError, TargetError
 from chainrule.eager import Tensor, Trace, as_tensor
 from chainrule.eager.tensor import Array
@@ -140,7 +140,10 @@ def name_columns(columns: Sequence[T]) -> dict[str, T]:
 
 
 def map_batches(
-    f: Callable[..., Any], arrays: Mapping[str, Array], batch_size: int
+    f: Callable[..., Any],
+    arrays: Mapping[str, Array],
+    batch_size: int,
+    backend: Backend | None = None,
 ) -> Iterator[tuple[slice, Any]]:
     """Run `f` on batches of the arrays' rows, in evaluation mode; give the rows and the results.
 
@@ -152,6 +155,8 @@ def map_batches(
     arrays : mapping of str to array
         With one length. Without rows there is one batch, of none.
     batch_size : int
+    backend : Backend, optional
+        What computes; by default what ``"auto"`` is.
 
     Raises
     ------
@@ -164,13 +169,14 @@ def map_batches(
         raise ConfigurationError(f"batch_size is a whole number ≥ 1; got {batch_size!r}")
     count = len(next(iter(arrays.values())))
     traced: dict[int, _TracedBatch] = {}
+    backend = backend or get_backend("auto")
     for start in range(0, max(count, 1), batch_size):
         rows = slice(start, min(start + batch_size, count))
         batch = {name: array[rows] for name, array in arrays.items()}
         size = rows.stop - start
         if size not in traced:
             traced[size] = _trace(f, batch)
-        yield rows, traced[size].run(batch, start)
+        yield rows, traced[size].run(batch, start, backend)
 
 
 @dataclass(frozen=True)
@@ -190,10 +196,10 @@ class _TracedBatch:
     captures: tuple[Tensor, ...]
     result: Any
 
-    def run(self, batch: Mapping[str, Array], first_row: int) -> Any:
+    def run(self, batch: Mapping[str, Array], first_row: int, backend: Backend) -> Any:
         captured = (tensor.numpy() for tensor in self.captures)
         try:
-            arrays = get_backend("auto").run(self.graph, [*batch.values(), *captured])
+            arrays = backend.run(self.graph, [*batch.values(), *captured])
         except DataError:
             check_positions(self.graph, batch, first_row)  # says which row it was
             raise

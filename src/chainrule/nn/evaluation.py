@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.backends import Backend
 from chainrule.base.errors import ConfigurationError, DataError, ShapeError
 from chainrule.eager import Tensor, here
 from chainrule.eager.tensor import Array
@@ -188,11 +189,14 @@ class Evaluator:
     ----------
     net : Module
     measures : Measures
+    backend : Backend, optional
+        What computes; by default what ``"auto"`` is.
     """
 
-    def __init__(self, net: Module, measures: Measures) -> None:
+    def __init__(self, net: Module, measures: Measures, backend: Backend | None = None) -> None:
         self.net = net
         self.measures = measures
+        self.backend = backend
 
     def __call__(
         self,
@@ -215,7 +219,7 @@ class Evaluator:
 
         w = as_weights(weights, len(target))
         arrays = {**name_columns(columns), "target": target}
-        for rows, found in map_batches(measure, arrays, batch_size):
+        for rows, found in map_batches(measure, arrays, batch_size, self.backend):
             tally.add(found, target[rows], w[rows])
         return tally.values()
 

@@ -16,3 +16,4 @@ from chainrule.train.resume import load_run as load_run
 from chainrule.train.resume import resume as resume
 from chainrule.train.run import Moment as Moment
 from chainrule.train.run import Run as Run
+from chainrule.train.setup import BackendWarning as BackendWarning

@@ -112,6 +112,12 @@ class Engine:
         made = [self._compile(kind, size)[0] for size in self.plan.sizes()]
         return [*made, self._compile("update", 0)[0]] if accumulates else made
 
+    @property
+    def program_memory(self) -> int:
+        """Bytes of the step that takes most: sessions come one after the other."""
+        assert self.steps, "they are compiled"
+        return max(program.memory for _, program in self._compiled.values())
+
     def text(self) -> str:
         """The graphs of a run's steps, for a whole batch where there is one."""
         accumulates = self.plan.accumulate > 1

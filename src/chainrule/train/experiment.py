@@ -114,6 +114,8 @@ class Experiment:
     origin : object
         Whatever the caller wants to find again.
     penalties : sequence of Named
+    computed_by : str
+        The backend, and how it adds up products.
     """
 
     format: str
@@ -131,6 +133,7 @@ class Experiment:
     captured: dict[str, str]
     origin: Any = None
     penalties: list[Named] = field(default_factory=list)
+    computed_by: str = "numpy"
 
     @classmethod
     def of(
@@ -158,6 +161,7 @@ class Experiment:
             captured=_hashes(setup.engine.steps[0].captured),
             origin=origin,
             penalties=_penalties(parts),
+            computed_by=setup.engine.backend.arithmetic,
         )
 
     def to_json(self) -> bytes:

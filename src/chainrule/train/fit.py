@@ -92,7 +92,9 @@ def fit(
         by itself.
     callbacks : sequence of Callback
     backend : str
-        ``"auto"``, ``"numpy"``.
+        What computes: ``"native"`` compiles the training for this processor, ``"numpy"`` is the
+        reference. ``"auto"`` is native where llvmlite starts; elsewhere a `BackendWarning` says
+        why it is NumPy.
     dtype : str
         ``"float32"`` or ``"float64"``; the network is converted to it.
     threads : int
@@ -123,6 +125,8 @@ def fit(
         op, the layer and the line). The network then holds the weights from before that step.
     ShapeError, TargetError, ConfigurationError
         If something does not fit, before training starts.
+    NotEnoughMemoryError
+        If it would take more memory than there is, before it is taken.
     """
     settings = Settings(
         batch_size=batch_size,

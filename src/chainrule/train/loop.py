@@ -14,6 +14,7 @@ from chainrule.train.engine import Chunk, Halt
 from chainrule.train.epochs import Epochs, PlannedEpochs, StreamedEpochs
 from chainrule.train.folder import RunFolder
 from chainrule.train.history import Averages, History
+from chainrule.train.memory import memory_of
 from chainrule.train.progress import Progress
 from chainrule.train.run import INTERRUPTED, Run
 from chainrule.train.setup import Setup
@@ -262,10 +263,12 @@ def run_loop(
     )
     if isinstance(examples, StreamSource):
         epochs: Epochs = StreamedEpochs(engine, examples, settings)
-        run = Run(parts.net, standing, None, folder, origin)
+        replayed = None
     else:
         epochs = PlannedEpochs(engine)
-        run = Run(parts.net, standing, engine, folder, origin)
+        replayed = engine
+    facts: dict[str, Any] = {"backend": engine.backend.name, "memory": memory_of(engine)}
+    run = Run(parts.net, standing, replayed, folder, origin, **facts)
     run.history = history or run.history
     parts.net.trained_with = (parts.loss, tuple(settings.metrics))
     Loop(run, setup, epochs, callbacks, progress, folder).train(settings.epochs)

@@ -8,7 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from chainrule.base.errors import FileFormatError, ReplayError
+from chainrule.backends import get_backend
+from chainrule.base.errors import (
+    FileFormatError,
+    MissingExtraError,
+    NameNotFoundError,
+    ReplayError,
+)
 from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
 from chainrule.nn import LOSSES, Module, load
@@ -28,6 +34,7 @@ from chainrule.train.experiment import (
 )
 from chainrule.train.folder import RunFolder
 from chainrule.train.loop import run_loop
+from chainrule.train.memory import memory_of
 from chainrule.train.progress import make_progress
 from chainrule.train.reading import Reader
 from chainrule.train.refusals import concerning
@@ -212,10 +219,22 @@ def _set_up_again(
     reader = Reader(parts.loss, InputTypes.of(parts.net), given.sample_weight, weights)
     data = Data.read(reader, given.x, given.y, given.validation, settings)
     check_same_data(experiment, data, where)
-    setup = prepare(parts, data, settings)
+    setup = prepare(parts, data, replace(settings, backend=_backend(experiment)))
     check_same_step(experiment, kept.graph(), setup.engine, where)
-    _compare_versions(experiment, kept)
+    _compare_versions(experiment, setup, kept)
     return setup
+
+
+def _backend(experiment: Experiment) -> str:
+    """What the run was computed by, where that is left open and can be had."""
+    asked, name = experiment.settings.backend, experiment.computed_by.partition(" ")[0]
+    if asked != "auto":
+        return asked
+    try:
+        get_backend(name)
+    except (NameNotFoundError, MissingExtraError):
+        return asked
+    return name
 
 
 def _build_net(experiment: Experiment, kept: RunFolder) -> Module:
@@ -282,8 +301,15 @@ def _check_state(state: Mapping[str, Array], setup: Setup, kept: RunFolder) -> N
             raise FileFormatError(f"{kept.path}: the snapshots hold no {name} of the run's type")
 
 
-def _compare_versions(experiment: Experiment, kept: RunFolder) -> None:
-    present = present_versions()
+def _compare_versions(experiment: Experiment, setup: Setup, kept: RunFolder) -> None:
+    present, backend = present_versions(), setup.engine.backend
+    if experiment.computed_by != backend.arithmetic:
+        warnings.warn(
+            f"Run {kept.path} was computed by {experiment.computed_by}; by {backend.arithmetic} "
+            "the last bits of a replay differ",
+            ReplayWarning,
+            stacklevel=4,
+        )
     for name in ("chainrule", "numpy"):
         if experiment.versions.get(name) != present[name]:
             warnings.warn(
@@ -311,6 +337,15 @@ def _open(
     elif experiment.loss.options is not None:
         loss = _make(experiment.loss, LOSSES, "loss", kept)
         net.trained_with = (loss, tuple(settings.metrics))
-    run = Run(net, standing, setup.engine if setup else None, kept, experiment.origin)
+    engine = setup.engine if setup else None
+    run = Run(
+        net,
+        standing,
+        engine,
+        kept,
+        experiment.origin,
+        backend=experiment.computed_by.partition(" ")[0],
+        memory=None if engine is None else memory_of(engine),
+    )
     run.history = kept.history(standing.position.epoch)
     return run

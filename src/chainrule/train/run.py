@@ -86,6 +86,11 @@ class Run:
         Why training ended before its last epoch.
     origin : object
         What `fit` was told to keep under this name.
+    backend : str
+        What computes it: ``"native"`` or ``"numpy"``.
+    memory : int or None
+        How many bytes its training takes: the data, the state, and what a step computes. None
+        for a run that was opened without its data.
     standing : Standing
         Where training stands, or stood at the end.
     """
@@ -97,8 +102,13 @@ class Run:
         engine: Engine | None,
         folder: RunFolder | None = None,
         origin: Any = None,
+        *,
+        backend: str,
+        memory: int | None,
     ) -> None:
         self.net = net
+        self.backend = backend
+        self.memory = memory
         self.history = History()
         self.standing = standing
         self.stopped = standing.position.stopped

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.backends import Rows, get_backend
+from chainrule.backends import Backend, Rows, get_backend, why_not_native
 from chainrule.base.errors import ConfigurationError
 from chainrule.graph import Graph
 from chainrule.nn import Loss, Module, as_loss, check_reachable
@@ -22,6 +23,7 @@ from chainrule.optim import SGD, Optimizer, ReduceLROnPlateau, Schedule
 from chainrule.train.arrays import split_rows
 from chainrule.train.callbacks import Callback
 from chainrule.train.engine import Engine
+from chainrule.train.memory import check_memory, check_parameters
 from chainrule.train.plan import LearningRate, Plan
 from chainrule.train.reading import VALIDATION, Reader
 from chainrule.train.refusals import (
@@ -35,6 +37,10 @@ from chainrule.train.settings import Settings
 from chainrule.train.sources import ArraySource, ItemSource, Source, check_types, name_columns
 from chainrule.train.streams import StreamSource
 from chainrule.train.writing import Recipe
+
+
+class BackendWarning(UserWarning):
+    """A slower backend computes than the one that was meant."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,8 @@ class Parts:
             If something is not of its kind.
         TrainingError
             If the network has nothing to train.
+        NotEnoughMemoryError
+            If its parameters alone take more memory than there is.
         """
         check_instance("net", net, Module, "nn.Sequential(nn.Linear(4, 3))")
         optimizer = SGD(lr=0.01) if optimizer is None else optimizer
@@ -83,6 +91,7 @@ class Parts:
             check_instance("schedule", schedule, kinds, "optim.StepLR(step_size=10)")
         loss = as_loss(loss)
         check_trainable(net)
+        check_parameters(net)
         net.astype(settings.float_type)
         net.initialize(settings.seed)
         return cls(net, loss, optimizer, schedule, as_penalties(penalty))
@@ -190,6 +199,8 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
         If no update could ever happen.
     ShapeError, TargetError, ConfigurationError
         If something does not fit; with the user's line.
+    NotEnoughMemoryError
+        If it takes more memory than there is.
     """
     source, loss = data.source, parts.loss
     plan = data.plan(settings)
@@ -202,7 +213,9 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
     recipe = Recipe(
         parts.net, loss, parts.optimizer, measures.metrics, source.weighted, fed, parts.penalties
     )
-    engine = Engine(recipe, source, plan, rate, get_backend(settings.backend))
+    backend = _backend(settings.backend)
+    engine = Engine(recipe, source, plan, rate, backend)
+    check_memory(engine)
     width = width_of(engine.steps[0].output)
     loss.check_target(sample, width)
     check_reachable(parts.net, loss, sample)
@@ -212,7 +225,14 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
         data.examples.width = width
     if data.held_out is not None:
         _check_held_out(source, data.held_out, measures, width, engine.steps[0].graph)
-    return Setup(settings, parts, data, engine, Evaluator(parts.net, recipe.measures))
+    return Setup(settings, parts, data, engine, Evaluator(parts.net, recipe.measures, backend))
+
+
+def _backend(name: str) -> Backend:
+    why_not = why_not_native() if name == "auto" else None
+    if why_not is not None:
+        warnings.warn(why_not, BackendWarning, stacklevel=4)
+    return get_backend(name)
 
 
 def check_callbacks(callbacks: Any) -> list[Callback]:

@@ -12,6 +12,9 @@ from chainrule.train.history import Averages
 KEPT = 8
 """How many snapshots are kept, in memory and in a folder."""
 
+BYTES_IN_MEMORY = 32_000_000
+"""What those between the first and the last may take: of large states there are fewer."""
+
 
 @dataclass(frozen=True)
 class Position:
@@ -74,7 +77,8 @@ class Snapshots:
     def add(self, step: int, state: Mapping[str, Array]) -> None:
         """Keep the state before `step`."""
         self._states[step] = state
-        for dropped in superfluous(self._states):
+        most = kept_in_memory(sum(array.nbytes for array in state.values()))
+        for dropped in superfluous(self._states, most):
             del self._states[dropped]
 
     def before(self, step: int) -> tuple[int, Mapping[str, Array]] | None:
@@ -83,8 +87,19 @@ class Snapshots:
         return (max(found), self._states[max(found)]) if found else None
 
 
-def superfluous(steps: Iterable[int]) -> list[int]:
-    """Which snapshots to drop so that no more than `KEPT` stay: every other, never an end.
+def kept_in_memory(size: int) -> int:
+    """How many snapshots of this size are kept in memory at the most.
+
+    Examples
+    --------
+    >>> kept_in_memory(1_000), kept_in_memory(8_000_000), kept_in_memory(10**9)
+    (8, 6, 2)
+    """
+    return min(KEPT, 2 + BYTES_IN_MEMORY // max(size, 1))
+
+
+def superfluous(steps: Iterable[int], most: int = KEPT) -> list[int]:
+    """Which snapshots to drop so that no more than `most` stay: every other, never an end.
 
     Examples
     --------
@@ -92,4 +107,4 @@ def superfluous(steps: Iterable[int]) -> list[int]:
     [10, 30, 50, 70]
     """
     ordered = sorted(steps)
-    return ordered[1:-1:2] if len(ordered) > KEPT else []
+    return ordered[1:-1:2] if len(ordered) > most else []

@@ -71,6 +71,8 @@ class Emulated(Backend):
         Of a processor.
     """
 
+    arithmetic = "emulated"
+
     def __init__(self, name):
         self.name = name
         self.processor = processor_for(name)

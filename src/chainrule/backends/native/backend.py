@@ -10,6 +10,7 @@ import numpy as np
 
 from chainrule.backends.cache import Cache
 from chainrule.backends.native.compiled import Compiler
+from chainrule.backends.native.machine import start
 from chainrule.backends.native.program import NativeProgram, Routine
 from chainrule.backends.native.target import Target, host
 from chainrule.backends.protocol import Array, Backend, Program, Wiring, check_type
@@ -39,9 +40,22 @@ class NativeBackend(Backend):
         self._cache = None if cache is None else Cache(cache)
 
     @property
+    def target(self) -> Target:
+        """The machine that code is made for."""
+        return self._target or host()
+
+    @property
+    def arithmetic(self) -> str:
+        return f"native {'fma' if self.target.fma else 'muladd'}"
+
+    @property
     def compiler(self) -> Compiler:
         """What makes the code."""
-        return Compiler(self._target or host(), self._cache)
+        return Compiler(self.target, self._cache)
+
+    def start(self) -> None:
+        """Raise whatever llvmlite raises if it is not there, or cannot compile for this machine."""
+        start(self.target)
 
     def run(self, graph: Graph, inputs: Sequence[Array]) -> list[Array]:
         for position, value in zip(graph.inputs, inputs, strict=True):

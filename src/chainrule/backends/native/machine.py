@@ -6,12 +6,12 @@ import ctypes
 from functools import cache
 from typing import Any
 
-from llvmlite import binding as llvm
-
 from chainrule.backends.native.target import Target
 
 
 def _new_machine(target: Target) -> Any:
+    from llvmlite import binding as llvm
+
     found = llvm.Target.from_triple(target.triple)
     return found.create_target_machine(features=target.features, opt=2, jit=True)
 
@@ -21,8 +21,15 @@ def _machine(target: Target) -> Any:
     return _new_machine(target)
 
 
+def start(target: Target) -> None:
+    """Raise whatever LLVM raises if it cannot compile for this machine."""
+    _machine(target)
+
+
 def object_code(ir: str, target: Target) -> bytes:
     """Compile a module; no pass over the IR is run, since it is written as it is meant."""
+    from llvmlite import binding as llvm
+
     module = llvm.parse_assembly(ir)
     module.verify()
     code: bytes = _machine(target).emit_object(module)
@@ -31,6 +38,8 @@ def object_code(ir: str, target: Target) -> bytes:
 
 def assembly(ir: str, target: Target) -> str:
     """The same machine code as text, for any target."""
+    from llvmlite import binding as llvm
+
     llvm.initialize_all_targets()
     llvm.initialize_all_asmprinters()
     text: str = _machine(target).emit_assembly(llvm.parse_assembly(ir))
@@ -48,6 +57,8 @@ class Loaded:
     """
 
     def __init__(self, code: bytes, target: Target) -> None:
+        from llvmlite import binding as llvm
+
         # A machine of its own: the engine takes it along when it goes.
         machine = _new_machine(target)
         self._engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)

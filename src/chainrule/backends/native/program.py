@@ -64,6 +64,11 @@ class NativeProgram(Program):
             "advance", ctypes.c_int64, _POINTER, _POINTER, ctypes.c_int64
         )
 
+    @property
+    def memory(self) -> int:
+        compiled, state = self.compiled, self.wiring.state if self.compiled.replaced else ()
+        return compiled.arena + sum(compiled.inputs[name].size for name in state)
+
     @cached_property
     def recorder(self) -> Routine:
         """The same step with every value kept: no bit differs, since no rounding is fused away."""
@@ -106,10 +111,11 @@ class NativeSession(Session):
                 held[memory] = shown[name]
         addresses = np.array([array.ctypes.data for array in held.values()], np.uint64)
         arena, table = self._arena.ctypes.data, addresses.ctypes.data
-        before = self._copies(compiled.replaced)
+        before = self._copies(self._program.wiring.state if compiled.replaced else ())
         taken = self._program.advance(arena, table, len(rows))
         fault = compiled.take_fault(self._arena)
-        if taken < len(rows):  # the bad step has replaced part of the state: replay those before it
+        if before and taken < len(rows):
+            # The bad step has replaced part of the state: begin again, and stop before it.
             for name, array in before.items():
                 self._place(name)[...] = array
             self._program.advance(arena, table, taken)

@@ -79,6 +79,18 @@ class Routine:
         self._inputs = len(lean.inputs)
         self._results = [output.node for output in lean.outputs]
         self._instructions = _schedule(lean, keep_all)
+        self._types = [node.type for node in lean.nodes]
+
+    @property
+    def memory(self) -> int:
+        """Bytes of the values that are there at once, at the most, inputs among them."""
+        sizes = [kind.size * kind.dtype.numpy.itemsize for kind in self._types]
+        held = most = sum(sizes[: self._inputs])
+        for _, _, target, dying in self._instructions:
+            held += sizes[target]
+            most = max(most, held)
+            held -= sum(sizes[i] for i in dying)
+        return most
 
     def __call__(self, inputs: Sequence[Any]) -> list[Any]:
         """Compute the outputs."""
@@ -120,6 +132,7 @@ class NumpyBackend(Backend):
     """The reference: correct within derived bounds, and easy to read."""
 
     name = "numpy"
+    arithmetic = "numpy"
 
     def run(self, graph: Graph, inputs: Sequence[Array]) -> list[Array]:
         for position, value in zip(graph.inputs, inputs, strict=True):
@@ -144,6 +157,10 @@ class NumpyProgram(Program):
         self.routine = Routine(step)
         self.labels = [output.label for output in step.outputs]
         self._recorder: Routine | None = None
+
+    @property
+    def memory(self) -> int:
+        return self.routine.memory
 
     @property
     def recorder(self) -> Routine:
