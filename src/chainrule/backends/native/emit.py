@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from chainrule.backends.native.code import Code, Reg
 from chainrule.backends.native.ir import Function, memory_name, type_name
 from chainrule.backends.native.nest import (
+    THREAD,
     Affine,
     Apply,
     Kernel,
@@ -25,6 +26,7 @@ from chainrule.backends.native.nest import (
     buffers_of,
 )
 from chainrule.backends.native.primitives import PRIMITIVES
+from chainrule.backends.native.share import THREAD_PARAMETERS, Share
 from chainrule.backends.native.target import Target
 from chainrule.backends.native.turning import turn
 from chainrule.base.errors import MissingKernelError
@@ -37,14 +39,20 @@ _WORTH_INTERLEAVING = range(24, 200)
 def emit_kernel(kernel: Kernel, target: Target) -> Function:
     """Write a kernel as a function of pointers to its buffers, in the kernel's order.
 
+    One that is shared also takes the number of the thread, and how many there are.
+
     Raises
     ------
     MissingKernelError
         If it applies a primitive that this backend has not.
     """
     parameters = [("ptr", f"%b.{name}") for name in kernel.buffers]
+    scope = _Scope()
+    if kernel.is_shared:
+        parameters += THREAD_PARAMETERS
+        scope = _Scope({THREAD: THREAD_PARAMETERS[0][1]})
     function = Function(kernel.name, parameters)
-    _Emitter(function, kernel, target).statements(kernel.body, _Scope())
+    _Emitter(function, kernel, target).statements(kernel.body, scope)
     function.do("ret void")
     return function
 
@@ -96,6 +104,8 @@ class _Emitter:
                     self.prefetch(buffer, at, scope)
                 case Turn():
                     self.turn(statement, scope)
+                case Loop(shared=True):
+                    self.shared(statement, scope)
                 case Loop(parallel=True):
                     self.parallel(statement, scope)
                 case Loop():
@@ -107,18 +117,57 @@ class _Emitter:
         if scope.lanes > 1:  # inside of lanes already
             self.sequential(replace(loop, parallel=False), scope)
             return
+        for first, count, inner in self.spans(loop, scope):
+            self.run(loop, inner, first, count, inner.lanes)
+
+    def spans(self, loop: Loop, scope: _Scope) -> Iterator[tuple[int, int, _Scope]]:
+        """A parallel loop in parts: where each begins, its iterations, and the lanes they are."""
         lanes, done = self.lanes_of(loop.body), 0
         wide = lanes * self.side_by_side(loop, replace(scope, lanes=lanes, vector=loop.index))
         if wide > lanes:
             done = loop.count // wide * wide
-            self.run(loop, replace(scope, lanes=wide, vector=loop.index), 0, done, wide)
+            yield 0, done, replace(scope, lanes=wide, vector=loop.index)
         while done < loop.count:
             whole = (loop.count - done) // lanes * lanes
             if whole:
                 inner = replace(scope, lanes=lanes, vector=loop.index) if lanes > 1 else scope
-                self.run(loop, inner, done, whole, lanes)
+                yield done, whole, inner
             done += whole
             lanes = max(lanes // 2, 1)
+
+    def shared(self, loop: Loop, scope: _Scope) -> None:
+        """Write a thread's part of a loop."""
+        inner = [each for each in loop.body if isinstance(each, Loop) and each.shared]
+        if loop.parallel:
+            for first, count, wide in self.spans(loop, scope):
+                mine = Share.of(self.function, count // wide.lanes)
+                self.part(loop, wide, mine, first, wide.lanes)
+        elif inner:
+            self.dealt(loop, scope, sum(each.count for each in inner))
+        else:
+            self.part(loop, scope, Share.of(self.function, loop.count))
+
+    def part(self, loop: Loop, scope: _Scope, mine: Share, first: int = 0, step: int = 1) -> None:
+        """Write the iterations of a share, which may be none."""
+        with mine.each(self.function) as number:
+            i = self.function.value(f"mul i64 {number}, {step}") if step > 1 else number
+            i = self.function.value(f"add i64 {i}, {first}") if first else i
+            self.statements(loop.body, self.at(scope, loop.index, i))
+
+    def dealt(self, loop: Loop, scope: _Scope, units: int) -> None:
+        """Write a loop in whose body loops are shared: so many iterations of them in each."""
+        mine = Share.of(self.function, loop.count * units)
+        with mine.divided(self.function, units).each(self.function) as number:
+            inside = self.at(scope, loop.index, number)
+            here = mine.within(self.function, number, units)
+            begin = 0
+            for statement in loop.body:
+                if isinstance(statement, Loop) and statement.shared:
+                    there = here.of_those(self.function, begin, statement.count)
+                    self.part(statement, inside, there)
+                    begin += statement.count
+                else:
+                    inside = self.statements([statement], inside)
 
     def side_by_side(self, loop: Loop, scope: _Scope) -> int:
         """How many vectors are computed in one iteration, which LLVM then interleaves.

@@ -121,6 +121,16 @@ class Function:
         self.do(f"br i1 {again}, label %{head}, label %{after}")
         self.begin(after)
 
+    @contextmanager
+    def when(self, condition: str) -> Iterator[None]:
+        """Run what stands in the `with` if a condition holds; no value leaves it."""
+        inside, after = self.label("when"), self.label("after")
+        self.do(f"br i1 {condition}, label %{inside}, label %{after}")
+        self.begin(inside)
+        yield
+        self.do(f"br label %{after}")
+        self.begin(after)
+
     def text(self) -> str:
         """The function's definition."""
         passed = ", ".join(f"{kind} {name}" for kind, name in self.parameters)

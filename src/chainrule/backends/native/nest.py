@@ -63,6 +63,10 @@ def index(name: str) -> Affine:
     return Affine(0, ((name, 1),))
 
 
+THREAD = "thread"
+"""The index of the thread, from 0, in kernels that are shared."""
+
+
 # --- values ------------------------------------------------------------------------------------
 
 
@@ -182,6 +186,10 @@ class Loop:
         Whether the iterations may be lanes of vectors. Such a loop carries nothing.
     carried : tuple of Carried
         In the order in which they are replaced, all at once.
+    shared : bool
+        Whether threads divide the iterations among them. Such a loop carries nothing. If loops in
+        its body are shared, it is their iterations that are dealt out, as one sequence: a thread
+        does the rest of the body in each iteration of which it has a part.
     """
 
     index: str
@@ -189,6 +197,7 @@ class Loop:
     body: tuple[Statement, ...] = ()
     parallel: bool = False
     carried: tuple[Carried, ...] = ()
+    shared: bool = False
 
 
 @dataclass(frozen=True)
@@ -253,6 +262,11 @@ class Kernel:
     body: tuple[Statement, ...]
     buffers: Mapping[str, DType] = field(default_factory=dict)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether several threads run it, each a part; else one of them does."""
+        return any(isinstance(each, Loop) and each.shared for each in self.body)
+
     def __str__(self) -> str:
         buffers = ", ".join(f"{name}: {dtype.value}" for name, dtype in self.buffers.items())
         return "\n".join([f"kernel {self.name}({buffers})", *_lines(self.body, "  ")])
@@ -271,8 +285,8 @@ def _lines(statements: Sequence[Statement], indent: str) -> list[str]:
                 lines.append(f"{indent}prefetch {buffer}[{at}]")
             case Turn(source, at, _, output, to, _, size):
                 lines.append(f"{indent}{output}[{to}] = {source}[{at}]  ({size}×{size}, turned)")
-            case Loop(name, count, body, parallel, carried):
-                kind = "parallel for" if parallel else "for"
+            case Loop(name, count, body, parallel, carried, shared):
+                kind = "shared " * shared + "parallel " * parallel + "for"
                 starts = "".join(f", {c.name} = {show(c.start)}" for c in carried)
                 lines.append(f"{indent}{kind} {name} < {count}{starts}")
                 lines += _lines(body, indent + "  ")
