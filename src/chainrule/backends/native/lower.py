@@ -30,6 +30,7 @@ from chainrule.backends.native.nest import (
 )
 from chainrule.backends.native.positions import FAULTS
 from chainrule.backends.native.products import Epilogue, matrices, matrix_product
+from chainrule.backends.native.straight import StraightLine, is_small
 from chainrule.backends.native.target import Target
 from chainrule.backends.native.turning import arranged
 from chainrule.backends.native.view import View
@@ -110,8 +111,37 @@ def lower(
     MissingKernelError
         If an op has no kernel here.
     """
+    if is_small(graph):
+        return _lower_small(graph, target, keep, watch)
     layouts = choose_layouts(graph, target, pairs)
     return _Lowering(graph, target, set(keep), layouts, set(watch)).run()
+
+
+def _lower_small(
+    graph: Graph, target: Target, keep: Sequence[int], watch: Collection[int]
+) -> Lowered:
+    """One kernel of straight-line code, which writes what is kept when all is computed."""
+    done = Lowered()
+    code = StraightLine(graph, target)
+    for position in sorted({*graph.inputs, *keep}):
+        node = graph.nodes[position]
+        view = View.whole(f"v{position}", node.dtype, _sizes(node))
+        done.values[position] = view
+        done.buffers[view.buffer] = Buffer(view.buffer, node.dtype, max(view.size, 1))
+    body: list[Statement] = []
+    for dtype in sorted({graph.nodes[i].dtype for i in watch}, key=lambda d: d.value):
+        view = View.whole(f"zeros.{dtype.value}", dtype, (target.lanes(dtype),))
+        done.zeros[dtype] = view
+        done.buffers[view.buffer] = Buffer(view.buffer, dtype, view.size)
+        zeros = code.zeros([i for i in watch if graph.nodes[i].dtype is dtype], dtype)
+        body.append(Write(view.buffer, Affine(), zeros))
+    for position in sorted({*keep} - {*graph.inputs}):
+        body += code.writes(position, f"v{position}")
+    done.watched = set(watch)
+    statements = [*code.body, *body]
+    used = {name: done.buffers[name].dtype for name in sorted(buffers_of(statements))}
+    done.kernels.append(Kernel("straight", tuple(statements), used))
+    return done
 
 
 _VIEWS = (Reshape, Transpose, Broadcast, Slice, Flip)
