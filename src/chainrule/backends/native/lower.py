@@ -76,6 +76,8 @@ class Lowered:
         Nodes of which zeros are added up.
     zeros : mapping of DType to View
         These sums, a vector for each dtype: NaN if something was not finite.
+    is_straight : bool
+        Whether all is one kernel of straight-line code, and the zeros one number.
     """
 
     kernels: list[Kernel] = field(default_factory=list)
@@ -84,6 +86,7 @@ class Lowered:
     faults: list[tuple[int, Fault]] = field(default_factory=list)
     watched: set[int] = field(default_factory=set)
     zeros: dict[DType, View] = field(default_factory=dict)
+    is_straight: bool = False
 
 
 def lower(
@@ -121,7 +124,7 @@ def _lower_small(
     graph: Graph, target: Target, keep: Sequence[int], watch: Collection[int]
 ) -> Lowered:
     """One kernel of straight-line code, which writes what is kept when all is computed."""
-    done = Lowered()
+    done = Lowered(is_straight=True)
     code = StraightLine(graph, target)
     for position in sorted({*graph.inputs, *keep}):
         node = graph.nodes[position]
@@ -130,7 +133,7 @@ def _lower_small(
         done.buffers[view.buffer] = Buffer(view.buffer, node.dtype, max(view.size, 1))
     body: list[Statement] = []
     for dtype in sorted({graph.nodes[i].dtype for i in watch}, key=lambda d: d.value):
-        view = View.whole(f"zeros.{dtype.value}", dtype, (target.lanes(dtype),))
+        view = View.whole(f"zeros.{dtype.value}", dtype, (1,))
         done.zeros[dtype] = view
         done.buffers[view.buffer] = Buffer(view.buffer, dtype, view.size)
         zeros = code.zeros([i for i in watch if graph.nodes[i].dtype is dtype], dtype)

@@ -317,6 +317,15 @@ def nested(counts: Sequence[tuple[str, int]], body: Sequence[Statement]) -> tupl
     return made
 
 
+def joined(name: str, kernels: Sequence[Kernel]) -> Kernel:
+    """Kernels one after the other, as one."""
+    buffers: dict[str, DType] = {}
+    for kernel in kernels:
+        buffers |= kernel.buffers
+    body = tuple(statement for kernel in kernels for statement in kernel.body)
+    return Kernel(name, body, dict(sorted(buffers.items())))
+
+
 def buffers_of(body: Sequence[Statement]) -> set[str]:
     """The buffers that statements read or write."""
     found: set[str] = set()

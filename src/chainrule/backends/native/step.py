@@ -22,6 +22,7 @@ from chainrule.backends.native.nest import (
     Write,
     buffers_of,
     index,
+    joined,
 )
 from chainrule.backends.native.plan import Plan, plan_memory
 from chainrule.backends.native.positions import FAULTS
@@ -42,7 +43,8 @@ ROWS = "rows"
 LINE = 64
 """Bytes of a line of the cache."""
 
-_PREFETCHED = 1 << 16
+_FEW, _MANY = 1 << 10, 1 << 16
+"""Bytes of a batch whose rows are worth asking for, and few enough."""
 
 
 @dataclass
@@ -166,7 +168,7 @@ class StepStages(Stages):
         for name in self.wiring.data:
             view = self.inputs[name]
             width, line = count_of(view.shape[1:]), LINE // view.dtype.numpy.itemsize
-            if not width or view.size * view.dtype.numpy.itemsize > _PREFETCHED:
+            if not _FEW <= view.size * view.dtype.numpy.itemsize <= _MANY:
                 continue
             place = Let("row", Read(ROWS, index("b") + self.batch, DType.I64))
             first = index("row") * width
@@ -205,6 +207,8 @@ class StepStages(Stages):
     @cached_property
     def clears(self) -> list[Kernel]:
         """Before a step: nothing has been added up."""
+        if self.lowered.is_straight:
+            return []
         return [
             self._kernel(f"clear.{view.buffer}", filled(view, 0), {})
             for view in self.lowered.zeros.values()
@@ -264,12 +268,25 @@ class StepStages(Stages):
 
     @property
     def kernels(self) -> list[Kernel]:
-        return [*self.before, *self.lowered.kernels, *self.checks, *self.moves]
+        return [*self.computing, *self.ending]
+
+    @cached_property
+    def computing(self) -> list[Kernel]:
+        """What runs in a step until it is known whether it is taken."""
+        before = [*self.clears, *self.gathers, *self.prefetches]
+        made = [*before, *self.lowered.kernels, *self.checks]
+        return [joined("step", [*made, *self.moves])] if self._is_one else made
+
+    @cached_property
+    def ending(self) -> list[Kernel]:
+        """What runs in a step that is taken."""
+        return [] if self._is_one else self.moves
 
     @property
-    def before(self) -> list[Kernel]:
-        """What runs before the graph's kernels."""
-        return [*self.clears, *self.gathers, *self.prefetches]
+    def _is_one(self) -> bool:
+        """Whether all of it is one kernel: results may be shown early, states not replaced."""
+        names = [name.partition(".")[0] for name in (kernel.name for kernel in self.moves)]
+        return self.lowered.is_straight and set(names) <= {"show"}
 
     @cached_property
     def lasting(self) -> list[str]:
@@ -326,7 +343,7 @@ class StepStages(Stages):
             moved = f.value(f"mul i64 {step}, {stride}")
             return f.value(f"getelementptr i8, ptr {bases[name]}, i64 {moved}")
 
-        call_kernels(f, [*self.before, *self.lowered.kernels], locate)
+        call_kernels(f, self.computing, locate)
         flags = []
         for slot in range(len(self.lowered.faults)):
             place = f.value(f"getelementptr i64, ptr {locate(FAULTS)}, i64 {2 * slot}")
@@ -334,7 +351,6 @@ class StepStages(Stages):
             none = f.value(f"icmp eq i64 {fault}, 0")
             flags.append(f.value(f"zext i1 {none} to i8"))
         if self.checks or flags:
-            call_kernels(f, self.checks, locate)
             for i in range(len(self.checks)):
                 place = f.value(f"getelementptr i8, ptr {locate(FINITE)}, i64 {i}")
                 flags.append(f.value(f"load i8, ptr {place}, align 1"))
@@ -346,7 +362,7 @@ class StepStages(Stages):
         else:
             f.do(f"br label %{good}")
         f.begin(good)
-        call_kernels(f, self.moves, locate)
+        call_kernels(f, self.ending, locate)
         f.lines.append(f"  {following} = add i64 {step}, 1")
         f.do(f"br label %{head}")
         f.begin(after)

@@ -29,6 +29,10 @@ from chainrule.ops.shape import Broadcast, Reshape, Slice, Transpose
 LIMIT = 1000
 """Scalar operations of a graph that is small."""
 
+_FORMULA = 8
+"""Operations of a formula, about."""
+
+_CHEAP = {"add", "sub", "mul", "div", "neg", "select", "cast", "constant", "iota"}
 _MOVED = (Broadcast, Flip, Reshape, Slice, Transpose)
 _COMPUTED = (Amax, Cast, Constant, Contract, ElementwiseOp, Iota, Sum)
 
@@ -45,7 +49,7 @@ def is_small(graph: Graph) -> bool:
         if isinstance(op, Contract | Sum | Amax):
             count += prod(int(n) for i in node.inputs for n in graph.nodes[i].shape)
         elif isinstance(op, _COMPUTED):
-            count += size
+            count += size if node.op in _CHEAP else _FORMULA * size
         elif not isinstance(op, _MOVED):
             return False
         if count > LIMIT:
