@@ -68,17 +68,15 @@ def run(
     console = Console() if Console().is_terminal else Console(width=180)
     described = machine.description()
     rows: list[Row] = []
-    with Live(Text("Starting ..."), console=console, transient=True, redirect_stdout=False) as live:
-        for part in PARTS:
-            if work and part not in work:
-                continue
-            live.update(Text(f"{part} ..."))
+    with Live(console=console, transient=True, auto_refresh=False) as live:
+        for part in PARTS if not work else [part for part in PARTS if part in work]:
+            live.update(Text(f"{part} ..."), refresh=True)
             for row in _rows(part, names, settings, threads):
                 rows.append(row)
-                live.update(Text(f"{part}: {row.what} measured ..."))
-    described["load after"] = machine.load()
+                live.update(Text(f"{part} ... {row.work}: {row.what}"), refresh=True)
+            described["load after"] = machine.load()
+            report.save(rows, described, asdict(settings), to)
     report.show(rows, described, console)
-    report.save(rows, described, asdict(settings), to)
     console.print(f"All figures: {to}")
 
 
@@ -108,7 +106,7 @@ def _rows(part: str, names: list[str], settings: Settings, threads: int) -> Iter
         yield mnist_row(settings.cold)
 
 
-MULTIPLY = (OURS, "numpy", "torch")
+MULTIPLY = (OURS, "numpy", "numpy-tuned", "torch")
 CALCULATE = (OURS, "torch", "torch-tuned")
 
 

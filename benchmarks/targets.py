@@ -10,8 +10,9 @@ from benchmarks.micro import FUNCTIONS, PRODUCTS
 from benchmarks.race import Result
 from benchmarks.rows import Row, Spread, geometric_mean, ratios
 
+NUMPY = ("numpy", "numpy-tuned")
 TORCH = ("torch", "torch-tuned")
-PEERS = ("numpy", "jax", "jax-jit", *TORCH, "torch-compile")
+PEERS = (*NUMPY, "jax", "jax-jit", *TORCH, "torch-compile")
 
 
 @dataclass(frozen=True)
@@ -32,13 +33,13 @@ class Target:
 TARGETS = {
     "w1": [Target(("jax",), 0.8)],
     "w2": [Target(("jax",), 0.8)],
-    "w3": [Target(("jax",), 0.4), Target(TORCH, 0.07), Target(("numpy",), 0.35)],
+    "w3": [Target(("jax",), 0.4), Target(TORCH, 0.07), Target(NUMPY, 0.35)],
     "w4": [Target(("jax", "jax-jit", *TORCH, "torch-compile"), 0.85)],
     "w9": [Target(PEERS, 0.75)],
     "w10": [Target(("jax-jit", *TORCH), 0.85)],
     # A product of 0.9 times their speed takes 1/0.9 of their time.
     **{
-        name: [Target(("numpy", "torch"), 1 / (1.15 if product.is_small else 0.9))]
+        name: [Target((*NUMPY, "torch"), 1 / (1.15 if product.is_small else 0.9))]
         for name, product in PRODUCTS.items()
     },
     **{name: [Target(TORCH, 1.1)] for name in FUNCTIONS},

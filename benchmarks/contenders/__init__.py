@@ -36,6 +36,8 @@ class Contender:
         For its module.
     environment : mapping of str to str
         Variables of its process.
+    feature : str
+        Of the processor, without which it is none other than another one.
     """
 
     name: str
@@ -44,9 +46,12 @@ class Contender:
     needs: str
     options: Mapping[str, Any] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
+    feature: str = ""
 
     def missing(self) -> str | None:
         """What it needs and is not here."""
+        if self.feature and not _has(self.feature):
+            return f"the processor has no {self.feature}"
         program = self.needs.removeprefix("$")
         if program != self.needs:
             return None if shutil.which(program) else f"there is no {program} here"
@@ -62,6 +67,16 @@ class Contender:
         return runner
 
 
+# OpenBLAS knows processors by name, and takes those for AVX2 that it does not know yet.
+WITH_AVX512 = {"OPENBLAS_CORETYPE": "SkylakeX"}
+
+
+def _has(feature: str) -> bool:
+    from llvmlite import binding as llvm
+
+    return bool(llvm.get_host_cpu_features().get(feature))
+
+
 CONTENDERS = {
     c.name: c
     for c in (
@@ -70,6 +85,15 @@ CONTENDERS = {
             "chainrule-numpy", "the NumPy backend", "chainrule_peer", "numpy", {"backend": "numpy"}
         ),
         Contender("numpy", "NumPy by hand; products by OpenBLAS", "by_hand", "numpy"),
+        Contender(
+            "numpy-tuned",
+            "the same, OpenBLAS told to use AVX-512",
+            "by_hand",
+            "numpy",
+            {},
+            WITH_AVX512,
+            "avx512f",
+        ),
         Contender("jax", "the run in one jitted fori_loop", "jax_peer", "jax", {"loop": True}),
         Contender("jax-jit", "one jitted call a step", "jax_peer", "jax", {"loop": False}),
         Contender("torch", "eager, fused Adam; torch.func; products by MKL", "torch_peer", "torch"),
