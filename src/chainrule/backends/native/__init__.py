@@ -4,9 +4,9 @@ The stages, each a module: `lower` (what is fused, what is a view, what has a ke
 loop nests of kernels, as data), `plan` (memory), `emit` (LLVM IR; `code`, `primitives`,
 `elementary`, `wide` and `division` write arithmetic), `machine` (object code). What is left of them
 is `compiled`, which the disk keeps under a `key`; `program` runs it in an `arena`. To see a stage:
-`inspection.inspect`, or `chainrule inspect`. An op is added as one
-function beside those of its family (`reductions`, `products`, `positions`, `random_bits`), a
-primitive in `primitives`.
+`inspection.inspect`, or `chainrule inspect`. An op is added as one function beside those of its
+family (`reductions`, `largest`, `products`, `positions`, `random_bits`), a primitive in
+`primitives`.
 """
 
 from chainrule.backends.native.backend import NativeBackend as NativeBackend

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from chainrule.backends.native import (  # noqa: F401 - they enter their kernels
+    largest,
     random_bits,
     reductions,
 )

@@ -1,4 +1,4 @@
-"""Sums, running sums and the largest element, each in the declared order."""
+"""Sums and running sums, each in the declared order."""
 
 from __future__ import annotations
 
@@ -24,20 +24,21 @@ from chainrule.backends.native.nest import (
 from chainrule.backends.native.view import View
 from chainrule.graph import DType
 from chainrule.ops.order import Cumsum
-from chainrule.ops.reduce import Amax, Argmax, Sum
+from chainrule.ops.reduce import Sum
 
 PARTIAL_SUMS = 16
 """Of a sum over contiguous elements: see `Fold` in `ops.expression`."""
 
 
-def _split(axes: Sequence[int], rank: int) -> tuple[list[int], list[int]]:
+def split_axes(axes: Sequence[int], rank: int) -> tuple[list[int], list[int]]:
+    """The axes that are kept, and those that leave."""
     return [axis for axis in range(rank) if axis not in axes], list(axes)
 
 
 @NESTS.register("sum")
 def _sum(op: Sum, frame: Frame) -> tuple[Statement, ...]:
     (x,), y = frame.inputs, frame.output
-    kept, summed = _split(op.axes, len(x.shape))
+    kept, summed = split_axes(op.axes, len(x.shape))
     loops, at = axes([x.shape[axis] for axis in kept])
     zero = Number(0, x.dtype)
     count = 1
@@ -64,7 +65,7 @@ def _fold(
     Not with 0: 0 + -0 is 0, and the sum of one -0 is -0.
     """
     if len(loops) == 1:
-        return _fold_axis(op, dtype, loops[0], element)
+        return fold_axis(op, dtype, loops[0], element)
     # Over several axes the first element cannot be told apart without a branch, so the sum starts
     # from -0, which changes no other number.
     start = Number(-0.0 if dtype.is_float else 0, dtype)
@@ -72,7 +73,8 @@ def _fold(
     return folded(loops, "total", start, following)
 
 
-def _fold_axis(op: str, dtype: DType, loop: tuple[str, int], element: Value) -> list[Statement]:
+def fold_axis(op: str, dtype: DType, loop: tuple[str, int], element: Value) -> list[Statement]:
+    """``total``: elements combined front to back along one axis."""
     name, count = loop
     start = at_index(element, name, Affine())
     after = at_index(element, name, index(name) + 1)
@@ -119,7 +121,7 @@ def _sixteen(
     first = flat.read([*at, lane])
     body: list[Statement] = []
     if whole:
-        sums = _fold_axis("add", dtype, ("k", whole), element)
+        sums = fold_axis("add", dtype, ("k", whole), element)
         body.append(
             Loop("p", used, (*sums, Write(partial.buffer, lane, Local("total", dtype))), True)
         )
@@ -139,46 +141,6 @@ def _sixteen(
         width //= 2
     body.append(Write(y.buffer, y.at(at), Read(partial.buffer, Affine(), dtype)))
     return (*statements, *nested(loops, body))
-
-
-@NESTS.register("amax")
-def _amax(op: Amax, frame: Frame) -> tuple[Statement, ...]:
-    (x,), y = frame.inputs, frame.output
-    kept, (axis,) = _split((op.axis,), len(x.shape))
-    loops, at = axes([x.shape[a] for a in kept])
-    element = x.transposed([*kept, axis]).read([*at, index("k")])
-    folded = _fold_axis("max", x.dtype, ("k", x.shape[axis]), element)
-    return over(loops, [*folded, Write(y.buffer, y.at(at), Local("total", x.dtype))])
-
-
-@NESTS.register("argmax")
-def _argmax(op: Argmax, frame: Frame) -> tuple[Statement, ...]:
-    (x,), y = frame.inputs, frame.output
-    kept, (axis,) = _split((op.axis,), len(x.shape))
-    loops, at = axes([x.shape[a] for a in kept])
-    rows = x.transposed([*kept, axis])
-    best, element = Local("best", x.dtype), rows.read([*at, index("k") + 1])
-    # Not "greater": a NaN is not ≤ anything, and after the first one nothing is larger.
-    known = Apply("equal", (best, best), DType.BOOL)
-    above = Apply("logical_not", (Apply("less_equal", (element, best), DType.BOOL),), DType.BOOL)
-    larger = Local("larger", DType.BOOL)
-    carried = (
-        Carried(
-            "best", rows.read([*at, Affine()]), Apply("select", (larger, element, best), x.dtype)
-        ),
-        Carried(
-            "place",
-            Number(0, DType.I64),
-            Apply(
-                "select",
-                (larger, Position(index("k") + 1), Local("place", DType.I64)),
-                DType.I64,
-            ),
-        ),
-    )
-    found = Let("larger", Apply("logical_and", (known, above), DType.BOOL))
-    search = Loop("k", x.shape[axis] - 1, (found,), carried=carried)
-    return over(loops, [search, Write(y.buffer, y.at(at), Local("place", DType.I64))])
 
 
 @NESTS.register("cumsum")
