@@ -20,4 +20,4 @@ def test_every_kernel_of_a_step_is_timed():
     found = profile("w1", steps=100, repeats=3, alone=1e-4)
     assert len({each.kernel.name for each in found}) == len(found)
     assert all(each.in_step >= 0 and each.alone > 0 for each in found)
-    assert "loss" in {each.makes for each in found}
+    assert "loss" in ", ".join(each.makes for each in found).split(", ")
