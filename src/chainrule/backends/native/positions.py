@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from chainrule.backends.native.arena import Fault
 from chainrule.backends.native.frame import NESTS, Frame, axes, copy, filled, over
@@ -153,31 +154,103 @@ def _add_along_axis(op: AddAlongAxis, frame: Frame) -> tuple[Statement, ...]:
 
 @NESTS.register("argsort")
 def _argsort(op: Argsort, frame: Frame) -> tuple[Statement, ...]:
-    """Each element's place is how many come before it: n² comparisons, and stable."""
+    """Runs are merged to runs of twice their length: n·log₂ n comparisons, and stable."""
     (x,), y = frame.inputs, frame.output
     others = [axis for axis in range(len(x.shape)) if axis != op.axis]
     loops, at = axes([x.shape[axis] for axis in others])
     x, y = x.transposed([*others, op.axis]), y.transposed([*others, op.axis])
-    size = x.shape[-1]
-    here, other = x.read([*at, index("k")]), x.read([*at, index("j")])
-    ahead, behind = _ahead(other, here, op.descending), _ahead(here, other, op.descending)
-    earlier = Apply("less", (Position(index("j")), Position(index("k"))), DType.BOOL)
-    tied = Apply("logical_not", (behind,), DType.BOOL)
-    before = Apply("select", (earlier, tied, ahead), DType.BOOL)
-    rank = Local("rank", DType.I64)
-    counted = Apply("add", (rank, Apply("cast", (before,), DType.I64)), DType.I64)
-    count = Loop("j", size, carried=(Carried("rank", Number(0, DType.I64), counted),))
-    put = Write(y.buffer, y.at([*at, index("rank")]), Position(index("k")))
-    return nested([*loops, ("k", size)], [count, put])
+    size, k = x.shape[-1], index("k")
+    if size < 2:
+        return nested([*loops, ("k", size)], [Write(y.buffer, y.at([*at, k]), Position(k))])
+    # Keys and where they were, twice: a merge reads the one and writes the other. It also reads the
+    # key behind its second run, and does not use it.
+    key = _sort_key(x.read([*at, k]), op.descending)
+    runs, merged = (_Runs.new(key.dtype, size + 1, frame) for _ in range(2))
+    begin = runs.write(k, key, Position(k))
+    body: list[Statement] = [Loop("k", size, begin, parallel=True)]
+    length = 1
+    while length < size:
+        if 2 * length >= size:
+            merged = _Runs(merged.keys, y, tuple(at))
+        pairs, rest = divmod(size, 2 * length)
+        if pairs:
+            pair = _merged(runs, merged, index("p") * (2 * length), length, length)
+            body.append(Loop("p", pairs, pair))
+        if rest:
+            first = min(length, rest)
+            body += _merged(runs, merged, Affine(size - rest), first, rest - first)
+        runs, merged, length = merged, runs, 2 * length
+    return nested(loops, body)
 
 
-def _ahead(a: Value, b: Value, descending: bool) -> Value:
-    """Whether a comes strictly before b; NaN counts as the largest."""
-    nan_a, nan_b = (Apply("not_equal", (each, each), DType.BOOL) for each in (a, b))
-    if descending:
-        number_b = Apply("logical_not", (nan_b,), DType.BOOL)
-        last = Apply("logical_and", (nan_a, number_b), DType.BOOL)
-        return Apply("logical_or", (Apply("greater", (a, b), DType.BOOL), last), DType.BOOL)
-    number_a = Apply("logical_not", (nan_a,), DType.BOOL)
-    last = Apply("logical_and", (number_a, nan_b), DType.BOOL)
-    return Apply("logical_or", (Apply("less", (a, b), DType.BOOL), last), DType.BOOL)
+def _sort_key(x: Read, descending: bool) -> Apply:
+    """An integer that sorts as the element does, NaN as the largest."""
+    if x.dtype.is_float:
+        whole = DType.I32 if x.dtype is DType.F32 else DType.I64
+        key = Apply("sort_key", (x,), whole)
+    else:
+        key = Apply("cast", (x,), DType.I64)
+    return Apply("bitwise_not", (key,), key.dtype) if descending else key
+
+
+@dataclass(frozen=True)
+class _Runs:
+    """Keys in runs that are sorted, and the places they come from.
+
+    Parameters
+    ----------
+    keys, places : View
+    at : tuple of Affine
+        Where the places are, on the axes before the last.
+    """
+
+    keys: View
+    places: View
+    at: tuple[Affine, ...] = ()
+
+    @classmethod
+    def new(cls, dtype: DType, size: int, frame: Frame) -> _Runs:
+        """Memory for them."""
+        return cls(frame.temporary(dtype, (size,)), frame.temporary(DType.I64, (size,)))
+
+    def read(self, here: Affine) -> tuple[Read, Read]:
+        """A key and its place."""
+        return self.keys.read([here]), self.places.read([*self.at, here])
+
+    def write(self, here: Affine, key: Value, place: Value) -> tuple[Write, Write]:
+        """Put a key and its place."""
+        to = self.places.at([*self.at, here])
+        return Write(self.keys.buffer, here, key), Write(self.places.buffer, to, place)
+
+
+def _merged(
+    runs: _Runs, to: _Runs, start: Affine, first: int, second: int
+) -> tuple[Statement, ...]:
+    """Merge two runs, one behind the other; where their keys are equal, the first goes on."""
+    k = index("k")
+    if not second:
+        return (Loop("k", first, to.write(start + k, *runs.read(start + k)), parallel=True),)
+
+    def truth(op: str, *arguments: Value) -> Value:
+        return Apply(op, arguments, DType.BOOL)
+
+    taken = Local("taken", DType.I64)  # of the first run
+    i, j = start + index("taken"), start + first + k + index("taken") * -1
+    a, b = runs.keys.read([i]), runs.keys.read([j])
+    none_left = truth("greater_equal", taken, Number(first, DType.I64))
+    some_right = truth("less", Position(k + index("taken") * -1), Number(second, DType.I64))
+    is_second = truth(
+        "logical_and", some_right, truth("logical_or", none_left, truth("less", b, a))
+    )
+    # From where: i + (j - i)·second. A choice would become a jump that no processor foresees.
+    second_taken = Local("second", DType.I64)
+    apart = Apply("mul", (Position(j + i * -1), second_taken), DType.I64)
+    body = (
+        Let("second", Apply("cast", (is_second,), DType.I64)),
+        Let("from", Apply("add", (Position(i), apart), DType.I64)),
+        *to.write(start + k, *runs.read(index("from"))),
+    )
+    one_more = Apply("sub", (Number(1, DType.I64), second_taken), DType.I64)
+    following = Apply("add", (taken, one_more), DType.I64)
+    carried = (Carried("taken", Number(0, DType.I64), following),)
+    return (Loop("k", first + second, body, carried=carried),)

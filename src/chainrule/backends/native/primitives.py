@@ -137,3 +137,14 @@ def _shifts(code: Code, b: Reg) -> Reg:
     if b.dtype is DType.I64:
         inside = code.bits("and", inside, code.compare("greater_equal", b, code.number(0, b.dtype)))
     return inside
+
+
+@_lowers("sort_key")
+def _sort_key(code: Code, x: Reg) -> Reg:
+    """A float as an integer that is as large as it is, NaN the largest; no op of a graph."""
+    bits = code.bits_of(code.add(x, code.number(0.0, x.dtype)))  # -0 is 0
+    width = 8 * x.dtype.numpy.itemsize
+    largest = code.number(2 ** (width - 1) - 1, bits.dtype)
+    negative = code.bits("ashr", bits, code.number(width - 1, bits.dtype))
+    key = code.bits("xor", bits, code.bits("and", negative, largest))
+    return code.select(code.is_nan(x), largest, key)
