@@ -8,8 +8,8 @@ from chainrule.backends.native.inspection import STAGES
 from chainrule.backends.native.instruction_sets import INSTRUCTION_SETS
 
 BEGINS = {
-    "graph": "graph train_step(0.weight: f64[2,2], ",
-    "lean": "graph train_step(0.weight: f64[2,2], ",
+    "graph": "graph train_step(0.weight: f32[64,4], ",
+    "lean": "graph train_step(0.weight: f32[64,4], ",
     "kernels": "kernel ",
     "plan": "arena of ",
     "ir": 'target triple = "x86_64-unknown-linux-gnu"',
@@ -25,14 +25,14 @@ def test_help_lists_the_stages_and_the_instruction_sets(chainrule):
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_is_shown(chainrule, stage):
-    done = chainrule("inspect", "2-2-2", "--stage", stage, "--target", "avx2")
+    done = chainrule("inspect", "iris", "--stage", stage, "--target", "avx2")
     assert done.status == 0, done.err
     assert done.out.startswith(BEGINS[stage])
 
 
 @pytest.mark.parametrize("name", INSTRUCTION_SETS)
 def test_every_instruction_set_has_machine_code(chainrule, name):
-    done = chainrule("inspect", "2-2-2", "--stage", "asm", "--target", name)
+    done = chainrule("inspect", "iris", "--stage", "asm", "--target", name)
     assert done.status == 0, done.err
     assert "\ngather.x:" in done.out
 
@@ -40,7 +40,7 @@ def test_every_instruction_set_has_machine_code(chainrule, name):
 def test_one_kernel_is_shown_at_each_stage(chainrule):
     def shown(stage):
         words = ("--kernel", "gather.target", "--target", "sse2", "--stage", stage)
-        return chainrule("inspect", "2-2-2", *words).out
+        return chainrule("inspect", "iris", *words).out
 
     assert shown("kernels").startswith("kernel gather.target(")
     assert "kernel gather.x(" not in shown("kernels")
@@ -60,7 +60,7 @@ def test_an_experiment_file_and_changes_of_it(chainrule, folder):
 
 
 def test_the_document_holds_the_text_and_the_kernels(chainrule):
-    words = ("inspect", "2-2-2", "--target", "aarch64")
+    words = ("inspect", "iris", "--target", "aarch64")
     document = chainrule(*words, "--json").document
     assert document["text"] == chainrule(*words).out.rstrip("\n")
     assert document["target"]["triple"] == "aarch64-unknown-linux-gnu"
@@ -94,11 +94,11 @@ def test_the_document_holds_the_text_and_the_kernels(chainrule):
     ],
 )
 def test_what_is_not_there_is_named(chainrule, words, message):
-    done = chainrule("inspect", "2-2-2", *words)
+    done = chainrule("inspect", "iris", *words)
     assert (done.status, done.err) == (2, f"chainrule: {message}\n")
 
 
 def test_a_kernel_that_is_not_there_is_named_with_the_nearest(chainrule):
-    done = chainrule("inspect", "2-2-2", "--kernel", "gather_x")
+    done = chainrule("inspect", "iris", "--kernel", "gather_x")
     assert done.status == 2
     assert 'No kernel is named "gather_x". Did you mean "gather.x"? There are: ' in done.err

@@ -47,12 +47,16 @@ def inspect(
     --------
     >>> from chainrule.backends.native.instruction_sets import INSTRUCTION_SETS
     >>> from chainrule.graph import parse_graph
-    >>> lines = "graph step(w: f32[3]) -> f32[3]", "  next: f32[3] = neg(w)", "  return next"
+    >>> lines = (
+    ...     "graph step(w: f32[9999]) -> f32[9999]",
+    ...     "  next: f32[9999] = neg(w)",
+    ...     "  return next",
+    ... )
     >>> step = parse_graph("\n".join(lines))
     >>> print(inspect(step, Wiring({"w": "next"}), INSTRUCTION_SETS["sse2"](), "kernels"))
     kernel map_1(v0: f32)
-      # v0 is w, next: f32[3]
-      parallel for i0 < 3
+      # v0 is w, next: f32[9999]
+      parallel for i0 < 9999
         v1 = neg(v0[i0])
         v0[i0] = v1
     """
