@@ -51,6 +51,28 @@ def finite_row(name: str, settings: Settings) -> Row:
     return replace(row, step=Spread.of(checked.seconds), figure=Spread.of(found))
 
 
+def fit_row(name: str, settings: Settings) -> Row:
+    """A step of `fit`, with all that it does before, between and after, ÷ a session's."""
+    task = WORKLOADS[name]
+    row = Row(name, "a step of fit ÷ a session's")
+    with saved(task) as (files, _), tempfile.TemporaryDirectory() as caches:
+        fit, session = (Worker(CONTENDERS[OURS], 1, Path(caches, "cache")) for _ in range(2))
+        with fit, session:
+            try:
+                for worker, whole in ((fit, True), (session, False)):
+                    worker.ask("open", task=name, arrays=files, whole=whole)
+                epochs = -(-steps_in(fit, settings.turn) // task.steps_per_epoch)
+                steps = epochs * task.steps_per_epoch
+                seconds: tuple[list[float], list[float]] = ([], [])
+                for _ in range(settings.rounds):
+                    for worker, found in zip((fit, session), seconds, strict=True):
+                        found.append(worker.ask("run", steps=steps)["seconds"] / steps)
+            except Failed as reason:
+                return replace(row, note=str(reason))
+    figure = Spread.of(ratios(*seconds))
+    return replace(row, step=Spread.of(seconds[0]), figure=figure, note=f"{epochs} epochs at once")
+
+
 def scaling_rows(name: str, settings: Settings) -> Iterator[Row]:
     """How much faster two threads are, beside how much faster two are in registers alone."""
     task, contender, loop = WORKLOADS[name], CONTENDERS[OURS], FusedLoop()

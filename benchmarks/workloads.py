@@ -78,6 +78,11 @@ class Workload(Task):
             return {1: 1e-12, self.checked_steps: 1e-9}
         return {1: 2e-6, self.checked_steps: 1e-4}
 
+    @property
+    def steps_per_epoch(self) -> int:
+        """How many whole batches the examples make."""
+        return self.examples // self.batch
+
     def layers(self) -> list[Layer]:
         """The weights and biases to start from."""
         if self.data_set == "mazur" and self.widths == (2, 2, 2):
@@ -96,7 +101,7 @@ class Workload(Task):
 
     def rows(self) -> Array:
         """The rows that steps read, as [steps, batch]; after the last the first comes again."""
-        per_epoch = self.examples // self.batch
+        per_epoch = self.steps_per_epoch
         epochs = -(-max(2000, 100_000 // self.batch) // per_epoch)
         rng = np.random.default_rng(0)
         orders = [

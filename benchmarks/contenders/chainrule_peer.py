@@ -74,7 +74,7 @@ class Session(Runner):
 
 
 class Fit(Runner):
-    """`chainrule.fit`: the first step by itself, then an epoch for any number of steps."""
+    """`chainrule.fit`: the first step by itself, then as many epochs as have so many steps."""
 
     def __init__(
         self, task: Workload, arrays: Mapping[str, Array], threads: int, backend: str
@@ -88,15 +88,17 @@ class Fit(Runner):
             "backend": backend,
             "threads": threads,
             "shuffle": task.shuffled,
+            "drop_last": True,
             "progress": False,
         }
         self.net = network(task)
 
     def run(self, steps: int) -> None:
         x, target = self.arrays["x"], self.arrays["target"]
+        epochs = -(-steps // self.task.steps_per_epoch)
         if steps == 1:
             x, target = x[: self.task.batch], target[: self.task.batch]
-        run = cr.fit(self.net, x, target, **self.options)
+        run = cr.fit(self.net, x, target, epochs=epochs, **self.options)
         self.loss = float(run.history["loss"][-1])
 
     def value(self) -> float:
