@@ -196,7 +196,19 @@ class Code:
         return Reg(self.function.call(kind, f"{name}.{suffix}", *passed), dtype)
 
     def polynomial(self, x: Reg, coefficients: Sequence[float], square: Reg | None = None) -> Reg:
-        """c₀ + c₁·x + c₂·x² + ..., by Horner's rule; given x², even and odd powers side by side."""
+        """c₀ + c₁·x + c₂·x² + ..., by Horner's rule; given x², in terms that do not wait.
+
+        Of a few terms even and odd powers stand side by side; more are added up in pairs, and pairs
+        of pairs   [Estrin 1960].
+        """
+        if square is not None and len(coefficients) > 6:
+            terms, power = [self.number(c, x.dtype) for c in coefficients], x
+            while len(terms) > 1:
+                pairs = list(zip(terms[0::2], terms[1::2], strict=False))
+                last = terms[len(pairs) * 2 :]
+                terms = [self.add(low, self.mul(high, power)) for low, high in pairs] + last
+                power = square if power is x else self.mul(power, power)
+            return terms[0]
         if square is not None and len(coefficients) > 2:
             even = self.polynomial(square, coefficients[0::2])
             return self.add(even, self.mul(x, self.polynomial(square, coefficients[1::2])))

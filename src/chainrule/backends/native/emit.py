@@ -207,24 +207,27 @@ class _Emitter:
 
     def sequential(self, loop: Loop, scope: _Scope) -> _Scope:
         """Write a loop that runs in order; return the scope with what it carried."""
-        starts = [self.lifted(*self.value(c.start, scope), scope) for c in loop.carried]
-        lanes = scope.lanes
-        kinds = [type_name(start.dtype, lanes) for start in starts]
-        if loop.count == 0:
-            for c, start in zip(loop.carried, starts, strict=True):
-                scope = scope.with_local(c.name, start, lanes)
-            return scope
-        carried = list(zip(kinds, [start.text for start in starts], strict=True))
-        with self.function.loop(loop.count, carried) as block:
-            inner = self.at(scope, loop.index, block.index)
-            for c, start, name in zip(loop.carried, starts, block.values, strict=True):
-                inner = inner.with_local(c.name, Reg(name, start.dtype), lanes)
-            inner = self.statements(loop.body, inner)
-            ends = [self.lifted(*self.value(c.next, inner), inner) for c in loop.carried]
-            block.next = [end.text for end in ends]
-        for c, end in zip(loop.carried, ends, strict=True):
-            scope = scope.with_local(c.name, end, lanes)
+        values = [self.lifted(*self.value(c.start, scope), scope) for c in loop.carried]
+        if loop.count == 1:
+            values = self.iteration(loop, scope, "0", values)
+        elif loop.count:
+            kinds = [type_name(start.dtype, scope.lanes) for start in values]
+            carried = list(zip(kinds, [start.text for start in values], strict=True))
+            with self.function.loop(loop.count, carried) as block:
+                found = [Reg(n, v.dtype) for n, v in zip(block.values, values, strict=True)]
+                values = self.iteration(loop, scope, block.index, found)
+                block.next = [value.text for value in values]
+        for c, value in zip(loop.carried, values, strict=True):
+            scope = scope.with_local(c.name, value, scope.lanes)
         return scope
+
+    def iteration(self, loop: Loop, scope: _Scope, i: str, values: Sequence[Reg]) -> list[Reg]:
+        """Write one iteration, given what is carried into it; return what is carried on."""
+        scope = self.at(scope, loop.index, i)
+        for c, value in zip(loop.carried, values, strict=True):
+            scope = scope.with_local(c.name, value, scope.lanes)
+        scope = self.statements(loop.body, scope)
+        return [self.lifted(*self.value(c.next, scope), scope) for c in loop.carried]
 
     def at(self, scope: _Scope, index: str, register: str) -> _Scope:
         """The scope inside a loop."""
