@@ -31,6 +31,7 @@ from chainrule.backends.native.nest import (
 )
 from chainrule.backends.native.positions import FAULTS
 from chainrule.backends.native.products import Epilogue, matrices, matrix_product
+from chainrule.backends.native.rows import fuse_rows
 from chainrule.backends.native.straight import StraightLine, is_small
 from chainrule.backends.native.target import Target
 from chainrule.backends.native.turning import arranged
@@ -195,6 +196,11 @@ class _Lowering:
             self._lower(position, node)
         for position in sorted(self.keep):
             self._settle(position)
+        lasting = {*self.keep, *self.watch} & self.done.values.keys()
+        wanted = {self.done.values[position].buffer for position in lasting}
+        self.done.kernels, sizes = fuse_rows(self.done.kernels, wanted)
+        for name, size in sizes.items():
+            self.done.buffers[name] = replace(self.done.buffers[name], size=size)
         return self.done
 
     def _lower(self, position: int, node: Node) -> None:
