@@ -7,6 +7,7 @@ from chainrule.backends.native.backend import NativeBackend
 from chainrule.backends.native.compiled import Compiler
 from chainrule.backends.native.program import NativeProgram
 from chainrule.backends.native.target import host
+from chainrule.graph import parse_graph
 from tests.backends.native.drawn import arrays_of, drawn_network
 from tests.backends.native.evaluator import evaluate
 from tests.backends.native.targets import LESSER, target
@@ -59,3 +60,26 @@ def test_steps_in_one_call_have_the_bits_of_calls_one_by_one():
         single.advance(rows[i : i + 1], {"lr": feeds["lr"][i : i + 1]})
     for name, array in once.state().items():
         assert array.tobytes() == single.state()[name].tobytes(), name
+
+
+@pytest.mark.parametrize("columns", [3, 4, 5, 16, 19])
+def test_what_a_product_becomes_may_be_wider_than_its_sums(columns):
+    """Lanes of f64 beside those of f32, where a row has fewer than a vector: as in max_norm."""
+    graph = parse_graph(
+        f"""graph f(w: f32[8,{columns}], g: f32[6,8], x: f32[6,{columns}]) -> f32[8,{columns}]
+  d_w: f32[8,{columns}] = contract(g, x)  over=[0,0]
+  moved: f32[8,{columns}] = sub(w, d_w)
+  wide: f64[8,{columns}] = cast(moved)  dtype=f64
+  squares: f64[8,{columns}] = square(wide)
+  norm: f64[8] = sum(squares)  axes=[1]
+  narrow: f32[8] = cast(norm)  dtype=f32
+  column: f32[8,1] = reshape(narrow)  shape=[8,1]
+  y: f32[8,{columns}] = mul(moved, column)
+  return y"""
+    )
+    rng = np.random.default_rng(0)
+    shapes = [tuple(map(int, graph.nodes[i].shape)) for i in graph.inputs]
+    arrays = [rng.normal(size=shape).astype(np.float32) for shape in shapes]
+    (expected,) = evaluate(graph, arrays, host().fma)
+    (found,) = NativeBackend().run(graph, arrays)
+    assert found.tobytes() == expected.tobytes()

@@ -24,6 +24,7 @@ from chainrule.backends.native.nest import (
     Value,
     Write,
     buffers_of,
+    has_limits,
 )
 from chainrule.backends.native.primitives import PRIMITIVES
 from chainrule.backends.native.share import THREAD_PARAMETERS, Share
@@ -122,7 +123,8 @@ class _Emitter:
 
     def spans(self, loop: Loop, scope: _Scope) -> Iterator[tuple[int, int, _Scope]]:
         """A parallel loop in parts: where each begins, its iterations, and the lanes they are."""
-        lanes, done = self.lanes_of(loop.body), 0
+        # The first lanes are those of the whole loop, however wide its widest elements are.
+        lanes, done = loop.count if has_limits(loop.body) else self.lanes_of(loop.body), 0
         wide = lanes * self.side_by_side(loop, replace(scope, lanes=lanes, vector=loop.index))
         if wide > lanes:
             done = loop.count // wide * wide

@@ -349,3 +349,25 @@ def buffers_of(body: Sequence[Statement]) -> set[str]:
             case Apply(_, arguments):
                 todo += arguments
     return found
+
+
+def has_limits(body: Sequence[Statement]) -> bool:
+    """Whether anything is read or written for the first lanes alone."""
+    todo: list[Statement | Value] = list(body)
+    while todo:
+        match todo.pop():
+            case Let(_, value):
+                todo.append(value)
+            case Write(_, _, value, limit):
+                if limit is not None:
+                    return True
+                todo.append(value)
+            case Read(limit=limit):
+                if limit is not None:
+                    return True
+            case Loop(body=inner, carried=carried):
+                todo += inner
+                todo += [c.next for c in carried]
+            case Apply(_, arguments):
+                todo += arguments
+    return False
