@@ -109,6 +109,7 @@ def test_fit_and_a_loop_of_ones_own_make_the_same_bits():
         dtype="float64",
         shuffle=False,
         seed=9,
+        backend="numpy",  # which computes Tensors
         progress=False,
     )
     for step in range(4):

@@ -112,9 +112,11 @@ def test_without_parameters_the_inputs_dtype_stays():
     assert nn.Sigmoid()(X.astype(np.float32)).dtype == np.float32
 
 
-def test_calling_and_predicting_give_the_same_bits():
+def test_calling_and_predicting_give_the_same_numbers():
+    """To the rounding of a few sums: Tensors are computed by NumPy, and predict is compiled."""
     net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Dropout(), nn.Linear(3, 1))
-    np.testing.assert_array_equal(net(X).numpy(), net.predict(X))
+    allowed = 16 * np.finfo(np.float32).eps * np.abs(X).max()
+    np.testing.assert_allclose(net(X).numpy(), net.predict(X), rtol=0, atol=allowed)
 
 
 def test_one_example_without_a_batch_axis():
