@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 
 import numpy as np
 import pytest
@@ -148,3 +149,48 @@ def test_a_real_ctrl_c(tmp_path):
     resumed = cr.resume(folder, X, Y, epochs=epochs + 1, callbacks=[])
     expected = cr.fit(plain(), X, Y, loss="CrossEntropyLoss", epochs=epochs + 1)
     assert same_run(resumed, expected)
+
+
+TIMED = """
+    import sys, time
+    import numpy as np
+    import chainrule as cr
+    from chainrule import nn, optim
+
+    width, batch = int(sys.argv[1]), int(sys.argv[2])
+    x = np.linspace(-1, 1, batch * width, dtype=np.float32).reshape(batch, width)
+    net = nn.Sequential(*(nn.Linear(width, width), nn.Tanh()) * 4)
+    told = {"batch_size": batch, "optimizer": optim.SGD(lr=1e-3, momentum=0.5)}
+    began = time.monotonic()
+    cr.fit(net, x, x, **told)  # compiled
+    cr.fit(net, x, x, **told)
+    began = time.monotonic()
+    cr.fit(net, x, x, **told)
+    print("under way", time.monotonic() - began, flush=True)
+    run = cr.fit(net, x, x, epochs=10**9, **told)
+    print(time.monotonic(), run.stopped, flush=True)
+    run.at(run.steps)
+    kept = run.at(max(run.steps - 3, 0)).state
+    print(np.isfinite(kept["0.weight"]).all(), flush=True)
+"""
+
+
+@pytest.mark.parametrize(
+    ("width", "batch", "after"), [(2, 4, 0.4), (512, 128, 0.95), (1024, 1024, 0.5)]
+)
+def test_native_code_hears_ctrl_c_soon(width, batch, after):
+    """Within 0.2 s; a kernel of a large step is waited for, of which there are about 20."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(TIMED), str(width), str(batch)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    step = float(process.stdout.readline().removeprefix("under way"))
+    time.sleep(after * max(1.0, step))
+    process.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    told, _ = process.communicate(timeout=120)
+    heard, stopped = told.splitlines()[0].split(maxsplit=1)
+    assert stopped == INTERRUPTED
+    assert told.splitlines()[1] == "True"
+    assert float(heard) - sent < 0.2 + step / 3

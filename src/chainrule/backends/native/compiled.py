@@ -47,6 +47,8 @@ class Compiled:
         What can go wrong.
     noted : int
         Where in the arena it is noted.
+    stop : int, optional
+        Where in the arena a byte stops the code within a step, if it looks for one.
     """
 
     code: bytes
@@ -58,6 +60,7 @@ class Compiled:
     replaced: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
     noted: int = 0
+    stop: int | None = None
 
     def take_fault(self, arena: Any) -> DataError | None:
         """What a kernel has noted in an arena since the last time, if anything went wrong."""
@@ -135,11 +138,16 @@ def compile_routine(graph: Graph, target: Target, keep_all: bool = False) -> Com
 
 def compile_step(graph: Graph, wiring: Wiring, target: Target) -> Compiled:
     """Compile a training step."""
-    from chainrule.backends.native.step import StepStages
+    from chainrule.backends.native.step import STOP, StepStages
 
     stages = StepStages(graph, target, wiring=wiring)
     made = _of(stages, stages.inputs, stages.outputs)
-    return replace(made, outside=tuple(stages.outside), replaced=tuple(stages.replaced))
+    return replace(
+        made,
+        outside=tuple(stages.outside),
+        replaced=tuple(stages.replaced),
+        stop=stages.plan.offsets.get(STOP),
+    )
 
 
 def _of(

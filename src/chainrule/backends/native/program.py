@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import time
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,7 @@ import numpy as np
 
 from chainrule.backends.native.arena import new_arena
 from chainrule.backends.native.compiled import Compiler
+from chainrule.backends.native.waiting import call_and_listen, is_worth_it
 from chainrule.backends.protocol import Advanced, Array, Program, Rows, Session, Wiring, frozen
 from chainrule.base.errors import ShapeError
 from chainrule.graph import Graph
@@ -63,6 +65,8 @@ class NativeProgram(Program):
         self.advance = self._loaded.function(
             "advance", ctypes.c_int64, _POINTER, _POINTER, ctypes.c_int64
         )
+        self.step_seconds: float | None = None
+        """How long a step took, the last time."""
 
     @property
     def memory(self) -> int:
@@ -112,16 +116,35 @@ class NativeSession(Session):
         addresses = np.array([array.ctypes.data for array in held.values()], np.uint64)
         arena, table = self._arena.ctypes.data, addresses.ctypes.data
         before = self._copies(self._program.wiring.state if compiled.replaced else ())
-        taken = self._program.advance(arena, table, len(rows))
+        taken, interrupted = self._call(arena, table, len(rows))
         fault = compiled.take_fault(self._arena)
         if before and taken < len(rows):
-            # The bad step has replaced part of the state: begin again, and stop before it.
+            # A step that is not taken has replaced part of the state: begin again, stop before it.
             for name, array in before.items():
                 self._place(name)[...] = array
             self._program.advance(arena, table, taken)
         if fault is not None:
             raise fault
-        return Advanced(taken, {label: array[:taken] for label, array in shown.items()})
+        outputs = {label: array[:taken] for label, array in shown.items()}
+        return Advanced(taken, outputs, interrupted)
+
+    def _call(self, arena: int, table: int, steps: int) -> tuple[int, bool]:
+        """Take steps; return how many, and whether Ctrl-C came."""
+        program, stop = self._program, self._program.compiled.stop
+        taken, interrupted, began = [0], False, time.perf_counter()
+
+        def call() -> None:
+            taken[0] = program.advance(arena, table, steps)
+
+        if stop is None or not is_worth_it(program.step_seconds):
+            call()
+        else:
+            flag = self._arena[stop : stop + 1]
+            interrupted = call_and_listen(call, lambda: flag.fill(1))
+            flag.fill(0)
+        if taken[0]:
+            program.step_seconds = (time.perf_counter() - began) / taken[0]
+        return taken[0], interrupted
 
     def record(
         self, rows: Rows, feeds: Mapping[str, Array], names: Sequence[str] | None = None

@@ -46,6 +46,12 @@ LINE = 64
 _FEW, _MANY = 1 << 10, 1 << 16
 """Bytes of a batch whose rows are worth asking for, and few enough."""
 
+STOP = "stop"
+"""Set from outside, while steps are taken, so that no further kernel begins."""
+
+_LONG = 1 << 22
+"""The bytes of buffers with which a step may take so long that it is to be stopped within."""
+
 
 @dataclass
 class StepStages(Stages):
@@ -83,7 +89,7 @@ class StepStages(Stages):
     @cached_property
     def replaced(self) -> list[str]:
         """States whose next values take their place before the step has been checked."""
-        if not self.checks and not self.faults:
+        if not self.checks and not self.faults and not self.is_stoppable:
             return []  # there is nothing for which a step is not taken
         changed: set[str] = set()
         for kernel in self.lowered.kernels:
@@ -93,6 +99,12 @@ class StepStages(Stages):
             for name in self.wiring.state
             if name in self.inputs and self.inputs[name].buffer in changed
         ]
+
+    @cached_property
+    def is_stoppable(self) -> bool:
+        """Whether the flag `STOP` is looked at between kernels."""
+        buffers = self.lowered.buffers.values()
+        return sum(b.size * b.dtype.numpy.itemsize for b in buffers) >= _LONG
 
     @property
     def pairs(self) -> list[Pair]:
@@ -237,6 +249,8 @@ class StepStages(Stages):
         sums = {view.dtype: self._sums(view.dtype) for view in self._checked}
         own = [*sums.values(), *self._held.values()]
         own.append(View.whole(FINITE, DType.BOOL, (len(self._checked),)))
+        if self.is_stoppable:
+            own.append(View.whole(STOP, DType.BOOL, (1,)))
         made = {view.buffer: Buffer(view.buffer, view.dtype, max(view.size, 1)) for view in own}
         return self.lowered.buffers | made
 
@@ -292,7 +306,8 @@ class StepStages(Stages):
     def lasting(self) -> list[str]:
         views = [*self.inputs.values(), *self.outputs.values()]
         zeros = [view.buffer for view in self.lowered.zeros.values()]
-        return list(dict.fromkeys([*(view.buffer for view in views), *zeros, *self.faults]))
+        flags = [*self.faults, *([STOP] if self.is_stoppable else [])]
+        return list(dict.fromkeys([*(view.buffer for view in views), *zeros, *flags]))
 
     @cached_property
     def outside(self) -> list[str]:
@@ -343,7 +358,13 @@ class StepStages(Stages):
             moved = f.value(f"mul i64 {step}, {stride}")
             return f.value(f"getelementptr i8, ptr {bases[name]}, i64 {moved}")
 
-        call_kernels(f, self.computing, locate)
+        for kernel in self.computing:
+            call_kernels(f, [kernel], locate)
+            if self.is_stoppable:
+                stop = f.value(f"load volatile i8, ptr {locate(STOP)}, align 1")
+                on = f.label("on")
+                f.do(f"br i1 {f.value(f'icmp eq i8 {stop}, 0')}, label %{on}, label %{after}")
+                f.begin(on)
         flags = []
         for slot in range(len(self.lowered.faults)):
             place = f.value(f"getelementptr i64, ptr {locate(FAULTS)}, i64 {2 * slot}")
