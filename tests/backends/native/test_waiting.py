@@ -45,6 +45,19 @@ def large_step():
     return NativeProgram(step.graph, step.wiring, Compiler(host())), state, data
 
 
+class Armed:
+    """A function that sets a clock before its first call."""
+
+    def __init__(self, function, arm):
+        self.function = function
+        self.arm = arm
+
+    def __call__(self, *arguments):
+        arm, self.arm = self.arm, lambda: None
+        arm()
+        return self.function(*arguments)
+
+
 STEPS = 200
 ROWS = np.random.default_rng(1).integers(0, 300, (STEPS, 128))
 RATES = {"lr": np.linspace(0.1, 0.01, STEPS)}
@@ -57,12 +70,13 @@ def test_a_step_that_is_interrupted_is_not_taken_and_the_state_is_whole(interrup
     for delay in (0.003, 0.011, 0.024, 0.05):
         session = program.open(state, data)
         program.step_seconds = None  # nobody knows how long it takes
-        interrupt_after(delay)
+        program.advance = Armed(program.advance, lambda delay=delay: interrupt_after(delay))
         done = session.advance(ROWS, RATES)
         assert done.interrupted
         assert done.steps < STEPS
         assert len(done.outputs["loss"]) == done.steps
         seen.add(done.steps)
+        program.advance = program.advance.function
         expected = program.open(state, data)
         if done.steps:
             fed = {name: values[: done.steps] for name, values in RATES.items()}
@@ -90,12 +104,13 @@ def test_it_is_waited_for_however_often_ctrl_c_comes(interrupt_after):
     over, stops = [], []
 
     def call():
+        interrupt_after(0.02, 0.05)
         time.sleep(0.3)
+        interrupt_after(0)
+        time.sleep(0.05)
         over.append(True)
 
-    interrupt_after(0.02, 0.02)
     interrupted = call_and_listen(call, lambda: stops.append(True))
-    signal.setitimer(signal.ITIMER_REAL, 0)
     assert interrupted
     assert over == [True]  # native code still used the memory
     assert len(stops) > 2

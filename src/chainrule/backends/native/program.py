@@ -116,7 +116,7 @@ class NativeSession(Session):
         addresses = np.array([array.ctypes.data for array in held.values()], np.uint64)
         arena, table = self._arena.ctypes.data, addresses.ctypes.data
         before = self._copies(self._program.wiring.state if compiled.replaced else ())
-        taken, interrupted = self._call(arena, table, len(rows))
+        taken, interrupted = self._call(arena, table, len(rows), [*held.values(), addresses])
         fault = compiled.take_fault(self._arena)
         if before and taken < len(rows):
             # A step that is not taken has replaced part of the state: begin again, stop before it.
@@ -128,12 +128,13 @@ class NativeSession(Session):
         outputs = {label: array[:taken] for label, array in shown.items()}
         return Advanced(taken, outputs, interrupted)
 
-    def _call(self, arena: int, table: int, steps: int) -> tuple[int, bool]:
+    def _call(self, arena: int, table: int, steps: int, held: Sequence[Array]) -> tuple[int, bool]:
         """Take steps; return how many, and whether Ctrl-C came."""
         program, stop = self._program, self._program.compiled.stop
         taken, interrupted, began = [0], False, time.perf_counter()
 
-        def call() -> None:
+        # It holds its memory until native code returns, whatever becomes of the main thread.
+        def call(_held: object = (self._arena, held)) -> None:
             taken[0] = program.advance(arena, table, steps)
 
         if stop is None or not is_worth_it(program.step_seconds):

@@ -52,9 +52,11 @@ def call_and_listen(call: Callable[[], None], stop: Callable[[], None]) -> bool:
         stop()
     # Not thread.join(), after whose interruption Python takes the thread to be over. And with a
     # timeout, without which Windows does not hear Ctrl-C.
-    while not over[0]:
+    while True:
         try:
-            ended.acquire(timeout=0.1)
+            while not over[0]:
+                ended.acquire(timeout=0.1)
+            break
         except KeyboardInterrupt:
             interrupted = True
             stop()
