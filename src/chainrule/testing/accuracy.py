@@ -128,6 +128,8 @@ def _ulps(computed: float, exact: Number, dtype: DType) -> float:
     info: Any = np.finfo(np.float32 if dtype is DType.F32 else np.float64)
     if mp.isnan(exact) or abs(exact) > float(info.max):
         return 0.0
+    if computed != computed:
+        return float("inf")
     exponent = mp.frexp(exact)[1] if exact else -(2**20)
     gap = max(mp.ldexp(1, exponent - info.nmant - 1), mp.mpf(float(info.smallest_subnormal)))
     return float(abs(computed - exact) / gap)

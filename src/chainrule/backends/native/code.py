@@ -151,6 +151,13 @@ class Code:
         made = self.function.value(f"fcmp uno {self.kind(x.dtype)} {x.text}, {x.text}")
         return Reg(made, DType.BOOL)
 
+    def any(self, truth: Reg) -> str:
+        """Whether it holds in some lane: an i1."""
+        if self.lanes == 1:
+            return truth.text
+        name, kind = f"llvm.vector.reduce.or.v{self.lanes}i1", self.kind(DType.BOOL)
+        return self.function.call("i1", name, (kind, truth.text))
+
     # --- bits --------------------------------------------------------------------------------
 
     def bits(self, word: str, a: Reg, b: Reg) -> Reg:

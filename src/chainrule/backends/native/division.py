@@ -6,7 +6,7 @@ import math
 
 from chainrule.backends.native import elementary
 from chainrule.backends.native.code import Code, Reg
-from chainrule.backends.native.wide import two_product
+from chainrule.backends.native.pairs import two_product
 from chainrule.graph import DType
 
 F64, I64 = DType.F64, DType.I64

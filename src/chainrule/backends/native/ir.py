@@ -122,14 +122,26 @@ class Function:
         self.begin(after)
 
     @contextmanager
-    def when(self, condition: str) -> Iterator[None]:
-        """Run what stands in the `with` if a condition holds; no value leaves it."""
-        inside, after = self.label("when"), self.label("after")
+    def when(self, condition: str, carried: Sequence[tuple[str, str]] = ()) -> Iterator[LoopBlock]:
+        """Run what stands in the `with` if a condition holds.
+
+        Parameters
+        ----------
+        condition : str
+        carried : sequence of (type, start)
+            Values that it replaces by `LoopBlock.next`; after it they are `LoopBlock.values`.
+        """
+        before, inside, after = self.block, self.label("when"), self.label("after")
         self.do(f"br i1 {condition}, label %{inside}, label %{after}")
         self.begin(inside)
-        yield
+        names = tuple(self.fresh("c") for _ in carried)
+        made = LoopBlock("", names)
+        yield made
+        end = self.block
         self.do(f"br label %{after}")
         self.begin(after)
+        for name, (kind, start), value in zip(names, carried, made.next, strict=True):
+            self.lines.append(f"  {name} = phi {kind} [ {start}, %{before} ], [ {value}, %{end} ]")
 
     def text(self) -> str:
         """The function's definition."""
@@ -140,12 +152,12 @@ class Function:
 
 @dataclass
 class LoopBlock:
-    """A loop being written.
+    """A loop, or what is run on a condition, being written.
 
     Parameters
     ----------
     index : str
-        An i64.
+        A loop's, an i64.
     values : tuple of str
         What is carried, as the body finds it.
     next : sequence of str

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 from chainrule.backends.native import elementary
 from chainrule.backends.native.code import Code, Reg
+from chainrule.backends.native.pairs import Pair, pair_of, plus, times, two_product, two_sum
+from chainrule.backends.native.quarter_turns import reduced_beyond
 from chainrule.graph import DType
 
 F64 = DType.F64
@@ -24,50 +26,6 @@ def widened(function: Callable[..., Reg]) -> Callable[..., Reg]:
         return code.cast(function(code, *(code.cast(x, F64) for x in operands)), dtype)
 
     return lowered
-
-
-# --- numbers in two parts ----------------------------------------------------------------------
-
-Pair = tuple[Reg, Reg]
-"""A number as an unevaluated sum of two, the second below half an ulp of the first."""
-
-
-def _two_sum(code: Code, a: Reg, b: Reg) -> Pair:
-    """A + b exactly   [Knuth 1969, theorem B]."""
-    s = code.add(a, b)
-    v = code.sub(s, a)
-    return s, code.add(code.sub(a, code.sub(s, v)), code.sub(b, v))
-
-
-def _split(code: Code, a: Reg) -> Pair:
-    """A in two halves of 26 bits   [Veltkamp 1968]."""
-    c = code.mul(a, code.number(2.0**27 + 1, F64))
-    high = code.sub(c, code.sub(c, a))
-    return high, code.sub(a, high)
-
-
-def two_product(code: Code, a: Reg, b: Reg) -> Pair:
-    """a·b exactly, without a fused multiply-add   [Dekker 1971]."""
-    p = code.mul(a, b)
-    (ah, al), (bh, bl) = _split(code, a), _split(code, b)
-    error = code.sub(code.mul(ah, bh), p)
-    error = code.add(code.add(error, code.mul(ah, bl)), code.mul(al, bh))
-    return p, code.add(error, code.mul(al, bl))
-
-
-def _times(code: Code, a: Pair, b: Pair) -> Pair:
-    high, low = two_product(code, a[0], b[0])
-    cross = code.add(code.mul(a[0], b[1]), code.mul(a[1], b[0]))
-    return _two_sum(code, high, code.add(low, cross))
-
-
-def _plus(code: Code, a: Pair, b: Pair) -> Pair:
-    high, low = _two_sum(code, a[0], b[0])
-    return _two_sum(code, high, code.add(low, code.add(a[1], b[1])))
-
-
-def _pair(code: Code, high: float, low: float = 0.0) -> Pair:
-    return code.number(high, F64), code.number(low, F64)
 
 
 # --- power -------------------------------------------------------------------------------------
@@ -87,12 +45,12 @@ def power(code: Code, x: Reg, y: Reg) -> Reg:
     ordinary = _both(
         code, code.compare("greater", size, zero), code.compare("less", size, infinity)
     )
-    log = _log_pair(code, code.select(ordinary, size, one))
+    log = _logpair_of(code, code.select(ordinary, size, one))
     limit = code.number(2.0**200, F64)  # beyond it every power is 0, 1 or infinite
     clamped = code.select(code.compare("greater", y, limit), limit, y)
     low_limit = code.number(-(2.0**200), F64)
     clamped = code.select(code.compare("less", y, low_limit), low_limit, clamped)
-    r = _exp_pair(code, _times(code, (clamped, zero), log))
+    r = _exppair_of(code, times(code, (clamped, zero), log))
     # 0 and infinity: y > 0 keeps them, y < 0 exchanges them.
     rises = code.compare("greater", y, zero)
     at_zero = code.select(rises, zero, infinity)
@@ -125,7 +83,7 @@ def _both(code: Code, a: Reg, b: Reg) -> Reg:
     return code.bits("and", a, b)
 
 
-def _log_pair(code: Code, x: Reg) -> Pair:
+def _logpair_of(code: Code, x: Reg) -> Pair:
     """Log x for x > 0, to some 100 bits."""
     k, m = elementary.exponent_and_mantissa(code, x)
     one = code.number(1.0, F64)
@@ -134,18 +92,18 @@ def _log_pair(code: Code, x: Reg) -> Pair:
     s = code.div(f, sum_high)
     product = two_product(code, s, sum_high)
     rest = code.sub(code.sub(code.sub(f, product[0]), product[1]), code.mul(s, sum_low))
-    pair = _two_sum(code, s, code.div(rest, sum_high))
-    square = _times(code, pair, pair)
-    cube = _times(code, square, pair)
+    pair = two_sum(code, s, code.div(rest, sum_high))
+    square = times(code, pair, pair)
+    cube = times(code, square, pair)
     fifth = code.mul(cube[0], square[0])
     series = code.mul(fifth, code.polynomial(square[0], _ATANH))
     twice = (code.add(pair[0], pair[0]), code.add(pair[1], pair[1]))
-    third = _times(code, _pair(code, *_TWO_THIRDS), cube)
-    total = _plus(code, twice, _plus(code, third, (series, code.number(0.0, F64))))
-    return _plus(code, _times(code, (k, code.number(0.0, F64)), _pair(code, *_LOG_2)), total)
+    third = times(code, pair_of(code, *_TWO_THIRDS), cube)
+    total = plus(code, twice, plus(code, third, (series, code.number(0.0, F64))))
+    return plus(code, times(code, (k, code.number(0.0, F64)), pair_of(code, *_LOG_2)), total)
 
 
-def _exp_pair(code: Code, x: Pair) -> Reg:
+def _exppair_of(code: Code, x: Pair) -> Reg:
     """exp(high + low) = exp(high)·(1 + low)."""
     y = elementary.exp(code, x[0])
     more = code.mul(y, x[1])
@@ -181,29 +139,27 @@ _COS = (
 
 @widened
 def sin(code: Code, x: Reg) -> Reg:
-    """The sine, for |x| up to 2²⁰·π/2; NaN beyond, where a reduction needs more of π."""
+    """The sine."""
     return _turned(code, x, 0)
 
 
 @widened
 def cos(code: Code, x: Reg) -> Reg:
-    """The cosine, for |x| up to 2²⁰·π/2."""
+    """The cosine."""
     return _turned(code, x, 1)
 
 
 def _turned(code: Code, x: Reg, quarter: int) -> Reg:
     """Sin(x + quarter·π/2)."""
-    limit = code.number(2.0**20 * math.pi / 2, F64)
-    inside = code.compare("less_equal", code.abs(x), limit)
-    x = code.select(inside, x, code.number(math.nan, F64))
+    limit = 2.0**20 * math.pi / 2
     n = elementary.rounded(code, code.mul(x, code.number(2 / math.pi, F64)))
-    r = x
-    pair = (r, code.number(0.0, F64))
+    pair = (x, code.number(0.0, F64))
     for part in _HALF_PI:
         product = code.neg(code.mul(n, code.number(part, F64)))  # exact: 33 + 20 bits
-        pair = _plus(code, pair, (product, code.number(0.0, F64)))
+        pair = plus(code, pair, (product, code.number(0.0, F64)))
     rest = code.neg(code.mul(n, code.number(_HALF_PI_REST, F64)))
-    high, low = _plus(code, pair, (rest, code.number(0.0, F64)))
+    pair = plus(code, pair, (rest, code.number(0.0, F64)))
+    turns, (high, low) = reduced_beyond(code, x, limit, code.cast(n, DType.I64), pair)
     z = code.mul(high, high)
     half, one = code.number(0.5, F64), code.number(1.0, F64)
     # sin(h + l) = h + (l·(1 - z/2) + h·z·S(z));  cos(h + l) = 1 - (z/2 - (z²·C(z) - h·l))
@@ -214,7 +170,6 @@ def _turned(code: Code, x: Reg, quarter: int) -> Reg:
     lost = code.sub(code.sub(one, whole), half_square)
     correction = code.sub(code.mul(code.mul(z, z), code.polynomial(z, _COS)), code.mul(high, low))
     cosine = code.add(whole, code.add(lost, correction))
-    turns = code.cast(n, DType.I64)
     turns = code.add(turns, code.number(quarter, DType.I64))
     odd = code.bits("and", turns, code.number(1, DType.I64))
     is_odd = code.compare("equal", odd, code.number(1, DType.I64))
