@@ -56,7 +56,9 @@ def fit_row(name: str, settings: Settings) -> Row:
     task = WORKLOADS[name]
     row = Row(name, "a step of fit ÷ a session's")
     with saved(task) as (files, _), tempfile.TemporaryDirectory() as caches:
-        fit, session = (Worker(CONTENDERS[OURS], 1, Path(caches, "cache")) for _ in range(2))
+        fit, session = (
+            Worker(CONTENDERS[OURS], 1, Path(caches, name)) for name in ("fit", "session")
+        )
         with fit, session:
             try:
                 for worker, whole in ((fit, True), (session, False)):
@@ -76,9 +78,10 @@ def fit_row(name: str, settings: Settings) -> Row:
 def scaling_rows(name: str, settings: Settings) -> Iterator[Row]:
     """How much faster two threads are, beside how much faster two are in registers alone."""
     task, contender, loop = WORKLOADS[name], CONTENDERS[OURS], FusedLoop()
+    row = Row(name, "that speed-up ÷ the loop's", limit=SCALING, at_least=True)
     alone, together = [], []
     with saved(task) as (files, _), tempfile.TemporaryDirectory() as caches:
-        one, two = (Worker(contender, threads, Path(caches)) for threads in (1, 2))
+        one, two = (Worker(contender, n, Path(caches, str(n))) for n in (1, 2))
         with one, two:
             try:
                 for worker in (one, two):
@@ -89,14 +92,11 @@ def scaling_rows(name: str, settings: Settings) -> Iterator[Row]:
                     together.append(single / double)
                     alone.append(loop.rate(2) / loop.rate(1))
             except Failed as reason:
-                row = Row(name, "speed-up by a second thread ÷ a register loop's")
-                yield replace(row, limit=SCALING, at_least=True, note=str(reason))
+                yield replace(row, note=str(reason))
                 return
     yield Row(name, "speed-up by a second thread", figure=Spread.of(together))
     yield Row("a register loop", "speed-up by a second thread", figure=Spread.of(alone))
-    share = Spread.of([a / b for a, b in zip(together, alone, strict=True)])
-    what = "speed-up by a second thread ÷ the loop's"
-    yield Row(name, what, figure=share, limit=SCALING, at_least=True)
+    yield replace(row, figure=Spread.of(ratios(together, alone)))
 
 
 def operations(task: Workload) -> int:

@@ -48,7 +48,7 @@ class Worker:
             **contender.environment,
         }
         command = [sys.executable, "-m", "benchmarks.worker", contender.name, str(threads)]
-        self._errors = caches.with_name(f"{contender.name}.log")
+        self._errors = caches.with_name(f"{caches.name}.log")
         self.began = time.monotonic()
         with self._errors.open("wb") as errors:
             self._process = subprocess.Popen(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -15,6 +16,10 @@ from benchmarks.contenders.by_hand import expected
 from benchmarks.process import Failed, Worker
 from benchmarks.task import Array, Task
 from benchmarks.workloads import Workload
+
+PAUSE = 0.05
+"""Seconds before a turn, where there are threads: those of OpenBLAS and OpenMP look out for more
+work for a while, which takes the processor from who is next."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ def take_turns(entries: Mapping[str, Entry], settings: Settings) -> dict[str, Re
         caches = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="caches-")))
         ready = {}
         for key, entry in entries.items():
-            worker = Worker(CONTENDERS[entry.contender], entry.threads, caches / entry.contender)
+            worker = Worker(CONTENDERS[entry.contender], entry.threads, caches / key)
             stack.enter_context(worker)
             try:
                 worker.ask("open", task=entry.task.name, arrays=dict(entry.files), whole=False)
@@ -150,6 +155,8 @@ def take_turns(entries: Mapping[str, Entry], settings: Settings) -> dict[str, Re
             first = number % max(len(keys), 1)
             for key in keys[first:] + keys[:first]:
                 worker, steps = ready[key]
+                if entries[key].threads > 1:
+                    time.sleep(PAUSE)
                 try:
                     seconds = worker.ask("run", steps=steps)["seconds"]
                 except Failed as reason:
