@@ -111,7 +111,8 @@ def _rows(kernel: Kernel) -> Loop | None:
             return None
     # Lanes that reduce a row each are not given up for rows one after the other.
     beside = found.parallel and any(isinstance(s, Loop) for s in found.body)
-    if beside or found.carried or found.count == 1:
+    # Threads would meet in what is one row now.
+    if beside or found.carried or found.shared or found.count == 1:
         return None
     return Loop(found.index, found.count, body)
 
