@@ -98,11 +98,13 @@ class Engine:
         self.backend = backend
         self._compiled: dict[object, tuple[Step, Program]] = {}
         self._chunk = 1
+        self._last: tuple[Program, State, Session] | None = None
         self.read(source, plan)
 
     def read(self, source: Source, plan: Plan) -> None:
         """Go on with these examples."""
         self.source, self.plan, self.data = source, plan, source.arrays()
+        self._last = None
 
     @property
     def steps(self) -> list[Step]:
@@ -216,11 +218,14 @@ class Engine:
         self, state: State, number: int, epoch: int, rows: Rows
     ) -> Iterator[Chunk | Halt]:
         step, program = self._compile("step", rows.shape[1])
-        session = self._open(step, program, state)
+        session = self._go_on(step, program, state)
         feeds = self._feeds(step, number, epoch, rows)
         advanced = session.advance(rows, feeds)
         if advanced.steps:
-            yield _chunk(advanced, rows.shape[1], _after(state, session))
+            state = _after(state, session)
+            if advanced.steps == len(rows):
+                self._last = program, state, session
+            yield _chunk(advanced, rows.shape[1], state)
         if advanced.interrupted:
             raise KeyboardInterrupt
         if advanced.steps < len(rows):
@@ -256,6 +261,14 @@ class Engine:
     def _batches(self, epoch: int, update: int) -> list[tuple[str, Rows]]:
         kind = "accumulate" if self.plan.accumulate > 1 else "step"
         return [(kind, rows) for rows in self.plan.batches(epoch, update)]
+
+    def _go_on(self, step: Step, program: Program, state: State) -> Session:
+        """The session that came to this state, if it is the last one; otherwise a new one."""
+        # Let go of it first: what Ctrl-C leaves of a session is no state.
+        last, self._last = self._last, None
+        if last is not None and last[0] is program and last[1] is state:
+            return last[2]
+        return self._open(step, program, state)
 
     def _open(self, step: Step, program: Program, state: State) -> Session:
         return program.open({**step.captured, **state}, self.data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -93,8 +93,10 @@ class NativeSession(Session):
         self._data = {name: np.ascontiguousarray(data[name]) for name in program.wiring.data}
         self._count = min((len(array) for array in self._data.values()), default=None)
         self._arena = new_arena(program.compiled.arena)
-        for name in program.wiring.state:
-            self._place(name)[...] = state[name]
+        inputs = program.compiled.inputs
+        self._state = {name: inputs[name].of(self._arena) for name in program.wiring.state}
+        for name, array in self._state.items():
+            array[...] = state[name]
 
     def advance(self, rows: Rows, feeds: Mapping[str, Array]) -> Advanced:
         compiled = self._program.compiled
@@ -115,13 +117,13 @@ class NativeSession(Session):
                 held[memory] = shown[name]
         addresses = np.array([array.ctypes.data for array in held.values()], np.uint64)
         arena, table = self._arena.ctypes.data, addresses.ctypes.data
-        before = self._copies(self._program.wiring.state if compiled.replaced else ())
+        before = self._copies() if compiled.replaced else {}
         taken, interrupted = self._call(arena, table, len(rows), [*held.values(), addresses])
         fault = compiled.take_fault(self._arena)
         if before and taken < len(rows):
             # A step that is not taken has replaced part of the state: begin again, stop before it.
             for name, array in before.items():
-                self._place(name)[...] = array
+                self._state[name][...] = array
             self._program.advance(arena, table, taken)
         if fault is not None:
             raise fault
@@ -169,13 +171,10 @@ class NativeSession(Session):
         return {name: frozen(nodes[step.find(name)].of(arena)) for name in names}
 
     def state(self) -> dict[str, Array]:
-        return {n: frozen(a) for n, a in self._copies(self._program.wiring.state).items()}
+        return {name: frozen(array) for name, array in self._copies().items()}
 
-    def _place(self, name: str) -> Array:
-        return self._program.compiled.inputs[name].of(self._arena)
-
-    def _copies(self, names: Iterable[str]) -> dict[str, Array]:
-        return {name: self._place(name).copy() for name in names}
+    def _copies(self) -> dict[str, Array]:
+        return {name: array.copy() for name, array in self._state.items()}
 
     def _check(self, rows: Rows, feeds: Mapping[str, Array]) -> None:
         """Raise unless what a call reads is there: native code would read past its end."""
