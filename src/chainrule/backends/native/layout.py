@@ -67,18 +67,24 @@ def _strides(node: Node, turned: bool, padded: bool, target: Target) -> Strides:
     """Of a matrix: by rows or columns, each beginning where a vector may.
 
     A last vector that is not whole is then stored whole: what it holds more is never read as a
-    number. Rows that are much shorter than vectors would take too much memory.
+    number. Rows that are much shorter than vectors would take too much memory. Rows that begin in
+    the same place of the cache would push each other out of it.
     """
     outer, inner = node.shape[::-1] if turned else node.shape
     lanes = target.lanes(node.dtype)
     wide = -(-inner // lanes) * lanes
     if not padded or (wide > 1.25 * inner and outer * wide > _SMALL):
         wide = inner
+    elif wide * node.dtype.numpy.itemsize % _ALIKE == 0:
+        wide += lanes
     return (1, wide) if turned else (wide, 1)
 
 
 _SMALL = 1 << 14
 """Elements."""
+
+_ALIKE = 4096
+"""Bytes after which addresses fall into the same few places of the nearest cache."""
 
 
 def _families(graph: Graph, pairs: Sequence[Pair]) -> dict[int, tuple[int, bool]]:
