@@ -10,6 +10,7 @@ import mmap
 import subprocess
 import sys
 from collections import Counter
+from contextlib import nullcontext
 
 import numpy as np
 
@@ -25,7 +26,7 @@ from chainrule.testing.values import result_faults
 from tests.backends.native.drawn import drawn_network
 from tests.backends.native.drawn_graphs import drawn_graph
 from tests.backends.native.evaluator import element
-from tests.backends.native.targets import LESSER, foreign
+from tests.backends.native.targets import LESSER, foreign, loops
 from tests.tree import ROOT
 
 SECONDS = 60
@@ -60,7 +61,8 @@ def faults(seed):
     if seed % 5 == 4:
         step, state, data, feeds = drawn_network(seed)
         if runs_here:
-            compiled = NativeProgram(step.graph, step.wiring, Compiler(target))
+            with loops() if seed % 2 else nullcontext():
+                compiled = NativeProgram(step.graph, step.wiring, Compiler(target))
             yield from step_faults(compiled, state, data, feeds)
         else:
             assert compile_step(step.graph, step.wiring, target).code
@@ -92,12 +94,16 @@ def step_faults(compiled, state, data, feeds):
 
 def graph_faults(graph, arrays, target, rng):
     """Whether each node's value is right, given its operands', and the same unrecorded."""
-    recorder = Routine(graph, Compiler(target), keep_all=True)
+    with loops():
+        recorder = Routine(graph, Compiler(target), keep_all=True)
     arena = recorder.run(arrays)
     values = [place.of(arena) for place in recorder.compiled.nodes]
-    for label, result in zip(graph.labels, Routine(graph, Compiler(target))(arrays), strict=True):
-        if bits(result) != bits(values[graph.labels[label]]):
-            yield f"{label} has other bits where nothing is recorded"
+    for how in (nullcontext, loops):
+        with how():
+            results = Routine(graph, Compiler(target))(arrays)
+        for label, result in zip(graph.labels, results, strict=True):
+            if bits(result) != bits(values[graph.labels[label]]):
+                yield f"{label} has other bits where nothing is recorded ({how.__name__})"
     for position, node in enumerate(graph.nodes):
         if node.op != "input":
             operands = [values[i] for i in node.inputs]

@@ -1,8 +1,11 @@
 """Instruction sets that are less than this machine's, or another's."""
 
+from contextlib import contextmanager
+
 import pytest
 from llvmlite import binding as llvm
 
+from chainrule.backends.native import straight
 from chainrule.backends.native.target import host, of_features
 
 LESSER = {
@@ -33,3 +36,14 @@ def foreign(name):
 
 def listed(features):
     return ",".join(f"+{feature}" for feature in sorted(features))
+
+
+@contextmanager
+def loops():
+    """Small graphs are loop nests, too: they are straight-line code otherwise."""
+    usual = straight.LIMIT
+    straight.LIMIT = -1
+    try:
+        yield
+    finally:
+        straight.LIMIT = usual
