@@ -142,7 +142,7 @@ def profile(*tasks: str, slowest: int = 0, repeats: int = 15) -> None:
     slowest
         Show only so many, the slowest first; 0: all, in the order in which they run.
     repeats
-        Over how many runs medians are taken.
+        Of how many runs the fastest is shown.
     """
     from benchmarks import profile as profiling
 

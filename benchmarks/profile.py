@@ -2,7 +2,8 @@
 
 In the step, the processor's cycle counter is read between kernels: a kernel finds in the cache
 what those before it left there. Alone, it runs again and again on the same memory. Reading the
-counter takes some 10 ns, behind which what is shorter hides: for those, look at them alone.
+counter takes some 10 ns, behind which what is shorter hides: for those, look at them alone. All
+figures are of the fastest repeat, since what else runs on a machine only adds.
 """
 
 from __future__ import annotations
@@ -83,7 +84,7 @@ class Bench:
         self._loaded = Loaded(object_code(ir, host()), host())
 
     def times_in_step(self, steps: int, repeats: int) -> Array:
-        """Seconds of each kernel in a step: medians over repeats of so many steps."""
+        """Seconds of each kernel in a step: in its fastest of some repeats of so many steps."""
         run = self._loaded.function("timed", None, POINTER, POINTER, COUNT, POINTER)
         arena, table, outside = self._memory(steps)
         rows = outside[self.stages.outside.index(ROWS)]
@@ -97,8 +98,8 @@ class Bench:
             seconds = (time.perf_counter() - began) / steps
             # The last kernel is none: what reading the counter takes is in all the others.
             found.append(seconds * (cycles[:-1] - cycles[-1]) / cycles.sum())
-        medians: Array = np.median(found[1:], axis=0)  # the first fetches pages, fills caches
-        return medians.clip(min=0.0)
+        fastest: Array = np.min(found[1:], axis=0)  # the first fetches pages, fills caches
+        return fastest.clip(min=0.0)
 
     def times_alone(self, seconds: float) -> list[float]:
         """Seconds of each kernel, run again and again for so long."""
@@ -106,14 +107,16 @@ class Bench:
         for i in range(len(self.kernels)):
             arena, table, _outside = self._memory(1)
             run = self._loaded.function(f"alone.{i}", None, POINTER, POINTER, COUNT)
-            count, took = 1, 0.0
-            while took < seconds:
+            count, spent, fastest = 1, 0.0, float("inf")
+            while spent < seconds:
                 began = time.perf_counter()
                 run(arena.ctypes.data, table.ctypes.data, count)
                 took = time.perf_counter() - began
-                best = took / count
-                count = max(2 * count, int(1.1 * seconds / max(best, 1e-9)) if took > 1e-4 else 1)
-            found.append(best)
+                if took < seconds / 20:  # too short to be told from the call itself
+                    count = 2 * count
+                else:
+                    spent, fastest = spent + took, min(fastest, took / count)
+            found.append(fastest)
         return found
 
     def _memory(self, steps: int) -> tuple[Array, Array, list[Array]]:
@@ -193,7 +196,7 @@ def whole_step(name: str, repeats: int = 15) -> float:
         began = time.perf_counter()
         runner.run(task.checked_steps)
         found.append((time.perf_counter() - began) / task.checked_steps)
-    return float(np.median(found[1:]))
+    return min(found[1:])
 
 
 def profile(name: str, *, steps: int = 0, repeats: int = 15, alone: float = 0.02) -> list[Timed]:
