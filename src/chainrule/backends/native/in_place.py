@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from chainrule.backends.native.nest import (
-    Affine,
     Apply,
     Kernel,
     Let,
@@ -23,6 +22,7 @@ from chainrule.backends.native.nest import (
     Turn,
     Value,
     Write,
+    reads_of,
 )
 
 
@@ -66,21 +66,10 @@ def _replaces_what_it_reads(body: Sequence[Statement], state: str, following: st
                     values = []
                 case Prefetch():
                     values = []
-            for at in _reads(values, state):
-                if writes.get(at, -1) < place:
+            for read in (read for value in values for read in reads_of(value)):
+                if read.buffer == state and writes.get(read.at, -1) < place:
                     return False
     return True
-
-
-def _reads(values: Sequence[Value], buffer: str) -> list[Affine]:
-    found, todo = [], list(values)
-    while todo:
-        match todo.pop():
-            case Read(name, at) if name == buffer:
-                found.append(at)
-            case Apply(_, arguments):
-                todo += arguments
-    return found
 
 
 def renamed(kernel: Kernel, old: str, new: str) -> Kernel:

@@ -13,7 +13,7 @@ from chainrule.backends.native import (  # noqa: F401 - they enter their kernels
 )
 from chainrule.backends.native.arena import Fault
 from chainrule.backends.native.formula import elementwise
-from chainrule.backends.native.frame import NESTS, Frame, over
+from chainrule.backends.native.frame import NESTS, Frame, count_of, over
 from chainrule.backends.native.layout import Pair, Strides, choose_layouts
 from chainrule.backends.native.nest import (
     Affine,
@@ -429,6 +429,10 @@ class _Lowering:
         self.done.kernels.append(Kernel(f"{kind}_{nodes[-1]}", tuple(body), used))
 
 
+_FAR = 1 << 16
+"""Elements of a result that is more than a piece of the cache nearby."""
+
+
 class _Rest(Epilogue):
     """The elementwise nodes that are made of a product.
 
@@ -441,6 +445,7 @@ class _Rest(Epilogue):
         self.members = members
         self.lanes = lowering.target.lanes(lowering.graph.nodes[product].dtype)
         self.watched = [m for m in members if m in lowering.watch]
+        self.reads_far = count_of(_sizes(lowering.graph.nodes[product])) >= _FAR
         self.sums: dict[tuple[int, int | None], Local] = {}
 
     def take(

@@ -326,6 +326,19 @@ def joined(name: str, kernels: Sequence[Kernel]) -> Kernel:
     return Kernel(name, body, dict(sorted(buffers.items())))
 
 
+def reads_of(value: Value) -> list[Read]:
+    """The elements that a value is computed from."""
+    found: list[Read] = []
+    todo = [value]
+    while todo:
+        match todo.pop():
+            case Read() as read:
+                found.append(read)
+            case Apply(_, arguments):
+                todo += arguments
+    return found
+
+
 def buffers_of(body: Sequence[Statement]) -> set[str]:
     """The buffers that statements read or write."""
     found: set[str] = set()

@@ -21,10 +21,12 @@ from chainrule.backends.native.nest import (
     Local,
     Loop,
     Number,
+    Prefetch,
     Statement,
     Value,
     Write,
     index,
+    reads_of,
 )
 from chainrule.backends.native.target import Target
 from chainrule.backends.native.turning import arranged
@@ -123,7 +125,15 @@ def tile_for(target: Target, vectors: int) -> Tile:
 
 
 class Epilogue(ABC):
-    """What becomes of the sums of a product while they are in registers."""
+    """What becomes of the sums of a product while they are in registers.
+
+    Attributes
+    ----------
+    reads_far : bool
+        Whether what it reads is more than what the nearest caches hold.
+    """
+
+    reads_far = False
 
     @abstractmethod
     def take(
@@ -297,6 +307,23 @@ def _tile(
             carried.append(Carried(total.name, Number(_START, dtype), following))
             limit = None if width == lanes else width
             ends += finish.take(row + r, column + lane + v * lanes, total, limit)
+    early = _asked_for(ends) if finish.reads_far and a.shape[1] >= _LONG else []
     ends += finish.end()
     sums = Loop("k", a.shape[1], tuple(body), carried=tuple(carried))
-    return [Loop("l", lanes, (sums, *ends), parallel=True)]
+    return [Loop("l", lanes, (*early, sums, *ends), parallel=True)]
+
+
+_LONG = 64
+"""Products of a sum that takes as long as memory does to answer."""
+
+
+def _asked_for(statements: Sequence[Statement]) -> list[Prefetch]:
+    """Requests for what statements will read: an update reads its state while sums are running."""
+    places = {
+        (read.buffer, read.at): None
+        for statement in statements
+        if isinstance(statement, Let | Write)
+        for read in reads_of(statement.value)
+        if read.at.factor("l") == 1
+    }
+    return [Prefetch(buffer, at) for buffer, at in places]
