@@ -53,7 +53,7 @@ def cells(row: Row) -> list[str]:
         row.what,
         "" if row.step is None else duration(row.step.median),
         "" if figure is None else f"{number(figure.median)} {row.unit}",
-        "" if figure is None else f"{number(figure.low)}-{number(figure.high)}",
+        "" if figure is None else f"{number(figure.low)} … {number(figure.high)}",
         _target(row),
         " / ".join(f"{number(s.median)} s" for s in (row.first, row.warm) if s),
         "" if row.memory is None else f"{row.memory / 1e6:.0f}",

@@ -117,7 +117,7 @@ def test_durations_have_the_unit_that_fits(seconds, text):
 
 def test_a_row_says_how_its_target_is_met():
     row = Row("w1", "jax", figure=Spread.of([0.5]), limit=0.8)
-    assert cells(row)[3:6] == ["0.500 ×", "0.500-0.500", "≤ 0.800 [green]met[/]"]
+    assert cells(row)[3:6] == ["0.500 ×", "0.500 … 0.500", "≤ 0.800 [green]met[/]"]
 
 
 def test_the_table_and_the_file_have_every_row(tmp_path):
