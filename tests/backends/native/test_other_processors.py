@@ -7,6 +7,7 @@ import pytest
 
 from chainrule.backends import get_backend
 from chainrule.backends.native.backend import NativeBackend
+from chainrule.backends.native.compiled import compile_step
 from chainrule.backends.native.machine import object_code
 from chainrule.backends.native.routine import Stages
 from chainrule.graph import DType, TensorType
@@ -99,6 +100,15 @@ def test_every_function_has_the_same_bits_on_a_processor_of_another_make(dtype):
         or (np.isnan(a) != np.isnan(b)).any()
     ]
     assert not differing
+
+
+@pytest.mark.parametrize("how", [nullcontext, loops])
+@pytest.mark.parametrize("name", PROCESSORS)
+def test_a_compiled_training_has_no_foreign_instruction(name, how, tmp_path):
+    step, *_ = drawn_network(64)
+    with how():
+        code = compile_step(step.graph, step.wiring, foreign(name)).code
+    assert refused(code, name, tmp_path) == ([], [])
 
 
 # --- the tester is tested ------------------------------------------------------------------------
