@@ -96,3 +96,11 @@ def test_a_run_that_is_opened_without_its_data_has_no_figure(tmp_path):
     assert cr.load_run(tmp_path / "run").memory is None
     opened = cr.load_run(tmp_path / "run", X, Y)
     assert (opened.memory, opened.backend) == (trained.memory, trained.backend)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_after_training_and_replaying_nothing_is_held_to_compute_in(backend):
+    run = train(backend=backend, epochs=3)
+    assert run.engine._last is None
+    run.at(3)
+    assert run.engine._last is None

@@ -185,7 +185,12 @@ class Engine:
                     raise ReplayError(f"Replaying step {step} gave a value that is not finite")
                 state = chunk.state
                 step += chunk.updates
+        self.rest()
         return state
+
+    def rest(self) -> None:
+        """Let go of the memory that steps are computed in."""
+        self._last = None
 
     def record(
         self, state: State, number: int, names: Sequence[str] | None

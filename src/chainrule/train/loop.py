@@ -79,6 +79,7 @@ class Loop:
         except KeyboardInterrupt:
             self.run.stopped = self.now.position.stopped or INTERRUPTED
         finally:
+            self.engine.rest()
             self._settle()
             self.progress.close()
         for callback in self.callbacks:
