@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
+from chainrule.backends import BACKENDS
 from chainrule.base import files
 from chainrule.base.errors import ConfigurationError
 from chainrule.train import folder as folder_module
@@ -114,6 +115,45 @@ def test_a_killed_process_can_be_resumed(tmp_path):
     assert same_run(resumed, expected)
     assert same_run(cr.load_run(folder, X, Y), expected)
     assert not (folder / "lock").exists()
+
+
+CHUNKS = """
+    import sys
+    import chainrule as cr
+    from tests.train.nets import examples, regular
+    from chainrule.train import loop
+    loop.SECONDS_BETWEEN_SNAPSHOTS, loop.COST_OF_SNAPSHOTS = 0.0, 1e9
+
+    class Started(cr.Callback):
+        def on_epoch_end(self, epoch, logs):
+            if epoch == 3:
+                print("under way", flush=True)
+
+    x, y = examples()
+    cr.fit(regular(), x, y, loss="CrossEntropyLoss", epochs=10**9, batch_size=8, folder=sys.argv[1],
+           callbacks=[Started()], backend=sys.argv[2])
+"""
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_process_that_is_killed_between_chunks_can_be_resumed(tmp_path, backend):
+    folder = tmp_path / "run"
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(CHUNKS), str(folder), backend],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "under way\n"
+    time.sleep(0.1)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    found = cr.load_run(folder, X, Y)
+    assert found.steps > 20
+    assert found.backend == backend
+    epochs = found.history.epochs + 2
+    resumed = cr.resume(folder, X, Y, epochs=epochs, callbacks=[])
+    told = {"loss": "CrossEntropyLoss", "epochs": epochs, "batch_size": 8, "backend": backend}
+    assert same_run(resumed, cr.fit(regular(), X, Y, **told))
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path):
