@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 
+import chainrule as cr
 from chainrule import nn, optim
 from chainrule.graph import DType, TensorType
 from chainrule.train.state import initial_state
@@ -29,10 +30,31 @@ class Skipping(nn.Module):
         return x + self.activation(self.linear(x))
 
 
-def drawn_network(seed):
+class Repeating(nn.Module):
+    """f(f(x)), with the same weights."""
+
+    def __init__(self, width, activation):
+        self.linear = nn.Linear(width, width)
+        self.activation = activation()
+
+    def forward(self, x):
+        return self.activation(self.linear(self.activation(self.linear(x))))
+
+
+class Branching(nn.Module):
+    """Two outputs of one value, side by side."""
+
+    def __init__(self, width, left):
+        self.left, self.right = nn.Linear(width, left), nn.Linear(width, width - left)
+
+    def forward(self, x):
+        return cr.concatenate([self.left(x), self.right(x).tanh()], axis=1)
+
+
+def drawn_network(seed, largest=23):
     """A step of a random network, its state and its rows."""
     rng = np.random.default_rng(seed)
-    sizes = [int(s) for s in rng.integers(1, 24, rng.integers(2, 5))]
+    sizes = [int(s) for s in rng.integers(1, largest + 1, rng.integers(2, 5))]
     activation = ACTIVATIONS[rng.integers(len(ACTIVATIONS))]
     layers = []
     for a, b in pairwise(sizes):
@@ -41,6 +63,10 @@ def drawn_network(seed):
             layers.append(Skipping(b, activation))
         if rng.random() < 0.3:
             layers.append(nn.Dropout(0.3))
+        if rng.random() < 0.2:
+            layers.append(Repeating(b, activation))
+        if b > 1 and rng.random() < 0.2:
+            layers.append(Branching(b, int(rng.integers(1, b))))
     dtype = ["float32", "float64"][rng.integers(2)]
     net = nn.Sequential(*layers).initialize(seed).astype(dtype)
     loss = LOSSES[rng.integers(len(LOSSES))]
