@@ -44,7 +44,7 @@ class Altered(Backend):
             results = [self.alter(result) for result in results]
         return results
 
-    def compile(self, step, wiring):
+    def compile(self, step, wiring, threads=None):
         raise NotImplementedError
 
 

@@ -237,8 +237,16 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def compile(self, step: Graph, wiring: Wiring) -> Program:
+    def compile(self, step: Graph, wiring: Wiring, threads: int | None = None) -> Program:
         """Prepare a step for being run many times.
+
+        Parameters
+        ----------
+        step : Graph
+        wiring : Wiring
+        threads : int, optional
+            How many may share a step, where a backend divides work itself; by default as many as
+            the process may use processors. No bit depends on it.
 
         Raises
         ------

@@ -88,7 +88,7 @@ class Training(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     Attributes
     ----------
-    epochs, batch_size, accumulate, drop_last, shuffle, dtype, backend
+    epochs, batch_size, accumulate, drop_last, shuffle, dtype, backend, threads
         As `chainrule.fit` takes them.
     seeds
         One training for each: it draws the weights, the order of examples, and dropout.
@@ -106,6 +106,7 @@ class Training(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     shuffle: bool = True
     dtype: Literal["float32", "float64"] | None = None
     backend: str = "auto"
+    threads: Count | None = None
 
 
 class Experiment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -146,6 +146,10 @@ def train(
     backend: Annotated[
         str | None, _option(TRAINING, "NAME", f"What computes: auto, {_listing(BACKENDS)}.")
     ] = None,
+    threads: Annotated[
+        int | None,
+        _option(TRAINING, "N", "How many threads share a step; by default one for each processor."),
+    ] = None,
     changes: Annotated[
         list[str] | None,
         _option(
@@ -199,6 +203,7 @@ def train(
         "training.seeds": (_whole_numbers(seeds, "--seeds"), "--seeds"),
         "training.dtype": (dtype, "--dtype"),
         "training.backend": (backend, "--backend"),
+        "training.threads": (threads, "--threads"),
     }
     told = {key: each for key, each in options.items() if each[0] is not None}
     told |= dict(change(text) for text in changes or ())

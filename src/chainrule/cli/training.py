@@ -169,6 +169,7 @@ class Plan:
                 callbacks=self.callbacks(reporter),
                 backend=training.backend,
                 dtype=training.dtype,
+                threads=training.threads,
                 seed=seed,
                 shuffle=training.shuffle,
                 progress=False,

@@ -88,14 +88,23 @@ class Engine:
     plan : Plan
     rate : LearningRate
     backend : Backend
+    threads : int, optional
+        How many share a step.
     """
 
     def __init__(
-        self, recipe: Recipe, source: Source, plan: Plan, rate: LearningRate, backend: Backend
+        self,
+        recipe: Recipe,
+        source: Source,
+        plan: Plan,
+        rate: LearningRate,
+        backend: Backend,
+        threads: int | None = None,
     ) -> None:
         self.recipe = recipe
         self.rate = rate
         self.backend = backend
+        self.threads = threads
         self._compiled: dict[object, tuple[Step, Program]] = {}
         self._chunk = 1
         self._last: tuple[Program, State, Session] | None = None
@@ -292,7 +301,8 @@ class Engine:
             else:
                 build = build_step if kind == "step" else build_accumulation
                 step = build(self.recipe, *self.source.batch_types(size))
-            self._compiled[kind, size] = step, self.backend.compile(step.graph, step.wiring)
+            program = self.backend.compile(step.graph, step.wiring, self.threads)
+            self._compiled[kind, size] = step, program
         return self._compiled[kind, size]
 
     def _pace(self, updates: int, seconds: float) -> None:

@@ -98,7 +98,9 @@ def fit(
     dtype : str
         ``"float32"`` or ``"float64"``; the network is converted to it.
     threads : int
-        For backends that use several; NumPy's own library decides for itself.
+        How many share the work of a step, if it is large enough; by default as many as this
+        process may use processors, and 8 at most. No number depends on it. With NumPy, its own
+        library decides.
     seed : int
         Draws what is not drawn yet, and drives shuffling, dropout and the validation split.
     shuffle : bool

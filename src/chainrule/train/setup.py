@@ -214,7 +214,7 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
         parts.net, loss, parts.optimizer, measures.metrics, source.weighted, fed, parts.penalties
     )
     backend = _backend(settings.backend)
-    engine = Engine(recipe, source, plan, rate, backend)
+    engine = Engine(recipe, source, plan, rate, backend, settings.threads)
     check_memory(engine)
     width = width_of(engine.steps[0].output)
     loss.check_target(sample, width)

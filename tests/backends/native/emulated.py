@@ -113,5 +113,5 @@ class Emulated(Backend):
         os.chmod(program, 0o700)
         return program
 
-    def compile(self, step, wiring):
+    def compile(self, step, wiring, threads=None):
         raise NotImplementedError

@@ -9,7 +9,6 @@ from chainrule.backends.native.emit import emit_kernel
 from chainrule.backends.native.ir import module_text
 from chainrule.backends.native.machine import Loaded, object_code
 from chainrule.backends.native.nest import (
-    THREAD,
     Affine,
     Apply,
     Carried,
@@ -81,7 +80,7 @@ def test_loops_that_are_shared_in_one_are_dealt_out_as_one_sequence(outer, first
     units = first + second
     at = index("p") * units
     body = [
-        Write("own", index("p"), Position(Affine.of(1, **{THREAD: 1}))),
+        Write("own", index("p"), Number(7, I64)),
         Loop("t", first, (Write("y", at + index("t"), Position(at + index("t"))),), shared=True),
     ]
     if second:
@@ -89,10 +88,10 @@ def test_loops_that_are_shared_in_one_are_dealt_out_as_one_sequence(outer, first
         body.append(Loop("t", second, (Write("y", later, Position(later)),), shared=True))
     found = parts([Loop("p", outer, tuple(body), shared=True)], outer * units, threads)
     check_dealt_out(found, outer * units)
-    for thread, (y, own) in enumerate(found):
+    for y, own in found:
         begun = np.flatnonzero((y.reshape(outer, units) >= 0).any(axis=1))
         assert np.flatnonzero(own >= 0).tolist() == begun.tolist()
-        assert (own[begun] == thread + 1).all()
+        assert (own[begun] == 7).all()
 
 
 def test_sums_in_a_shared_loop_have_the_same_bits_however_many_threads_there_are():
@@ -124,3 +123,15 @@ def test_a_shared_loop_is_printed():
         "    shared parallel for i < 4",
         "      y[i] = 1",
     ]
+
+
+def test_each_thread_writes_into_a_piece_of_its_own():
+    loop = Loop("i", 6, (Write("y", Affine(), Position(index("i"))),), shared=True)
+    kernel = Kernel("k", (loop,), {"y": I64}, {"y": 8})
+    loaded = Loaded(object_code(module_text([emit_kernel(kernel, host())], host()), host()), host())
+    run = loaded.function("k", None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)
+    y = np.zeros(24, np.int64)
+    for thread in range(3):
+        run(y.ctypes.data, thread, 3)
+    assert y[::8].tolist() == [1, 3, 5]
+    assert str(kernel).splitlines()[1] == "  own y[8·thread ...]"

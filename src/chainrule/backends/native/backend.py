@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from chainrule.backends.native.compiled import Compiler
 from chainrule.backends.native.machine import start
 from chainrule.backends.native.program import NativeProgram, Routine
 from chainrule.backends.native.target import Target, host
+from chainrule.backends.native.workers import processors
 from chainrule.backends.protocol import Array, Backend, Program, Wiring, check_type
 from chainrule.graph import Graph
 
@@ -63,5 +65,6 @@ class NativeBackend(Backend):
             check_type(name, graph.nodes[position].type, np.shape(value), value.dtype)
         return _routine(graph, self.compiler)(inputs)
 
-    def compile(self, step: Graph, wiring: Wiring) -> Program:
-        return NativeProgram(step, wiring, self.compiler)
+    def compile(self, step: Graph, wiring: Wiring, threads: int | None = None) -> Program:
+        count = processors() if threads is None else threads
+        return NativeProgram(step, wiring, replace(self.compiler, threads=count))

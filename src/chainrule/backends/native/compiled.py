@@ -15,6 +15,7 @@ from chainrule.backends.cache import Cache
 from chainrule.backends.native.arena import Fault, Place, take_fault
 from chainrule.backends.native.key import key_of
 from chainrule.backends.native.machine import Loaded
+from chainrule.backends.native.meeting import TEAM
 from chainrule.backends.native.target import Target
 from chainrule.backends.protocol import Wiring
 from chainrule.base.errors import DataError
@@ -49,6 +50,10 @@ class Compiled:
         Where in the arena it is noted.
     stop : int, optional
         Where in the arena a byte stops the code within a step, if it looks for one.
+    threads : int
+        How many there is memory for; one is not told which it is.
+    team : int
+        Where in the arena several meet.
     """
 
     code: bytes
@@ -61,6 +66,8 @@ class Compiled:
     faults: tuple[Fault, ...] = ()
     noted: int = 0
     stop: int | None = None
+    threads: int = 1
+    team: int = 0
 
     def take_fault(self, arena: Any) -> DataError | None:
         """What a kernel has noted in an arena since the last time, if anything went wrong."""
@@ -75,10 +82,13 @@ class Compiler:
     ----------
     target : Target
     cache : Cache, optional
+    threads : int
+        How many may run a step.
     """
 
     target: Target
     cache: Cache | None = None
+    threads: int = 1
 
     def routine(self, graph: Graph, *, keep_all: bool = False) -> tuple[Compiled, Loaded]:
         """A graph that is run by itself: ``run(arena)``.
@@ -92,15 +102,17 @@ class Compiler:
         return self._found(graph, purpose, lambda: compile_routine(graph, self.target, keep_all))
 
     def step(self, graph: Graph, wiring: Wiring) -> tuple[Compiled, Loaded]:
-        """A training step: ``advance(arena, table, steps)``.
+        """A training step: ``advance(arena, table, steps)``, or with a thread and how many.
 
         Raises
         ------
         MissingKernelError
             If an op has no kernel here.
         """
-        purpose = f"advance {wiring}"
-        return self._found(graph, purpose, lambda: compile_step(graph, wiring, self.target))
+        purpose = f"advance {wiring} on {self.threads}"
+        return self._found(
+            graph, purpose, lambda: compile_step(graph, wiring, self.target, self.threads)
+        )
 
     def _found(
         self, graph: Graph, purpose: str, make: Callable[[], Compiled]
@@ -136,18 +148,21 @@ def compile_routine(graph: Graph, target: Target, keep_all: bool = False) -> Com
     )
 
 
-def compile_step(graph: Graph, wiring: Wiring, target: Target) -> Compiled:
+def compile_step(graph: Graph, wiring: Wiring, target: Target, threads: int = 1) -> Compiled:
     """Compile a training step."""
     from chainrule.backends.native.step import STOP, StepStages
 
-    stages = StepStages(graph, target, wiring=wiring)
+    stages = StepStages(graph, target, wiring=wiring, threads=threads)
     made = _of(stages, stages.inputs, stages.outputs)
-    return replace(
+    made = replace(
         made,
         outside=tuple(stages.outside),
         replaced=tuple(stages.replaced),
         stop=stages.plan.offsets.get(STOP),
     )
+    if not stages.is_shared:
+        return made
+    return replace(made, threads=threads, team=stages.plan.offsets[TEAM])
 
 
 def _of(

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from chainrule.backends.native.code import Code, Reg
 from chainrule.backends.native.ir import Function, memory_name, type_name
 from chainrule.backends.native.nest import (
-    THREAD,
     Affine,
     Apply,
     Kernel,
@@ -47,13 +46,16 @@ def emit_kernel(kernel: Kernel, target: Target) -> Function:
     MissingKernelError
         If it applies a primitive that this backend has not.
     """
-    parameters = [("ptr", f"%b.{name}") for name in kernel.buffers]
-    scope = _Scope()
+    parameters = [
+        ("ptr", f"%{'all' if name in kernel.own else 'b'}.{name}") for name in kernel.buffers
+    ]
     if kernel.is_shared:
         parameters += THREAD_PARAMETERS
-        scope = _Scope({THREAD: THREAD_PARAMETERS[0][1]})
     function = Function(kernel.name, parameters)
-    _Emitter(function, kernel, target).statements(kernel.body, scope)
+    for name, stride in kernel.own.items():
+        before = function.value(f"mul i64 %thread, {stride * kernel.buffers[name].numpy.itemsize}")
+        function.lines.append(f"  %b.{name} = getelementptr i8, ptr %all.{name}, i64 {before}")
+    _Emitter(function, kernel, target).statements(kernel.body, _Scope())
     function.do("ret void")
     return function
 

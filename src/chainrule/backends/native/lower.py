@@ -80,6 +80,8 @@ class Lowered:
         These sums, a vector for each dtype: NaN if something was not finite.
     is_straight : bool
         Whether all is one kernel of straight-line code, and the zeros one number.
+    scratch : set of str
+        Buffers of one kernel each, which hold nothing afterwards.
     """
 
     kernels: list[Kernel] = field(default_factory=list)
@@ -89,6 +91,7 @@ class Lowered:
     watched: set[int] = field(default_factory=set)
     zeros: dict[DType, View] = field(default_factory=dict)
     is_straight: bool = False
+    scratch: set[str] = field(default_factory=set)
 
 
 def lower(
@@ -385,6 +388,7 @@ class _Lowering:
     def _keep_scratch(self, frame: Frame) -> None:
         for view in frame.scratch:
             self.done.buffers[view.buffer] = Buffer(view.buffer, view.dtype, view.size)
+            self.done.scratch.add(view.buffer)
 
     def zeros(self, dtype: DType) -> View:
         """Where zeros are added up."""

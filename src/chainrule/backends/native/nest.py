@@ -63,10 +63,6 @@ def index(name: str) -> Affine:
     return Affine(0, ((name, 1),))
 
 
-THREAD = "thread"
-"""The index of the thread, from 0, in kernels that are shared."""
-
-
 # --- values ------------------------------------------------------------------------------------
 
 
@@ -256,11 +252,15 @@ class Kernel:
     body : tuple of Statement
     buffers : mapping of str to DType
         What it reads and writes.
+    own : mapping of str to int
+        Those of which each thread has a piece of its own, and from one to the next how many
+        elements there are.
     """
 
     name: str
     body: tuple[Statement, ...]
     buffers: Mapping[str, DType] = field(default_factory=dict)
+    own: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_shared(self) -> bool:
@@ -269,7 +269,8 @@ class Kernel:
 
     def __str__(self) -> str:
         buffers = ", ".join(f"{name}: {dtype.value}" for name, dtype in self.buffers.items())
-        return "\n".join([f"kernel {self.name}({buffers})", *_lines(self.body, "  ")])
+        own = [f"  own {name}[{stride}·thread ...]" for name, stride in self.own.items()]
+        return "\n".join([f"kernel {self.name}({buffers})", *own, *_lines(self.body, "  ")])
 
 
 def _lines(statements: Sequence[Statement], indent: str) -> list[str]:

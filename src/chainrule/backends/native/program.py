@@ -12,7 +12,9 @@ import numpy as np
 
 from chainrule.backends.native.arena import new_arena
 from chainrule.backends.native.compiled import Compiler
+from chainrule.backends.native.meeting import ABANDONED, numbers
 from chainrule.backends.native.waiting import call_and_listen, is_worth_it
+from chainrule.backends.native.workers import offer_address, run_together
 from chainrule.backends.protocol import Advanced, Array, Program, Rows, Session, Wiring, frozen
 from chainrule.base.errors import ShapeError
 from chainrule.graph import Graph
@@ -62,9 +64,9 @@ class NativeProgram(Program):
         self.wiring = wiring
         self.compiler = compiler
         self.compiled, self._loaded = compiler.step(step, wiring)
-        self.advance = self._loaded.function(
-            "advance", ctypes.c_int64, _POINTER, _POINTER, ctypes.c_int64
-        )
+        count = ctypes.c_int64
+        which = [count, count] if self.compiled.threads > 1 else []
+        self.advance = self._loaded.function("advance", count, _POINTER, _POINTER, count, *which)
         self.step_seconds: float | None = None
         """How long a step took, the last time."""
 
@@ -115,29 +117,27 @@ class NativeSession(Session):
                 place = compiled.outputs[name]
                 shown[name] = np.empty((len(rows), *place.shape), place.dtype.numpy)
                 held[memory] = shown[name]
-        addresses = np.array([array.ctypes.data for array in held.values()], np.uint64)
-        arena, table = self._arena.ctypes.data, addresses.ctypes.data
         before = self._copies() if compiled.replaced else {}
-        taken, interrupted = self._call(arena, table, len(rows), [*held.values(), addresses])
+        arrays = list(held.values())
+        taken, interrupted = self._call(arrays, len(rows))
         fault = compiled.take_fault(self._arena)
         if before and taken < len(rows):
             # A step that is not taken has replaced part of the state: begin again, stop before it.
             for name, array in before.items():
                 self._state[name][...] = array
-            self._program.advance(arena, table, taken)
+            self._run(arrays, taken)
         if fault is not None:
             raise fault
         outputs = {label: array[:taken] for label, array in shown.items()}
         return Advanced(taken, outputs, interrupted)
 
-    def _call(self, arena: int, table: int, steps: int, held: Sequence[Array]) -> tuple[int, bool]:
+    def _call(self, outside: Sequence[Array], steps: int) -> tuple[int, bool]:
         """Take steps; return how many, and whether Ctrl-C came."""
         program, stop = self._program, self._program.compiled.stop
         taken, interrupted, began = [0], False, time.perf_counter()
 
-        # It holds its memory until native code returns, whatever becomes of the main thread.
-        def call(_held: object = (self._arena, held)) -> None:
-            taken[0] = program.advance(arena, table, steps)
+        def call() -> None:
+            taken[0] = self._run(outside, steps)
 
         if stop is None or not is_worth_it(program.step_seconds):
             call()
@@ -148,6 +148,25 @@ class NativeSession(Session):
         if taken[0]:
             program.step_seconds = (time.perf_counter() - began) / taken[0]
         return taken[0], interrupted
+
+    def _run(self, outside: Sequence[Array], steps: int) -> int:
+        """Take steps, on as many threads as they are made for; return how many were taken."""
+        program, compiled, arena = self._program, self._program.compiled, self._arena
+        addresses = [array.ctypes.data for array in outside]
+        if compiled.threads > 1:
+            addresses.append(offer_address())
+        table = np.array(addresses, np.uint64)
+
+        # It holds its memory until native code returns, whatever becomes of the main thread.
+        def call(*which: int, _held: object = (arena, table, outside)) -> int:
+            taken: int = program.advance(arena.ctypes.data, table.ctypes.data, steps, *which)
+            return taken
+
+        if compiled.threads == 1:
+            return call()
+        team = numbers(arena, compiled.team)
+        team[...] = 0
+        return run_together(call, compiled.threads, lambda: team.__setitem__(ABANDONED, 1))
 
     def record(
         self, rows: Rows, feeds: Mapping[str, Array], names: Sequence[str] | None = None

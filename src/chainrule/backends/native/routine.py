@@ -15,6 +15,7 @@ from chainrule.backends.native.machine import object_code
 from chainrule.backends.native.nest import Kernel
 from chainrule.backends.native.plan import Plan, plan_memory
 from chainrule.backends.native.positions import FAULTS
+from chainrule.backends.native.share import THREAD_PARAMETERS
 from chainrule.backends.native.target import Target
 from chainrule.backends.native.view import View
 from chainrule.graph import Graph
@@ -122,7 +123,9 @@ def call_kernels(
 ) -> None:
     """Write calls of kernels; `locate` gives the address of a buffer."""
     for kernel in kernels:
-        places = ", ".join(f"ptr {locate(name)}" for name in kernel.buffers)
+        passed = [("ptr", locate(name)) for name in kernel.buffers]
+        passed += THREAD_PARAMETERS if kernel.is_shared else []
+        places = ", ".join(f"{kind} {value}" for kind, value in passed)
         function.do(f'call void @"{kernel.name}"({places})')
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
@@ -12,6 +12,7 @@ from chainrule.backends.native.in_place import can_take_place, renamed, written
 from chainrule.backends.native.ir import Function
 from chainrule.backends.native.layout import Pair
 from chainrule.backends.native.lower import Buffer, Lowered, lower
+from chainrule.backends.native.meeting import SIZE, TEAM
 from chainrule.backends.native.nest import (
     Kernel,
     Let,
@@ -31,6 +32,9 @@ from chainrule.backends.native.routine import (
     call_kernels,
     in_arena,
 )
+from chainrule.backends.native.share import THREAD_PARAMETERS
+from chainrule.backends.native.sharing import WORTH, Sharing
+from chainrule.backends.native.team import Rounds, Team, meet
 from chainrule.backends.native.view import View
 from chainrule.backends.protocol import (
     Wiring,
@@ -60,9 +64,12 @@ class StepStages(Stages):
     Parameters
     ----------
     wiring : Wiring
+    threads : int
+        How many may run it.
     """
 
     wiring: Wiring = field(default_factory=lambda: Wiring({}))
+    threads: int = 1
 
     @cached_property
     def lowered(self) -> Lowered:
@@ -84,13 +91,41 @@ class StepStages(Stages):
                 for i, view in values.items()
             }
         made.values = values
+        if self.threads > 1 and not made.is_straight:
+            self._share(made)
         return made
+
+    def _share(self, made: Lowered) -> None:
+        """Let threads share what is worth it."""
+        sizes = {name: made.buffers[name].size for name in made.scratch}
+        sums = {view.buffer: view.size for view in made.zeros.values()}
+        sharing = Sharing(self.threads, self.target, WORTH, sizes, sums)
+        kernels = sharing.kernels(made.kernels)
+        if sharing.is_worth_while(kernels):
+            made.kernels = kernels
+            for name, stride in sharing.strides(kernels).items():
+                made.buffers[name] = replace(made.buffers[name], size=self.threads * stride)
+            made.zeros = {d: sharing.of_all(view, kernels) for d, view in made.zeros.items()}
+            made.buffers[TEAM] = Buffer(TEAM, DType.I64, SIZE)
+
+    @cached_property
+    def is_shared(self) -> bool:
+        """Whether several threads run it."""
+        return TEAM in self.lowered.buffers
+
+    def _shared(self, kernels: Sequence[Kernel]) -> list[Kernel]:
+        """Kernels that feed, check or move, shared where that is worth it."""
+        if not self.is_shared:
+            return [*kernels]
+        return Sharing(self.threads, self.target, WORTH, {}, {}).kernels(kernels)
 
     @cached_property
     def replaced(self) -> list[str]:
-        """States whose next values take their place before the step has been checked."""
+        """States whose next values take their place before it is known whether a step is taken."""
         if not self.checks and not self.faults and not self.is_stoppable:
             return []  # there is nothing for which a step is not taken
+        if self.is_shared and self.is_stoppable:
+            return [name for name in self.wiring.state if name in self.inputs]  # or some of it
         changed: set[str] = set()
         for kernel in self.lowered.kernels:
             changed |= written(kernel.body)
@@ -288,13 +323,17 @@ class StepStages(Stages):
     def computing(self) -> list[Kernel]:
         """What runs in a step until it is known whether it is taken."""
         before = [*self.clears, *self.gathers, *self.prefetches]
-        made = [*before, *self.lowered.kernels, *self.checks]
+        made = [
+            *self._shared(before),
+            *self.lowered.kernels,
+            *self._shared(self.checks),
+        ]
         return [joined("step", [*made, *self.moves])] if self._is_one else made
 
     @cached_property
     def ending(self) -> list[Kernel]:
         """What runs in a step that is taken."""
-        return [] if self._is_one else self.moves
+        return [] if self._is_one else self._shared(self.moves)
 
     @property
     def _is_one(self) -> bool:
@@ -307,6 +346,7 @@ class StepStages(Stages):
         views = [*self.inputs.values(), *self.outputs.values()]
         zeros = [view.buffer for view in self.lowered.zeros.values()]
         flags = [*self.faults, *([STOP] if self.is_stoppable else [])]
+        flags += [TEAM] if self.is_shared else []
         return list(dict.fromkeys([*(view.buffer for view in views), *zeros, *flags]))
 
     @cached_property
@@ -335,17 +375,24 @@ class StepStages(Stages):
 
     @cached_property
     def ir(self) -> str:
-        """``advance(arena, table, steps)``: how many steps were taken."""
-        f = Function("advance", [("ptr", "%arena"), ("ptr", "%table"), ("i64", "%steps")], "i64")
+        """``advance(arena, table, steps)``: how many steps were taken.
+
+        If threads share it, each calls it, with its number and how many there are.
+        """
+        parameters = [("ptr", "%arena"), ("ptr", "%table"), ("i64", "%steps")]
+        f = Function("advance", parameters + self.is_shared * THREAD_PARAMETERS, "i64")
         bases = {}
         for i, name in enumerate(self.outside):
             place = f.value(f"getelementptr ptr, ptr %table, i64 {i}")
             bases[name] = f.value(f"load ptr, ptr {place}, align 8")
         head, body, good, after = (f.label(n) for n in ("head", "step", "taken", "after"))
+        leave = f.label("leave") if self.is_shared else after
         step, following = f.fresh("s"), f.fresh("s")
+        team = self._team(f, leave) if self.is_shared else None
         f.do(f"br label %{head}")
         f.begin(head)
-        f.lines.append(f"  {step} = phi i64 [ 0, %entry ], [ {following}, %{good} ]")
+        phi = len(f.lines)
+        f.lines.append("")
         f.do(f"br i1 {f.value(f'icmp slt i64 {step}, %steps')}, label %{body}, label %{after}")
         f.begin(body)
 
@@ -358,42 +405,75 @@ class StepStages(Stages):
             moved = f.value(f"mul i64 {step}, {stride}")
             return f.value(f"getelementptr i8, ptr {bases[name]}, i64 {moved}")
 
-        for kernel in self.computing:
-            call_kernels(f, [kernel], locate)
+        def look() -> None:
+            """Leave if that is wanted."""
             if self.is_stoppable:
                 stop = f.value(f"load volatile i8, ptr {locate(STOP)}, align 1")
                 on = f.label("on")
-                f.do(f"br i1 {f.value(f'icmp eq i8 {stop}, 0')}, label %{on}, label %{after}")
+                f.do(f"br i1 {f.value(f'icmp eq i8 {stop}, 0')}, label %{on}, label %{leave}")
                 f.begin(on)
+
+        if team is None:
+            for kernel in self.computing:
+                call_kernels(f, [kernel], locate)
+                look()
+            is_taken = self._verdict(f, locate)
+        else:
+            team.run(self._rounds.computing, locate, look)
+            with team.first():
+                team.tell(self._verdict(f, locate), step)
+            team.wait()
+            is_taken = team.told(step)
+        f.do(f"br i1 {is_taken}, label %{good}, label %{after}")
+        f.begin(good)
+        if team is None:
+            call_kernels(f, self.ending, locate)
+        else:
+            team.run(self._rounds.ending, locate)
+        f.lines.append(f"  {following} = add i64 {step}, 1")
+        f.lines[phi] = f"  {step} = phi i64 [ 0, %entry ], [ {following}, %{f.block} ]"
+        f.do(f"br label %{head}")
+        if team is not None:
+            f.begin(leave)
+            team.abandon()
+            f.do(f"br label %{after}")
+        f.begin(after)
+        f.do(f"ret i64 {step}")
+        return self.module([f] if team is None else [f, meet(self.target)])
+
+    def _team(self, f: Function, leave: str) -> Team:
+        """What writes how threads work together; one that waits in vain leaves."""
+        place = f.value(f"getelementptr ptr, ptr %table, i64 {len(self.outside)}")
+        offer = f.value(f"load ptr, ptr {place}, align 8")
+        return Team(f, in_arena(f, self.plan, TEAM), offer, leave)
+
+    def _verdict(self, f: Function, locate: Callable[[str], str]) -> str:
+        """Write whether a step is taken: nothing went wrong, and all that must be is finite."""
         flags = []
         for slot in range(len(self.lowered.faults)):
             place = f.value(f"getelementptr i64, ptr {locate(FAULTS)}, i64 {2 * slot}")
             fault = f.value(f"load i64, ptr {place}, align 8")
             none = f.value(f"icmp eq i64 {fault}, 0")
             flags.append(f.value(f"zext i1 {none} to i8"))
-        if self.checks or flags:
-            for i in range(len(self.checks)):
-                place = f.value(f"getelementptr i8, ptr {locate(FINITE)}, i64 {i}")
-                flags.append(f.value(f"load i8, ptr {place}, align 1"))
-            total = flags[0]
-            for flag in flags[1:]:
-                total = f.value(f"and i8 {total}, {flag}")
-            is_finite = f.value(f"icmp ne i8 {total}, 0")
-            f.do(f"br i1 {is_finite}, label %{good}, label %{after}")
-        else:
-            f.do(f"br label %{good}")
-        f.begin(good)
-        call_kernels(f, self.ending, locate)
-        f.lines.append(f"  {following} = add i64 {step}, 1")
-        f.do(f"br label %{head}")
-        f.begin(after)
-        f.do(f"ret i64 {step}")
-        return self.module([f])
+        for i in range(len(self.checks)):
+            place = f.value(f"getelementptr i8, ptr {locate(FINITE)}, i64 {i}")
+            flags.append(f.value(f"load i8, ptr {place}, align 1"))
+        if not flags:
+            return "true"
+        total = flags[0]
+        for flag in flags[1:]:
+            total = f.value(f"and i8 {total}, {flag}")
+        return f.value(f"icmp ne i8 {total}, 0")
+
+    @cached_property
+    def _rounds(self) -> Rounds:
+        return Rounds.of(self.computing, self.ending, [FINITE, *self.faults])
 
     @cached_property
     def plan(self) -> Plan:
+        kernels = self._rounds.at_once if self.is_shared else self.kernels
         kernels = [
             Kernel(k.name, k.body, {n: d for n, d in k.buffers.items() if n not in self.strides})
-            for k in self.kernels
+            for k in kernels
         ]
         return plan_memory(self.buffers, kernels, self.lasting)

@@ -141,7 +141,7 @@ class NumpyBackend(Backend):
         # Equal graphs share a routine: a loop that traces the same function pays once.
         return [np.asarray(value) for value in _routine(graph)(inputs)]
 
-    def compile(self, step: Graph, wiring: Wiring) -> Program:
+    def compile(self, step: Graph, wiring: Wiring, threads: int | None = None) -> Program:
         return NumpyProgram(step, wiring)
 
 
