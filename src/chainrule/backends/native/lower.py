@@ -204,6 +204,7 @@ class _Lowering:
         self.done.kernels, sizes = fuse_rows(self.done.kernels, wanted)
         for name, size in sizes.items():
             self.done.buffers[name] = replace(self.done.buffers[name], size=size)
+            self.done.scratch.add(name)
         return self.done
 
     def _lower(self, position: int, node: Node) -> None:
