@@ -99,6 +99,8 @@ class NativeSession(Session):
         self._state = {name: inputs[name].of(self._arena) for name in program.wiring.state}
         for name, array in self._state.items():
             array[...] = state[name]
+        # What `state` gave since the last step: nobody can write in it, so it is copied once.
+        self._copies: dict[str, Array] | None = None
 
     def advance(self, rows: Rows, feeds: Mapping[str, Array]) -> Advanced:
         compiled = self._program.compiled
@@ -117,7 +119,8 @@ class NativeSession(Session):
                 place = compiled.outputs[name]
                 shown[name] = np.empty((len(rows), *place.shape), place.dtype.numpy)
                 held[memory] = shown[name]
-        before = self._copies() if compiled.replaced else {}
+        before = self.state() if compiled.replaced else {}
+        self._copies = None
         arrays = list(held.values())
         taken, interrupted = self._call(arrays, len(rows))
         fault = compiled.take_fault(self._arena)
@@ -190,10 +193,9 @@ class NativeSession(Session):
         return {name: frozen(nodes[step.find(name)].of(arena)) for name in names}
 
     def state(self) -> dict[str, Array]:
-        return {name: frozen(array) for name, array in self._copies().items()}
-
-    def _copies(self) -> dict[str, Array]:
-        return {name: array.copy() for name, array in self._state.items()}
+        if self._copies is None:
+            self._copies = {name: frozen(array.copy()) for name, array in self._state.items()}
+        return dict(self._copies)
 
     def _check(self, rows: Rows, feeds: Mapping[str, Array]) -> None:
         """Raise unless what a call reads is there: native code would read past its end."""
