@@ -84,12 +84,12 @@ class StraightLine:
 
     def zeros(self, positions: Sequence[int], dtype: DType) -> Value:
         """Σ (x - x) over the elements of values: 0 if all are finite, and NaN otherwise."""
-        total: Value = Number(0.0, dtype)
-        for position in positions:
-            for x in self.values[position]:
-                total = Apply("add", (total, Apply("sub", (x, x), dtype)), dtype)
-                total = self.named(f"zeros{len(self.body)}", total)
-        return total
+        values = [x for position in positions for x in self.values[position]]
+        zeros: list[Value] = [Apply("sub", (x, x), dtype) for x in values]
+        while len(zeros) > 1:  # in pairs: none waits for more than it has to
+            pairs = list(zip(zeros[0::2], zeros[1::2], strict=False))
+            zeros = [Apply("add", pair, dtype) for pair in pairs] + zeros[2 * len(pairs) :]
+        return zeros[0] if zeros else Number(0.0, dtype)
 
     def named(self, name: str, value: Value) -> Value:
         """The value as a local: what is used twice is computed once."""
