@@ -47,7 +47,7 @@ WRONG = {
         (
             '{}: no key is named "training.epoch". Line 2. Did you mean "epochs"? There are: '
             "epochs, batch_size, seeds, early_stopping, accumulate, drop_last, shuffle, dtype, "
-            "backend."
+            "backend, threads."
         ),
     ),
     "key in the wrong place": (
