@@ -71,7 +71,7 @@ class FusedLoop:
         self._loaded = Loaded(object_code(module_text([f], target), target), target)
         self._run = self._loaded.function("loop", None, ctypes.c_void_p, ctypes.c_int64)
 
-    def rate(self, threads: int, count: int = 2_000_000) -> float:
+    def rate(self, threads: int, count: int = 20_000_000) -> float:
         """Operations a second of so many threads together."""
         places = [np.zeros(64, np.float32) for _ in range(threads)]
         barrier = threading.Barrier(threads)

@@ -11,7 +11,7 @@ import chainrule as cr
 from benchmarks.contenders.by_hand import mean_square_norm
 from benchmarks.contenders.chainrule_step import HELD, LOSSES, OPTIMIZERS, network, step_of
 from benchmarks.micro import Micro
-from benchmarks.task import Array, Cursor, Runner, Task, Unsupported
+from benchmarks.task import Array, Cursor, Runner, Task
 from benchmarks.workloads import Workload
 from chainrule.backends import get_backend
 
@@ -47,9 +47,7 @@ class Session(Runner):
     def __init__(self, task: Task, arrays: Mapping[str, Array], threads: int, backend: str) -> None:
         self.task, self.arrays = task, arrays
         self.step = step_of(task, arrays)
-        if threads > 1:
-            raise Unsupported("The backends take no number of threads yet")
-        program = get_backend(backend).compile(self.step.graph, self.step.wiring)
+        program = get_backend(backend).compile(self.step.graph, self.step.wiring, threads)
         self.session = program.open(self.step.state, self.step.data)
         self.cursor = Cursor(arrays["rows"]) if self.step.batch else None
         self.loss = float("nan")
