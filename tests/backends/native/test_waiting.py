@@ -33,7 +33,7 @@ def interrupt_after():
     signal.signal(signal.SIGALRM, before)
 
 
-def large_step():
+def large_step(threads=1):
     x, y = np.zeros((128, 784), np.float32), np.zeros((128, 300), np.float32)
     net = nn.Sequential(nn.Linear(784, 500), nn.Tanh(), nn.Linear(500, 300)).initialize(0)
     recipe = Recipe(net, nn.MSELoss(), optim.SGD(lr=0.1, momentum=0.9))
@@ -42,7 +42,9 @@ def large_step():
     state = {**step.captured, **initial_state(recipe, 0, accumulate=False)}
     rng = np.random.default_rng(0)
     data = {"x": rng.random((300, 784), np.float32), "target": rng.random((300, 300), np.float32)}
-    return NativeProgram(step.graph, step.wiring, Compiler(host())), state, data
+    program = NativeProgram(step.graph, step.wiring, Compiler(host(), None, threads))
+    assert program.compiled.threads == threads
+    return program, state, data
 
 
 class Armed:
@@ -63,8 +65,9 @@ ROWS = np.random.default_rng(1).integers(0, 300, (STEPS, 128))
 RATES = {"lr": np.linspace(0.1, 0.01, STEPS)}
 
 
-def test_a_step_that_is_interrupted_is_not_taken_and_the_state_is_whole(interrupt_after):
-    program, state, data = large_step()
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_a_step_that_is_interrupted_is_not_taken_and_the_state_is_whole(threads, interrupt_after):
+    program, state, data = large_step(threads)
     assert program.compiled.stop is not None
     seen = set()
     for delay in (0.003, 0.011, 0.024, 0.05):
