@@ -206,16 +206,11 @@ class Code:
         """c₀ + c₁·x + c₂·x² + ..., by Horner's rule; given x², in terms that do not wait.
 
         Of a few terms even and odd powers stand side by side; more are added up in pairs, and pairs
-        of pairs   [Estrin 1960].
+        of pairs.
         """
         if square is not None and len(coefficients) > 6:
-            terms, power = [self.number(c, x.dtype) for c in coefficients], x
-            while len(terms) > 1:
-                pairs = list(zip(terms[0::2], terms[1::2], strict=False))
-                last = terms[len(pairs) * 2 :]
-                terms = [self.add(low, self.mul(high, power)) for low, high in pairs] + last
-                power = square if power is x else self.mul(power, power)
-            return terms[0]
+            terms = [self.number(c, x.dtype) for c in coefficients]
+            return self.added_in_pairs(self.paired(terms, x), square)
         if square is not None and len(coefficients) > 2:
             even = self.polynomial(square, coefficients[0::2])
             return self.add(even, self.mul(x, self.polynomial(square, coefficients[1::2])))
@@ -223,6 +218,19 @@ class Code:
         for c in reversed(coefficients[:-1]):
             y = self.add(self.mul(y, x), self.number(c, x.dtype))
         return y
+
+    def paired(self, terms: Sequence[Reg], x: Reg) -> list[Reg]:
+        """t₀ + t₁·x, t₂ + t₃·x, ..., and the last if it has no other."""
+        pairs = list(zip(terms[0::2], terms[1::2], strict=False))
+        return [self.add(a, self.mul(b, x)) for a, b in pairs] + list(terms[2 * len(pairs) :])
+
+    def added_in_pairs(self, terms: Sequence[Reg], x: Reg) -> Reg:
+        """t₀ + t₁·x + t₂·x² + ..., at least one   [Estrin 1960]."""
+        terms = self.paired(terms, x)
+        while len(terms) > 1:
+            x = self.mul(x, x)
+            terms = self.paired(terms, x)
+        return terms[0]
 
     def _binary(self, word: str, a: Reg, b: Reg) -> Reg:
         return Reg(self.function.value(f"{word} {self.kind(a.dtype)} {a.text}, {b.text}"), a.dtype)

@@ -114,7 +114,15 @@ def _within(code: Code, x: Reg, low: float, high: float) -> Reg:
 def exp(code: Code, x: Reg) -> Reg:
     """eˣ = 2ᵏ·eʳ."""
     k, r = reduced(code, _within(code, x, *_EXP_RANGE[x.dtype]))
-    y = code.add(code.number(1.0, x.dtype), _exp_less_one(code, r))
+    one = code.number(1.0, x.dtype)
+    if x.dtype is DType.F32:
+        return _times_power_of_two(code, code.add(one, _exp_less_one(code, r)), k)
+    # 1 + r at once, and what it lost at the front of the rest: the rest has many terms, and is
+    # waited for.
+    y = code.add(one, r)
+    lost = code.sub(r, code.sub(y, one))
+    terms = code.paired([code.number(c, x.dtype) for c in _EXP[x.dtype]], r)
+    y = code.add(y, code.added_in_pairs([lost, *terms], code.mul(r, r)))
     return _times_power_of_two(code, y, k)
 
 
