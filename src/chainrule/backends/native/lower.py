@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from chainrule.backends.native import (  # noqa: F401 - they enter their kernels
@@ -11,28 +12,26 @@ from chainrule.backends.native import (  # noqa: F401 - they enter their kernels
     random_bits,
     reductions,
 )
-from chainrule.backends.native.arena import Fault
+from chainrule.backends.native.finishing import Finish
 from chainrule.backends.native.formula import elementwise
 from chainrule.backends.native.frame import NESTS, Frame, count_of, over
 from chainrule.backends.native.layout import Pair, Strides, choose_layouts
+from chainrule.backends.native.lowered import Lowered
 from chainrule.backends.native.nest import (
     Affine,
     Apply,
-    Kernel,
-    Let,
     Local,
     Number,
     Position,
     Statement,
     Value,
     Write,
-    buffers_of,
     index,
 )
 from chainrule.backends.native.positions import FAULTS
-from chainrule.backends.native.products import Epilogue, matrices, matrix_product
+from chainrule.backends.native.products import matrices, matrix_product
 from chainrule.backends.native.rows import fuse_rows
-from chainrule.backends.native.straight import StraightLine, is_small
+from chainrule.backends.native.straight import is_small, lower_small
 from chainrule.backends.native.target import Target
 from chainrule.backends.native.turning import arranged
 from chainrule.backends.native.view import View
@@ -43,55 +42,6 @@ from chainrule.ops.contract import Contract
 from chainrule.ops.index import Cast, Constant, Iota
 from chainrule.ops.order import Flip
 from chainrule.ops.shape import Broadcast, Reshape, Slice, Transpose
-
-
-@dataclass(frozen=True)
-class Buffer:
-    """A piece of memory.
-
-    Parameters
-    ----------
-    name : str
-    dtype : DType
-    size : int
-        In elements.
-    """
-
-    name: str
-    dtype: DType
-    size: int
-
-
-@dataclass
-class Lowered:
-    """A graph as kernels in order.
-
-    Parameters
-    ----------
-    kernels : list of Kernel
-    buffers : mapping of str to Buffer
-    values : mapping of int to View
-        Where the nodes' values lie, by position, of those that lie anywhere.
-    faults : list of (int, Fault)
-        What can go wrong in kernels: the node's position, and what it is.
-    watched : set of int
-        Nodes of which zeros are added up.
-    zeros : mapping of DType to View
-        These sums, a vector for each dtype: NaN if something was not finite.
-    is_straight : bool
-        Whether all is one kernel of straight-line code, and the zeros one number.
-    scratch : set of str
-        Buffers of one kernel each, which hold nothing afterwards.
-    """
-
-    kernels: list[Kernel] = field(default_factory=list)
-    buffers: dict[str, Buffer] = field(default_factory=dict)
-    values: dict[int, View] = field(default_factory=dict)
-    faults: list[tuple[int, Fault]] = field(default_factory=list)
-    watched: set[int] = field(default_factory=set)
-    zeros: dict[DType, View] = field(default_factory=dict)
-    is_straight: bool = False
-    scratch: set[str] = field(default_factory=set)
 
 
 def lower(
@@ -120,37 +70,13 @@ def lower(
         If an op has no kernel here.
     """
     if is_small(graph):
-        return _lower_small(graph, target, keep, watch)
+        return lower_small(graph, target, keep, watch)
     layouts = choose_layouts(graph, target, pairs)
     return _Lowering(graph, target, set(keep), layouts, set(watch)).run()
 
 
-def _lower_small(
-    graph: Graph, target: Target, keep: Sequence[int], watch: Collection[int]
-) -> Lowered:
-    """One kernel of straight-line code, which writes what is kept when all is computed."""
-    done = Lowered(is_straight=True)
-    code = StraightLine(graph, target)
-    for position in sorted({*graph.inputs, *keep}):
-        node = graph.nodes[position]
-        view = View.whole(f"v{position}", node.dtype, _sizes(node))
-        done.values[position] = view
-        done.buffers[view.buffer] = Buffer(view.buffer, node.dtype, max(view.size, 1))
-    body: list[Statement] = []
-    for dtype in sorted({graph.nodes[i].dtype for i in watch}, key=lambda d: d.value):
-        view = View.whole(f"zeros.{dtype.value}", dtype, (1,))
-        done.zeros[dtype] = view
-        done.buffers[view.buffer] = Buffer(view.buffer, dtype, view.size)
-        zeros = code.zeros([i for i in watch if graph.nodes[i].dtype is dtype], dtype)
-        body.append(Write(view.buffer, Affine(), zeros))
-    for position in sorted({*keep} - {*graph.inputs}):
-        body += code.writes(position, f"v{position}")
-    done.watched = set(watch)
-    statements = [*code.body, *body]
-    used = {name: done.buffers[name].dtype for name in sorted(buffers_of(statements))}
-    done.kernels.append(Kernel("straight", tuple(statements), used))
-    return done
-
+_FAR = 1 << 16
+"""Elements of a result that is more than a piece of the cache nearby."""
 
 _VIEWS = (Reshape, Transpose, Broadcast, Slice, Flip)
 
@@ -317,13 +243,21 @@ class _Lowering:
     def _finish_product(self, product: int, group: _Group) -> None:
         """Write a product whose sums become the group's values while they are in registers."""
         members = [product, *group.members]
-
-        y = self._whole(product)
+        dtype, y = self.graph.nodes[product].dtype, self._whole(product)
+        watched = [m for m in members if m in self.watch and self.graph.nodes[m].dtype is dtype]
+        finish = Finish(
+            f"v{product}",
+            partial(self._compute, members),
+            [f"v{member}" for member in watched],
+            self.done,
+            self.target,
+            reads_far=count_of(group.shape) >= _FAR,
+        )
         frame = Frame(self.target, self.waiting[product], y, f"v{product}.")
-        body = matrix_product(*self.waiting[product], y, frame, _Rest(self, product, members))
+        body = matrix_product(*self.waiting[product], y, frame, finish)
         self._keep_scratch(frame)
         del self.waiting[product]
-        self.done.watched |= self.watch & set(members)
+        self.done.watched |= set(watched)
         self._add("product", members, body)
 
     def _element(
@@ -381,24 +315,14 @@ class _Lowering:
         body = NESTS.get(node.op)(op, frame)
         if frame.fault is not None:
             self.done.faults.append((position, frame.fault))
-            self.done.buffers[FAULTS] = Buffer(FAULTS, DType.I64, 2 * len(self.done.faults))
+            self.done.hold(View.whole(FAULTS, DType.I64, (2 * len(self.done.faults),)))
         self._keep_scratch(frame)
         self.done.values[position] = output
         self._add(node.op, [position], body)
 
     def _keep_scratch(self, frame: Frame) -> None:
         for view in frame.scratch:
-            self.done.buffers[view.buffer] = Buffer(view.buffer, view.dtype, view.size)
-            self.done.scratch.add(view.buffer)
-
-    def zeros(self, dtype: DType) -> View:
-        """Where zeros are added up."""
-        if dtype not in self.done.zeros:
-            lanes = self.target.lanes(dtype)
-            view = View.whole(f"zeros.{dtype.value}", dtype, (lanes,))
-            self.done.zeros[dtype] = view
-            self.done.buffers[view.buffer] = Buffer(view.buffer, dtype, lanes)
-        return self.done.zeros[dtype]
+            self.done.scratch.add(self.done.hold(view).buffer)
 
     def _operand(self, position: int) -> View:
         """Where a value lies, once it does."""
@@ -419,9 +343,7 @@ class _Lowering:
         self._add("fill", [position], over(loops, [Write(view.buffer, view.at(at), value)]))
 
     def _buffer(self, position: int) -> View:
-        view = self._whole(position)
-        self.done.buffers[view.buffer] = Buffer(view.buffer, view.dtype, max(view.extent, 1))
-        return view
+        return self.done.hold(self._whole(position))
 
     def _whole(self, position: int) -> View:
         """A node's value in a buffer of its own."""
@@ -430,53 +352,7 @@ class _Lowering:
         return replace(view, strides=self.layouts.get(position, view.strides))
 
     def _add(self, kind: str, nodes: Sequence[int], body: Sequence[Statement]) -> None:
-        used = {name: self.done.buffers[name].dtype for name in sorted(buffers_of(body))}
-        self.done.kernels.append(Kernel(f"{kind}_{nodes[-1]}", tuple(body), used))
-
-
-_FAR = 1 << 16
-"""Elements of a result that is more than a piece of the cache nearby."""
-
-
-class _Rest(Epilogue):
-    """The elementwise nodes that are made of a product.
-
-    Of those that must be finite, x - x is added up: 0 if all are, and NaN otherwise.
-    """
-
-    def __init__(self, lowering: _Lowering, product: int, members: Sequence[int]) -> None:
-        self.lowering = lowering
-        self.product = product
-        self.members = members
-        self.lanes = lowering.target.lanes(lowering.graph.nodes[product].dtype)
-        self.watched = [m for m in members if m in lowering.watch]
-        self.reads_far = count_of(_sizes(lowering.graph.nodes[product])) >= _FAR
-        self.sums: dict[tuple[int, int | None], Local] = {}
-
-    def take(
-        self, row: Affine, column: Affine, total: Local, limit: int | None
-    ) -> Sequence[Statement]:
-        body: list[Statement] = [Let(f"v{self.product}", total)]
-        body += self.lowering._compute(self.members, [row, column], limit, self.lanes)
-        for member in self.watched:
-            value = Local(f"v{member}", total.dtype)
-            zero: Value = Apply("sub", (value, value), value.dtype)
-            name = f"v{member}.zeros" if limit is None else f"v{member}.zeros{limit}"
-            if (member, limit) in self.sums:
-                zero = Apply("add", (self.sums[member, limit], zero), value.dtype)
-            self.sums[member, limit] = Local(name, value.dtype)
-            body.append(Let(name, zero))
-        return body
-
-    def end(self) -> Sequence[Statement]:
-        body = []
-        for (_, limit), zeros in self.sums.items():
-            view = self.lowering.zeros(zeros.dtype)
-            so_far = replace(view.read([index("l")]), limit=limit)
-            added = Apply("add", (so_far, zeros), zeros.dtype)
-            body.append(Write(view.buffer, index("l"), added, limit))
-        self.sums = {}
-        return body
+        self.done.add(f"{kind}_{nodes[-1]}", body)
 
 
 def _number(node: Node) -> Number:

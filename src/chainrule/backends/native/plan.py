@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from chainrule.backends.native.arena import ALIGNMENT
-from chainrule.backends.native.lower import Buffer
+from chainrule.backends.native.lowered import Buffer
 from chainrule.backends.native.nest import Kernel
 
 

@@ -10,7 +10,8 @@ from chainrule.backends.native.arena import Place
 from chainrule.backends.native.emit import emit_kernel
 from chainrule.backends.native.ir import Function, module_text
 from chainrule.backends.native.layout import Pair
-from chainrule.backends.native.lower import Lowered, lower
+from chainrule.backends.native.lower import lower
+from chainrule.backends.native.lowered import Lowered
 from chainrule.backends.native.machine import object_code
 from chainrule.backends.native.nest import Kernel
 from chainrule.backends.native.plan import Plan, plan_memory

@@ -11,7 +11,8 @@ from chainrule.backends.native.frame import copy, count_of, filled, over
 from chainrule.backends.native.in_place import can_take_place, renamed, written
 from chainrule.backends.native.ir import Function
 from chainrule.backends.native.layout import Pair
-from chainrule.backends.native.lower import Buffer, Lowered, lower
+from chainrule.backends.native.lower import lower
+from chainrule.backends.native.lowered import Buffer, Lowered
 from chainrule.backends.native.meeting import SIZE, TEAM
 from chainrule.backends.native.nest import (
     Kernel,

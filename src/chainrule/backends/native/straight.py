@@ -7,14 +7,26 @@ memory between two of them.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from itertools import product
 from math import prod
 
 from chainrule.backends.native.formula import elementwise
-from chainrule.backends.native.nest import Affine, Apply, Let, Local, Number, Read, Value, Write
+from chainrule.backends.native.lowered import Lowered
+from chainrule.backends.native.nest import (
+    Affine,
+    Apply,
+    Let,
+    Local,
+    Number,
+    Read,
+    Statement,
+    Value,
+    Write,
+)
 from chainrule.backends.native.products import multiplied_and_added
 from chainrule.backends.native.target import Target
+from chainrule.backends.native.view import View
 from chainrule.base.errors import GraphError
 from chainrule.graph import DType, Graph, Node
 from chainrule.ops import ElementwiseOp, bind
@@ -55,6 +67,37 @@ def is_small(graph: Graph) -> bool:
         if count > LIMIT:
             return False
     return True
+
+
+def lower_small(
+    graph: Graph, target: Target, keep: Sequence[int], watch: Collection[int]
+) -> Lowered:
+    """Write a small graph as one kernel, which writes what is kept when all is computed.
+
+    Parameters
+    ----------
+    graph : Graph
+    target : Target
+    keep : sequence of int
+        Positions of nodes whose values must lie in memory at the end.
+    watch : collection of int
+        Nodes of whose elements zeros are added up.
+    """
+    done = Lowered(is_straight=True)
+    code = StraightLine(graph, target)
+    for position in sorted({*graph.inputs, *keep}):
+        node = graph.nodes[position]
+        shape = tuple(map(int, node.shape))
+        done.values[position] = done.hold(View.whole(f"v{position}", node.dtype, shape))
+    body: list[Statement] = []
+    for dtype in sorted({graph.nodes[i].dtype for i in watch}, key=lambda d: d.value):
+        zeros = code.zeros([i for i in watch if graph.nodes[i].dtype is dtype], dtype)
+        body.append(Write(done.zeros_of(dtype, 1).buffer, Affine(), zeros))
+    for position in sorted({*keep} - {*graph.inputs}):
+        body += code.writes(position, f"v{position}")
+    done.watched = set(watch)
+    done.add("straight", [*code.body, *body])
+    return done
 
 
 class StraightLine:
