@@ -20,8 +20,11 @@ from chainrule.backends.native.routine import call_kernels
 from chainrule.backends.native.target import Target
 from chainrule.graph import DType
 
-_SPINS = 2000
-"""Looks before the processor is offered to others: some tens of microseconds."""
+_SPINS = 200
+"""Looks before the processor is offered to others: some microseconds.
+
+Where nobody wants it, it is ours again at once.
+"""
 
 _PAUSES = {
     "x86_64": "call void @llvm.x86.sse2.pause()",
