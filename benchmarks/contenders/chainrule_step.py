@@ -23,7 +23,11 @@ from chainrule.train.step import build_step
 from chainrule.train.writing import Recipe
 
 ACTIVATIONS = {"sigmoid": nn.Sigmoid, "relu": nn.ReLU, "none": nn.Identity}
-LOSSES = {"quadratic": nn.QuadraticLoss, "mse": nn.MSELoss, "cross_entropy": nn.CrossEntropyLoss}
+LOSSES: dict[str, Callable[[], nn.Loss]] = {
+    "quadratic": nn.QuadraticLoss,
+    "mse": nn.MSELoss,
+    "cross_entropy": nn.CrossEntropyLoss,
+}
 OPTIMIZERS = {"sgd": optim.SGD, "adam": optim.Adam}
 FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "exp": cr.exp,
