@@ -218,6 +218,11 @@ class Backend(ABC):
     """Runs graphs."""
 
     name: str
+    compiles_sizes: bool = False
+    """Whether a graph that runs with other sizes is compiled anew.
+
+    Then computing some rows too many takes less time than a size that was not there before.
+    """
 
     @property
     @abstractmethod

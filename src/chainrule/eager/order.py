@@ -190,6 +190,7 @@ def one_hot(labels: Any, classes: int, dtype: object = "float32") -> Tensor:
                 f"one_hot takes labels from 0 to {count - 1}; got {wrong[0]}", where=here()
             )
     shape = tuple(int(size) for size in given.shape)
-    counted = apply("iota", shape=(*shape, count), axis=len(shape), dtype=given.type.dtype)
+    # One row, not one for each label: an axis of examples keeps its name beside it.
+    counted = apply("iota", shape=(count,), axis=0, dtype=given.type.dtype)
     here_is_one = apply("equal", counted, reshape(given, (*shape, 1)))
     return here_is_one.astype(dtype_of(dtype))

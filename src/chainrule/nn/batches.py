@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -19,7 +19,7 @@ from chainrule.nn.losses import Loss
 from chainrule.nn.mode import evaluation
 from chainrule.nn.module import Module
 from chainrule.nn.positions import check_positions
-from chainrule.rewrite import eliminate_dead_nodes
+from chainrule.rewrite import eliminate_dead_nodes, resize_batch
 
 T = TypeVar("T")
 
@@ -152,6 +152,10 @@ def map_batches(
     f : callable
         From one Tensor for each array to Tensors, or tuples, lists, dicts of them. It is traced
         once for each batch size: for whole batches and for what remains.
+
+        A backend that compiles computes what remains in a batch of the next power of two, its
+        last row repeated, and these rows are left out of the results; not so where `f` is not
+        shown to compute each row by itself.
     arrays : mapping of str to array
         With one length. Without rows there is one batch, of none.
     batch_size : int
@@ -176,7 +180,7 @@ def map_batches(
         size = rows.stop - start
         if size not in traced:
             traced[size] = _trace(f, batch)
-        yield rows, traced[size].run(batch, start, backend)
+        yield rows, traced[size].run(batch, start, backend, batch_size)
 
 
 @dataclass(frozen=True)
@@ -196,14 +200,33 @@ class _TracedBatch:
     captures: tuple[Tensor, ...]
     result: Any
 
-    def run(self, batch: Mapping[str, Array], first_row: int, backend: Backend) -> Any:
-        captured = (tensor.numpy() for tensor in self.captures)
+    def run(
+        self, batch: Mapping[str, Array], first_row: int, backend: Backend, batch_size: int
+    ) -> Any:
+        captured = [tensor.numpy() for tensor in self.captures]
+        count = len(next(iter(batch.values())))
+        size = _padded_size(count, batch_size) if backend.compiles_sizes else count
+        larger = resize_batch(self.graph, Axis("B", count), size) if size > count else None
+        columns = batch.values() if larger is None else _padded(batch.values(), size)
         try:
-            arrays = backend.run(self.graph, [*batch.values(), *captured])
+            arrays = backend.run(larger or self.graph, [*columns, *captured])
         except DataError:
             check_positions(self.graph, batch, first_row)  # says which row it was
             raise
-        return rebuild(self.result, iter(arrays), open_modules=False)
+        results = arrays if larger is None else [array[:count] for array in arrays]
+        return rebuild(self.result, iter(results), open_modules=False)
+
+
+def _padded_size(count: int, batch_size: int) -> int:
+    """The next power of two, which many batches share; no more than a whole batch."""
+    return min(1 << (count - 1).bit_length(), batch_size) if count else 0
+
+
+def _padded(columns: Iterable[Array], size: int) -> Iterator[Array]:
+    """Columns with their last rows repeated: a row that can be computed again cannot fail."""
+    for column in columns:
+        more = size - len(column)
+        yield np.concatenate([column, np.broadcast_to(column[-1:], (more, *column.shape[1:]))])
 
 
 def _trace(f: Callable[..., Any], batch: Mapping[str, Array]) -> _TracedBatch:

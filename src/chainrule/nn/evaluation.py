@@ -50,6 +50,14 @@ def predict(net: Module, x: Any, batch_size: int = 256) -> Any:
     ------
     ShapeError
         If x does not fit the network, or an output does not have the examples in front.
+
+    Notes
+    -----
+    Code is for one number of rows. So what remains behind whole batches is computed in a batch of
+    the next power of two, its last example repeated, and trimmed; a row's bits do not depend on
+    the rows beside it. A network that is not shown to compute each example by itself, such as one
+    that subtracts ``x.mean(0)``, is compiled for the rows there are. NumPy, where it computes,
+    pads nothing.
     """
     net.initialize()
 
@@ -91,6 +99,7 @@ def evaluate(
     weights : array of shape (N,), optional
         Sample weights: each number is Σ wᵢ·vᵢ / Σ wᵢ.
     batch_size : int
+        How many examples are computed at once, as in `predict`.
 
     Returns
     -------

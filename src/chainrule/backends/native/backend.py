@@ -36,6 +36,7 @@ class NativeBackend(Backend):
     """
 
     name = "native"
+    compiles_sizes = True
 
     def __init__(self, target: Target | None = None, cache: Path | None = None) -> None:
         self._target = target
