@@ -103,8 +103,8 @@ class _Emitter:
                     scope = scope.with_local(name, *self.value(value, scope))
                 case Write(buffer, at, value, limit):
                     self.write(buffer, at, *self.value(value, scope), scope, limit)
-                case Prefetch(buffer, at):
-                    self.prefetch(buffer, at, scope)
+                case Prefetch():
+                    self.prefetch(statement, scope)
                 case Turn():
                     self.turn(statement, scope)
                 case Loop(shared=True):
@@ -357,11 +357,12 @@ class _Emitter:
             self.store(buffer, at, Reg(one, value.dtype), width)
             begin += width
 
-    def prefetch(self, buffer: str, at: Affine, scope: _Scope) -> None:
-        """Have a line of memory in the cache before it is read."""
-        pointer = self.pointer(buffer, self.address(at, scope), self.kernel.buffers[buffer])
-        # for reading, to be kept, of data
-        hints = [("i32", "0"), ("i32", "3"), ("i32", "1")]
+    def prefetch(self, wanted: Prefetch, scope: _Scope) -> None:
+        """Have a line of memory in a cache before it is read."""
+        dtype = self.kernel.buffers[wanted.buffer]
+        pointer = self.pointer(wanted.buffer, self.address(wanted.at, scope), dtype)
+        # for reading, in the first or the second cache, of data
+        hints = [("i32", "0"), ("i32", "3" if wanted.near else "2"), ("i32", "1")]
         self.function.perform("llvm.prefetch.p0", ("ptr", pointer), *hints)
 
     def places(self, at: Affine, scope: _Scope) -> str | list[str] | None:

@@ -233,10 +233,14 @@ class Prefetch:
     ----------
     buffer : str
     at : Affine
+        There need not be such an element.
+    near : bool
+        Whether it is wanted soon, in the nearest cache.
     """
 
     buffer: str
     at: Affine
+    near: bool = True
 
 
 Statement = Let | Write | Loop | Turn | Prefetch

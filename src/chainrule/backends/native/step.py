@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from chainrule.backends.native.asking import Batch, ask_early
 from chainrule.backends.native.finite import FINITE, check_finite
 from chainrule.backends.native.frame import copy, count_of, filled, over
 from chainrule.backends.native.in_place import can_take_place, renamed, written
@@ -18,7 +19,6 @@ from chainrule.backends.native.nest import (
     Kernel,
     Let,
     Loop,
-    Prefetch,
     Read,
     Statement,
     Write,
@@ -44,12 +44,6 @@ from chainrule.graph import DType
 
 ROWS = "rows"
 """The rows' numbers, of each step and once more of the last."""
-
-LINE = 64
-"""Bytes of a line of the cache."""
-
-_FEW, _MANY = 1 << 10, 1 << 16
-"""Bytes of a batch whose rows are worth asking for, and few enough."""
 
 STOP = "stop"
 """Set from outside, while steps are taken, so that no further kernel begins."""
@@ -92,9 +86,20 @@ class StepStages(Stages):
                 for i, view in values.items()
             }
         made.values = values
+        made.kernels = ask_early(made.kernels, self._batches, ROWS)
         if self.threads > 1 and not made.is_straight:
             self._share(made)
         return made
+
+    @property
+    def _batches(self) -> list[Batch]:
+        """The rows that each step gathers."""
+        named = {self.lean.name_of(i): self.lean.nodes[i] for i in self.lean.inputs}
+        nodes = {name: named[name] for name in self.wiring.data if name in named}
+        return [
+            Batch(f"data.{name}", node.dtype, self.batch, count_of(node.shape[1:]))
+            for name, node in nodes.items()
+        ]
 
     def _share(self, made: Lowered) -> None:
         """Let threads share what is worth it."""
@@ -206,27 +211,6 @@ class StepStages(Stages):
         return made
 
     @cached_property
-    def prefetches(self) -> list[Kernel]:
-        """For each input that is data: ask for the next step's rows, where they are few.
-
-        They lie anywhere in a data set larger than the cache, and a step of a small network is
-        not longer than the wait for them. Many rows would push out what the step itself reads.
-        """
-        made = []
-        for name in self.wiring.data:
-            view = self.inputs[name]
-            width, line = count_of(view.shape[1:]), LINE // view.dtype.numpy.itemsize
-            if not _FEW <= view.size * view.dtype.numpy.itemsize <= _MANY:
-                continue
-            place = Let("row", Read(ROWS, index("b") + self.batch, DType.I64))
-            first = index("row") * width
-            lines = Loop("j", width // line, (Prefetch(f"data.{name}", first + index("j") * line),))
-            last = Prefetch(f"data.{name}", first + (width - 1))
-            body = (Loop("b", self.batch, (place, lines, last)),)
-            made.append(self._kernel(f"prefetch.{name}", body, {f"data.{name}": view.dtype}))
-        return made
-
-    @cached_property
     def checks(self) -> list[Kernel]:
         """For each output that must be finite: whether it is."""
         return [
@@ -323,7 +307,7 @@ class StepStages(Stages):
     @cached_property
     def computing(self) -> list[Kernel]:
         """What runs in a step until it is known whether it is taken."""
-        before = [*self.clears, *self.gathers, *self.prefetches]
+        before = [*self.clears, *self.gathers]
         made = [
             *self._shared(before),
             *self.lowered.kernels,
