@@ -134,7 +134,7 @@ def test_the_batch_axis_may_have_any_name():
 
 
 def test_auto_is_the_fastest_there_is():
-    assert get_backend("auto").name == "numpy"
+    assert get_backend("auto").name == "native"
 
 
 def test_an_unknown_backend_suggests_the_nearest():
