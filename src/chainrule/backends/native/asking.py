@@ -35,7 +35,7 @@ LINE = 64
 _MOST = 64
 """Lines that a tile asks for: more would wait for each other."""
 
-_ROOM = 1 << 19
+_ROOM = 1 << 20
 """Bytes of rows for which there is room in the cache beside what a step works on."""
 
 
