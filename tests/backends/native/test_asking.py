@@ -7,7 +7,8 @@ import pytest
 
 from chainrule import nn, optim
 from chainrule.backends.native import step as native_step
-from chainrule.backends.native.asking import LINE, Batch, ask_early
+from chainrule.backends.native.arena import LINE
+from chainrule.backends.native.asking import Batch, ask_early
 from chainrule.backends.native.compiled import Compiler
 from chainrule.backends.native.nest import Carried, Kernel, Let, Loop, Number, Prefetch
 from chainrule.backends.native.program import NativeProgram

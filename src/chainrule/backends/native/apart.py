@@ -15,16 +15,15 @@ from math import gcd
 
 from chainrule.backends.native.nest import (
     Affine,
-    Apply,
     Let,
     Loop,
     Prefetch,
-    Read,
     Statement,
     Turn,
     Value,
     Write,
     index,
+    reads_of,
 )
 
 
@@ -86,13 +85,9 @@ def accesses(
 
 
 def _reads(values: Sequence[Value], counts: Mapping[str, int]) -> Iterator[Access]:
-    todo = list(values)
-    while todo:
-        match todo.pop():
-            case Read(buffer, at):
-                yield Access(buffer, at, counts, writes=False)
-            case Apply(_, arguments):
-                todo += arguments
+    for value in values:
+        for read in reads_of(value):
+            yield Access(read.buffer, read.at, counts, writes=False)
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,11 @@ from chainrule.backends.protocol import Array
 from chainrule.base.errors import DataError
 from chainrule.graph import DType
 
-ALIGNMENT = 64
-"""Bytes: the longest vector, and a line of the processor's cache."""
+LINE = 64
+"""Bytes of a line of the processor's cache."""
+
+ALIGNMENT = LINE
+"""Bytes: also the longest vector."""
 
 
 @dataclass(frozen=True)

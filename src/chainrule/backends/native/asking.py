@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 
+from chainrule.backends.native.arena import LINE
 from chainrule.backends.native.nest import (
     Affine,
     Apply,
@@ -28,9 +29,6 @@ from chainrule.backends.native.nest import (
     index,
 )
 from chainrule.graph import DType
-
-LINE = 64
-"""Bytes of a line of the cache."""
 
 _MOST = 64
 """Lines that a tile asks for: more would wait for each other."""

@@ -113,16 +113,3 @@ def _renamed(body: Sequence[Statement], old: str, new: str) -> tuple[Statement, 
                 inner = _renamed(statement.body, old, new)
                 made.append(replace(statement, body=inner, carried=carried))
     return tuple(made)
-
-
-def written(body: Sequence[Statement]) -> set[str]:
-    """The buffers that statements write."""
-    found: set[str] = set()
-    todo = list(body)
-    while todo:
-        match todo.pop():
-            case Write(buffer) | Turn(output=buffer):
-                found.add(buffer)
-            case Loop(body=inner):
-                todo += inner
-    return found

@@ -389,3 +389,16 @@ def has_limits(body: Sequence[Statement]) -> bool:
             case Apply(_, arguments):
                 todo += arguments
     return False
+
+
+def written(body: Sequence[Statement]) -> set[str]:
+    """The buffers that statements write."""
+    found: set[str] = set()
+    todo = list(body)
+    while todo:
+        match todo.pop():
+            case Write(buffer) | Turn(output=buffer):
+                found.add(buffer)
+            case Loop(body=inner):
+                todo += inner
+    return found

@@ -17,7 +17,6 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from chainrule.backends.native.in_place import written
 from chainrule.backends.native.nest import (
     Affine,
     Apply,
@@ -30,6 +29,8 @@ from chainrule.backends.native.nest import (
     Turn,
     Value,
     Write,
+    reads_of,
+    written,
 )
 
 _LONG = 64
@@ -182,14 +183,10 @@ def _parts(loop: Loop) -> _Parts:
 
 
 def _read(values: Sequence[Value], row: str, counts: Mapping[str, int], found: _Parts) -> None:
-    todo = list(values)
-    while todo:
-        match todo.pop():
-            case Read(buffer, at, limit=limit):
-                place = _row(at, row, counts) if limit is None else None
-                found.setdefault(buffer, set()).add(place)
-            case Apply(_, arguments):
-                todo += arguments
+    for value in values:
+        for read in reads_of(value):
+            place = _row(read.at, row, counts) if read.limit is None else None
+            found.setdefault(read.buffer, set()).add(place)
 
 
 def _row(at: Affine, index: str, counts: Mapping[str, int]) -> _Row | None:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from chainrule.backends.native.apart import Access, Units, accesses, keep_apart
+from chainrule.backends.native.arena import LINE
 from chainrule.backends.native.cost import cost_of
 from chainrule.backends.native.names import free_names
 from chainrule.backends.native.nest import (
@@ -30,9 +31,6 @@ WORTH = 16_000.0
 
 _IN_A_STEP = 16
 """So many times that, in all: of short steps, threads that are held up lose more than they gain."""
-
-LINE = 64
-"""Bytes: threads that write into one line of the cache take it from each other."""
 
 Body = tuple[Statement, ...]
 
@@ -69,7 +67,10 @@ class Sharing:
     sums: Mapping[str, int]
 
     def _stride(self, buffer: str, dtype: DType) -> int:
-        """How far apart the pieces of two threads are, in elements."""
+        """How far apart the pieces of two threads are, in elements.
+
+        Threads that write into one line of the cache take it from each other.
+        """
         size = self.sizes[buffer] if buffer in self.sizes else self.sums[buffer]
         line = LINE // dtype.numpy.itemsize
         return -(-size // line) * line

@@ -9,7 +9,7 @@ from functools import cached_property
 from chainrule.backends.native.asking import Batch, ask_early
 from chainrule.backends.native.finite import FINITE, check_finite
 from chainrule.backends.native.frame import copy, count_of, filled, over
-from chainrule.backends.native.in_place import can_take_place, renamed, written
+from chainrule.backends.native.in_place import can_take_place, renamed
 from chainrule.backends.native.ir import Function
 from chainrule.backends.native.layout import Pair
 from chainrule.backends.native.lower import lower
@@ -25,6 +25,7 @@ from chainrule.backends.native.nest import (
     buffers_of,
     index,
     joined,
+    written,
 )
 from chainrule.backends.native.plan import Plan, plan_memory
 from chainrule.backends.native.positions import FAULTS

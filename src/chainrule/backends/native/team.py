@@ -12,10 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from chainrule.backends.native.in_place import written
 from chainrule.backends.native.ir import Function
 from chainrule.backends.native.meeting import ABANDONED, TAKEN, TURN
-from chainrule.backends.native.nest import Kernel
+from chainrule.backends.native.nest import Kernel, written
 from chainrule.backends.native.routine import call_kernels
 from chainrule.backends.native.target import Target
 from chainrule.graph import DType
