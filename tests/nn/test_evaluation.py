@@ -9,6 +9,8 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.base.errors import ConfigurationError, DataError, ShapeError, TargetError
 from chainrule.nn.batches import map_batches
+from chainrule.nn.evaluation import Evaluator
+from chainrule.nn.measures import Measures
 from tests.nn.lines import place
 from tests.nn.parity import numbers
 
@@ -138,6 +140,21 @@ def test_a_function_as_loss_sees_several_outputs():
     y = net.predict((x, z))
     expected = (((y["s"] - y["t"]) ** 2).sum(axis=1) * np.arange(5)).mean()
     assert found == {"loss": pytest.approx(expected, rel=1e-6)}
+
+
+def test_evaluating_again_traces_nothing_and_sees_new_parameters():
+    net, x = classifier(), numbers(0, 7, 4)
+    net.initialize()
+    seen, forward = [], net.forward
+    net.forward = lambda x: (seen.append(len(x)), forward(x))[1]
+    evaluate = Evaluator(net, Measures.of(nn.as_loss("CrossEntropyLoss"), [], LABELS), (x,), LABELS)
+    before = evaluate(3)
+    assert evaluate(3) == before
+    net.load_state_dict({path: 2 * array for path, array in net.state_dict().items()})
+    after = evaluate(3)
+    assert seen == [3, 1]
+    assert after != before
+    assert after == net.evaluate(x, LABELS, loss="CrossEntropyLoss", batch_size=3)
 
 
 def test_one_metric_needs_no_list():

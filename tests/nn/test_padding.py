@@ -32,6 +32,16 @@ class Sized(NumpyBackend):
         return super().run(graph, inputs)
 
 
+class Centred(nn.Module):
+    """Subtracts the mean of the batch."""
+
+    def __init__(self):
+        self.linear = nn.Linear(3, 2)
+
+    def forward(self, x):
+        return self.linear(x - x.mean(0))
+
+
 @pytest.fixture
 def sized(monkeypatch):
     backend = Sized()
@@ -64,6 +74,28 @@ def test_batches_are_of_powers_of_two_and_of_the_whole_size(sized):
     for count in range(1, 14):
         assert net.predict(np.ones((count, 2)), batch_size=12).shape == (count, 3)
     assert sized.rows == [1, 2, 4, 4, 8, 8, 8, 8, 12, 12, 12, 12, 12, 1]
+
+
+@pytest.mark.parametrize(
+    ("net", "count", "rows"),
+    [
+        # The widest value is x, of 512 bytes a row: 4 MiB are 8192 rows.
+        (nn.Linear(128, 3), 20_000, [8192, 8192, 4096]),
+        (nn.Linear(128, 3), 5000, [4096, 1024]),
+        (nn.Linear(128, 3), 511, [256, 256]),
+        # 40,000 bytes a row are 104 rows.
+        (nn.Linear(2, 10_000), 600, [256, 256, 128]),
+        # Between them is a number for all examples: which ones they are would be seen.
+        (Centred(), 600, [256, 256, 88]),
+    ],
+    ids=["as many as fit", "as many as there are", "few", "wide", "mixing"],
+)
+def test_evaluation_takes_as_many_rows_as_the_widest_value_lets_it(sized, net, count, rows):
+    width = int(next(iter(net.parameters())).shape[1])
+    width_out = int(net(np.ones((1, width), np.float32)).shape[1])
+    x, y = np.ones((count, width), np.float32), np.zeros((count, width_out), np.float32)
+    net.evaluate(x, y, loss="MSELoss")
+    assert sized.rows == rows
 
 
 def test_no_rows_are_no_rows(sized):

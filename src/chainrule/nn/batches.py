@@ -13,7 +13,7 @@ from chainrule.base.errors import ConfigurationError, DataError, ShapeError, Tar
 from chainrule.eager import Tensor, Trace, as_tensor
 from chainrule.eager.tensor import Array
 from chainrule.eager.trees import leaves, rebuild
-from chainrule.graph import Axis, DType, Graph, TensorType, format_shape
+from chainrule.graph import Axis, DType, Graph, Node, TensorType, format_shape
 from chainrule.nn.calling import float_type
 from chainrule.nn.losses import Loss
 from chainrule.nn.mode import evaluation
@@ -22,6 +22,16 @@ from chainrule.nn.positions import check_positions
 from chainrule.rewrite import eliminate_dead_nodes, resize_batch
 
 T = TypeVar("T")
+
+USUAL_ROWS = 256
+"""How many rows are computed at once, where nobody says it."""
+
+WIDEST_BYTES = 4 * 2**20
+"""Of a value with a row for each example, where more rows than usual are computed at once.
+
+About what a core has for itself in its cache: then they take less time than in smaller batches,
+each of which is a call, and no more memory than a wide network takes anyway.
+"""
 
 
 @dataclass(frozen=True)
@@ -142,8 +152,9 @@ def name_columns(columns: Sequence[T]) -> dict[str, T]:
 def map_batches(
     f: Callable[..., Any],
     arrays: Mapping[str, Array],
-    batch_size: int,
+    batch_size: int | None,
     backend: Backend | None = None,
+    traced: dict[int, TracedBatch] | None = None,
 ) -> Iterator[tuple[slice, Any]]:
     """Run `f` on batches of the arrays' rows, in evaluation mode; give the rows and the results.
 
@@ -158,9 +169,13 @@ def map_batches(
         shown to compute each row by itself.
     arrays : mapping of str to array
         With one length. Without rows there is one batch, of none.
-    batch_size : int
+    batch_size : int or None
+        None: `USUAL_ROWS`, or more where each row is computed by itself and even the widest value
+        stays within `WIDEST_BYTES`.
     backend : Backend, optional
         What computes; by default what ``"auto"`` is.
+    traced : dict, optional
+        What `f` became before, by batch size, for arrays of these types; it is added to.
 
     Raises
     ------
@@ -169,22 +184,31 @@ def map_batches(
     DataError
         If an example holds a position that is not in its table.
     """
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    whole = batch_size is None or (isinstance(batch_size, int) and batch_size >= 1)
+    if isinstance(batch_size, bool) or not whole:
         raise ConfigurationError(f"batch_size is a whole number ≥ 1; got {batch_size!r}")
     count = len(next(iter(arrays.values())))
-    traced: dict[int, _TracedBatch] = {}
+    traced = {} if traced is None else traced
     backend = backend or get_backend("auto")
+
+    def trace(batch: Mapping[str, Array], size: int) -> TracedBatch:
+        if size not in traced:
+            traced[size] = _trace(f, batch)
+        return traced[size]
+
+    if batch_size is None:
+        batch_size = USUAL_ROWS
+        if count >= 2 * USUAL_ROWS:
+            few = {name: array[:USUAL_ROWS] for name, array in arrays.items()}
+            batch_size = trace(few, USUAL_ROWS).rows_at_once(count)
     for start in range(0, max(count, 1), batch_size):
         rows = slice(start, min(start + batch_size, count))
         batch = {name: array[rows] for name, array in arrays.items()}
-        size = rows.stop - start
-        if size not in traced:
-            traced[size] = _trace(f, batch)
-        yield rows, traced[size].run(batch, start, backend, batch_size)
+        yield rows, trace(batch, rows.stop - start).run(batch, start, backend, batch_size)
 
 
 @dataclass(frozen=True)
-class _TracedBatch:
+class TracedBatch:
     """A function traced for one batch size.
 
     Parameters
@@ -199,6 +223,18 @@ class _TracedBatch:
     graph: Graph
     captures: tuple[Tensor, ...]
     result: Any
+
+    def rows_at_once(self, count: int) -> int:
+        """How many of `count` rows to compute at once: a power of two, if more than usual."""
+        rows = USUAL_ROWS
+        twice = resize_batch(self.graph, Axis("B", rows), 2 * rows)
+        if twice is None:  # a row's numbers may depend on those beside it
+            return rows
+        sizes = (_bytes(node) for node in twice.nodes if _has_examples(node))
+        widest = max(sizes, default=0) // (2 * rows)
+        while 2 * rows <= min(count, WIDEST_BYTES // max(widest, 1)):
+            rows *= 2
+        return rows
 
     def run(
         self, batch: Mapping[str, Array], first_row: int, backend: Backend, batch_size: int
@@ -217,6 +253,14 @@ class _TracedBatch:
         return rebuild(self.result, iter(results), open_modules=False)
 
 
+def _has_examples(node: Node) -> bool:
+    return any(isinstance(size, Axis) and size.name == "B" for size in node.shape)
+
+
+def _bytes(node: Node) -> int:
+    return int(node.type.size) * node.dtype.numpy.itemsize
+
+
 def _padded_size(count: int, batch_size: int) -> int:
     """The next power of two, which many batches share; no more than a whole batch."""
     return min(1 << (count - 1).bit_length(), batch_size) if count else 0
@@ -229,11 +273,11 @@ def _padded(columns: Iterable[Array], size: int) -> Iterator[Array]:
         yield np.concatenate([column, np.broadcast_to(column[-1:], (more, *column.shape[1:]))])
 
 
-def _trace(f: Callable[..., Any], batch: Mapping[str, Array]) -> _TracedBatch:
+def _trace(f: Callable[..., Any], batch: Mapping[str, Array]) -> TracedBatch:
     with Trace() as trace, evaluation():
         named = batch.items()
         result = f(*(trace.input(batch_type(array, len(array)), name) for name, array in named))
         tensors = [as_tensor(leaf) for _, leaf in leaves(result, open_modules=False)]
         outputs = {f"y{i}": tensor for i, tensor in enumerate(tensors)}
         graph = eliminate_dead_nodes(trace.build("evaluate", outputs)).graph
-    return _TracedBatch(graph, tuple(trace.captures), result)
+    return TracedBatch(graph, tuple(trace.captures), result)

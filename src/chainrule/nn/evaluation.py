@@ -15,12 +15,12 @@ from chainrule.eager.trees import leaves, rebuild
 from chainrule.graph import format_shape
 from chainrule.nn.agreement import width_of
 from chainrule.nn.batches import InputTypes as InputTypes
+from chainrule.nn.batches import TracedBatch, map_batches
 from chainrule.nn.batches import as_columns as as_columns
 from chainrule.nn.batches import as_target as as_target
 from chainrule.nn.batches import batch_type as batch_type
 from chainrule.nn.batches import check_lengths as check_lengths
 from chainrule.nn.batches import float_dtype as float_dtype
-from chainrule.nn.batches import map_batches
 from chainrule.nn.batches import name_columns as name_columns
 from chainrule.nn.losses import Loss, as_loss
 from chainrule.nn.measures import Measures, Tally
@@ -82,7 +82,7 @@ def evaluate(
     loss: Any = None,
     metrics: Sequence[str | Definition] | str | Definition | None = None,
     weights: Any = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
 ) -> dict[str, float]:
     """Return the loss and metrics of `net` on examples, in evaluation mode.
 
@@ -98,8 +98,10 @@ def evaluate(
         computed in float64, and NaN if an output is.
     weights : array of shape (N,), optional
         Sample weights: each number is Σ wᵢ·vᵢ / Σ wᵢ.
-    batch_size : int
-        How many examples are computed at once, as in `predict`.
+    batch_size : int, optional
+        How many examples are computed at once, as in `predict`. By default 256; or more where
+        each is computed by itself and the network is not wide: as many as give no layer more than
+        4 MiB.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def evaluate(
     net.initialize()
     columns, target = _examples(net, x, y, criterion)
     measures = Measures.of(criterion, chosen, target)
-    return Evaluator(net, measures)(columns, target, weights, batch_size)
+    return Evaluator(net, measures, columns, target, weights)(batch_size)
 
 
 def confusion_matrix(
@@ -192,45 +194,57 @@ def _examples(net: Module, x: Any, y: Any, loss: Loss) -> tuple[tuple[Array, ...
 
 
 class Evaluator:
-    """Loss and metrics of a network, accumulated over batches in float64.
+    """Loss and metrics of a network on examples, accumulated over batches in float64.
 
     Parameters
     ----------
     net : Module
     measures : Measures
+    columns : sequence of array
+        The network's inputs.
+    target : array
+    weights : array of shape (N,), optional
     backend : Backend, optional
         What computes; by default what ``"auto"`` is.
+
+    Notes
+    -----
+    The network is traced the first time. After that only its parameters and buffers may change.
     """
 
-    def __init__(self, net: Module, measures: Measures, backend: Backend | None = None) -> None:
-        self.net = net
-        self.measures = measures
-        self.backend = backend
-
-    def __call__(
+    def __init__(
         self,
+        net: Module,
+        measures: Measures,
         columns: Sequence[Array],
         target: Array,
         weights: Any = None,
-        batch_size: int = 256,
-    ) -> dict[str, float]:
-        """Evaluate on all rows, of one weight each unless `weights` says otherwise."""
-        measures, tally = self.measures, Tally(self.measures)
-        counted = counted_targets(measures.loss, target)
+        backend: Backend | None = None,
+    ) -> None:
+        self.net = net
+        self.measures = measures
+        self.target = target
+        self.weights = as_weights(weights, len(target))
+        self.backend = backend
+        self._arrays = {**name_columns(columns), "target": target}
+        self._counted = counted_targets(measures.loss, target)
+        self._traced: dict[int, TracedBatch] = {}
 
-        def measure(*batch: Tensor) -> dict[str, Any]:
-            output = self.net(*batch[:-1])
-            width = width_of(output)
-            measures.loss.check_target(target, width)
-            measures.check(counted, width)
-            found = vars(measures.of_evaluated(output, batch[-1]))
-            return {name: value for name, value in found.items() if value is not None}
-
-        w = as_weights(weights, len(target))
-        arrays = {**name_columns(columns), "target": target}
-        for rows, found in map_batches(measure, arrays, batch_size, self.backend):
-            tally.add(found, target[rows], w[rows])
+    def __call__(self, batch_size: int | None = None) -> dict[str, float]:
+        """Evaluate the network as it is now."""
+        tally = Tally(self.measures)
+        found = map_batches(self._measure, self._arrays, batch_size, self.backend, self._traced)
+        for rows, measured in found:
+            tally.add(measured, self.target[rows], self.weights[rows])
         return tally.values()
+
+    def _measure(self, *batch: Tensor) -> dict[str, Any]:
+        output, measures = self.net(*batch[:-1]), self.measures
+        width = width_of(output)
+        measures.loss.check_target(self.target, width)
+        measures.check(self._counted, width)
+        found = vars(measures.of_evaluated(output, batch[-1]))
+        return {name: value for name, value in found.items() if value is not None}
 
 
 def as_weights(weights: Any, count: int) -> Array:

@@ -229,7 +229,7 @@ class Module(Configured):
         loss: Any = None,
         metrics: Sequence[str | Definition] | str | Definition | None = None,
         weights: Any = None,
-        batch_size: int = 256,
+        batch_size: int | None = None,
     ) -> dict[str, float]:
         """Loss and metrics on examples; by default those it was trained with."""
         from chainrule.nn.evaluation import evaluate

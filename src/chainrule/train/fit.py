@@ -147,7 +147,7 @@ def fit(
     parts = Parts.of(net, loss, optimizer, schedule, penalty, settings)
     reader = Reader(parts.loss, InputTypes.of(parts.net), sample_weight, class_weight)
     setup = prepare(parts, Data.read(reader, x, y, validation, settings), settings)
-    check_measurable(setup.evaluator.measures, is_watched=setup.data.held_out is not None)
+    check_measurable(setup.engine.recipe.measures, is_watched=setup.evaluator is not None)
     accumulates = settings.accumulate > 1
     state = initial_state(setup.engine.recipe, settings.seed, accumulate=accumulates)
     standing = Standing(Position(), state)

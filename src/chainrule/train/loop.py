@@ -148,14 +148,13 @@ class Loop:
         self._keep(SECONDS_BETWEEN_SNAPSHOTS)
 
     def _end_epoch(self, epoch: int) -> None:
-        held_out = self.setup.data.held_out
-        if self.callbacks or held_out is not None:  # somebody looks at the network
+        evaluate = self.setup.evaluator
+        if self.callbacks or evaluate is not None:  # somebody looks at the network
             self.write_back()
         position = self.now.position
         logs = self._values(position.averages)
-        if held_out is not None:
-            found = self.setup.evaluator(held_out.columns, held_out.target, held_out.weights)
-            logs |= {f"val_{name}": value for name, value in found.items()}
+        if evaluate is not None:
+            logs |= {f"val_{name}": value for name, value in evaluate().items()}
         logs["lr"] = self.engine.rate.at(max(position.step - 1, 0), epoch)
         self.run.history.append(logs)
         plateau = self.setup.parts.plateau

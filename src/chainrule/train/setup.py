@@ -180,14 +180,15 @@ class Setup:
     parts : Parts
     data : Data
     engine : Engine
-    evaluator : Evaluator
+    evaluator : Evaluator or None
+        Of the validation examples, where there are some.
     """
 
     settings: Settings
     parts: Parts
     data: Data
     engine: Engine
-    evaluator: Evaluator
+    evaluator: Evaluator | None
 
 
 def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
@@ -223,9 +224,12 @@ def prepare(parts: Parts, data: Data, settings: Settings) -> Setup:
         check_positions(engine.steps[0].graph, name_columns(source.columns))
     if isinstance(data.examples, ItemSource | StreamSource):
         data.examples.width = width
-    if data.held_out is not None:
-        _check_held_out(source, data.held_out, measures, width, engine.steps[0].graph)
-    return Setup(settings, parts, data, engine, Evaluator(parts.net, recipe.measures, backend))
+    evaluator, held_out = None, data.held_out
+    if held_out is not None:
+        _check_held_out(source, held_out, measures, width, engine.steps[0].graph)
+        columns, target, weights = held_out.columns, held_out.target, held_out.weights
+        evaluator = Evaluator(parts.net, recipe.measures, columns, target, weights, backend)
+    return Setup(settings, parts, data, engine, evaluator)
 
 
 def _backend(name: str) -> Backend:
