@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from chainrule.base.errors import ConfigurationError, DTypeError, ShapeError
 from chainrule.base.random import (
+    _stable_order,
     derive,
     normal,
     normal_words,
@@ -215,6 +216,12 @@ def test_shuffle_is_a_permutation(n: int, seed: int, epoch: int) -> None:
     order = permutation(n, seed, epoch)
     assert order.dtype == np.int64
     assert sorted(order.tolist()) == list(range(n))
+
+
+@given(st.lists(st.one_of(st.integers(0, 3), st.integers(0, 2**64 - 1)), max_size=40))
+def test_items_with_equal_keys_stay_in_order(keys: list[int]) -> None:
+    expected = sorted(range(len(keys)), key=keys.__getitem__)
+    assert _stable_order(np.array(keys, np.uint64)).tolist() == expected
 
 
 def test_every_item_comes_first_equally_often() -> None:

@@ -242,9 +242,17 @@ def permutation(n: int, seed: int, epoch: int, stream: str = "shuffle") -> NDArr
     """
     if n < 2:
         return np.arange(n)
-    words = random_bits(seed_words(seed), epoch, stream, 0, 2 * n).astype(np.uint64)
-    keys = words[0::2] | words[1::2] << np.uint64(32)
-    return np.argsort(keys, kind="stable").astype(np.int64)
+    words = random_bits(seed_words(seed), epoch, stream, 0, 2 * n)
+    return _stable_order(words.astype("<u4", copy=False).view("<u8"))
+
+
+def _stable_order(keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """The stable sort's order; where no two keys are equal, any sort's: the fast one takes 1/6."""
+    order = np.argsort(keys)
+    ordered = keys[order]
+    if (ordered[1:] == ordered[:-1]).any():
+        order = np.argsort(keys, kind="stable")
+    return order.astype(np.int64, copy=False)
 
 
 def _key(key: ArrayLike) -> Words:
