@@ -5,7 +5,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.train.plan import Plan
+from chainrule.train.plan import LearningRate, Plan
 from tests.train.nets import examples, linear, plain, same
 
 
@@ -73,6 +73,18 @@ def test_orders_are_frozen(golden):
         for epoch in (0, 1, 2)
     ]
     golden("train/orders", "\n".join(lines) + "\n")
+
+
+@pytest.mark.parametrize(
+    "schedule",
+    [None, optim.ExponentialLR(0.5), optim.ExponentialLR(0.9, unit="step")],
+    ids=["none", "by epoch", "by step"],
+)
+def test_rates_of_consecutive_updates_are_those_of_each(schedule):
+    rate = LearningRate(0.1, schedule, factors=(1.0, 0.5))
+    for epoch in range(3):
+        each = [rate.at(step, epoch) for step in range(7, 12)]
+        assert rate.over(7, epoch, 5).tolist() == each
 
 
 def test_without_shuffling_examples_come_as_they_are():

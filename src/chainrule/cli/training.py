@@ -132,8 +132,13 @@ class Plan:
             experiment=self.experiment,
             seed=seed,
             preparation=self.preparation,
-            data=fingerprint(self.source.dataset),
+            data=self.fingerprint,
         )
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """That of the examples: it goes into the run's folder, and into its model."""
+        return fingerprint(self.source.dataset)
 
     def arrays(self, dataset: Dataset) -> tuple[Any, Any]:
         """Return inputs and targets as the network and the loss read them."""

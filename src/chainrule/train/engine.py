@@ -291,7 +291,7 @@ class Engine:
         """What consecutive steps on these rows, [steps, B], are fed."""
         feeds = self.source.feeds(rows) if rows.size else {}
         if "lr" in step.graph.input_names:
-            feeds["lr"] = np.array([self.rate.at(number + i, epoch) for i in range(len(rows))])
+            feeds["lr"] = self.rate.over(number, epoch, len(rows))
         return feeds
 
     def _compile(self, kind: str, size: int) -> tuple[Step, Program]:

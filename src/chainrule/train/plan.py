@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import NDArray
 
 from chainrule.backends import Rows
 from chainrule.base.random import permutation
@@ -113,3 +114,9 @@ class LearningRate:
             count = epoch if self.schedule.unit == "epoch" else step
             rate *= self.schedule.multiplier(count, self.base)
         return rate * (self.factors[epoch] if epoch < len(self.factors) else 1.0)
+
+    def over(self, step: int, epoch: int, updates: int) -> NDArray[np.float64]:
+        """The rates of consecutive updates of an epoch."""
+        if self.schedule is None or self.schedule.unit == "epoch":
+            return np.full(updates, self.at(step, epoch))
+        return np.array([self.at(step + i, epoch) for i in range(updates)])
