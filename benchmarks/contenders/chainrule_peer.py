@@ -78,6 +78,8 @@ class Fit(Runner):
         self, task: Workload, arrays: Mapping[str, Array], threads: int, backend: str
     ) -> None:
         self.task, self.arrays = task, arrays
+        # As what our loaders return, which a training reads where it is.
+        cr.data.Dataset(task.name, arrays["x"], arrays["target"]).read_only()
         self.options: dict[str, Any] = {
             "loss": LOSSES[task.loss](),
             "optimizer": OPTIMIZERS[task.optimizer](lr=task.lr),

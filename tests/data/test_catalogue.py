@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from chainrule.base.constant import is_constant
 from chainrule.base.errors import DuplicateNameError, NameNotFoundError
 from chainrule.data import DATASETS, Dataset, available, load
 from chainrule.data.catalogue import dataset
@@ -44,6 +45,14 @@ def test_a_loaded_set_has_the_name_and_shape_of_its_row(name: str) -> None:
     outputs = f"{len(data.class_names)} classes" if data.class_names else "1 output"
     assert entry.shape.endswith(outputs)
     assert len(data.feature_names) == data.x.shape[1]
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if name != "mnist"])
+def test_what_is_loaded_stays_as_it_is_and_so_do_its_parts(name: str) -> None:
+    data = load(name)
+    for part in (data, *data.split(0.5), data.rows(slice(1, 3))):
+        assert is_constant(part.x)
+        assert is_constant(part.y)
 
 
 @pytest.mark.parametrize("name", BUNDLED)

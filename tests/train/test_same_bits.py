@@ -201,6 +201,26 @@ def test_what_the_caller_does_to_its_arrays_does_not_change_a_run():
     assert same(run.at(9).state, before)
 
 
+def test_what_nobody_can_change_is_read_where_it_is():
+    x, y = X.astype(np.float32), Y.copy()
+    for array in (x, y):
+        array.flags.writeable = False
+    run = cr.fit(plain(), x, y, loss="CrossEntropyLoss", batch_size=8, epochs=2)
+    assert run.engine.data["x"] is x
+    assert run.engine.data["target"] is y
+
+
+def test_what_is_of_another_type_or_lies_by_columns_is_copied_once():
+    x, y = np.asfortranarray(X.astype(np.float32)), Y.astype(np.int32)
+    for array in (x, y):
+        array.flags.writeable = False
+    run = cr.fit(plain(), x, y, loss="CrossEntropyLoss", batch_size=8, epochs=2)
+    assert run.engine.data["x"].flags.c_contiguous
+    assert run.engine.data["target"].dtype == np.int64
+    copied = cr.fit(plain(), X, Y, loss="CrossEntropyLoss", batch_size=8, epochs=2)
+    assert same(run.standing.state, copied.standing.state)
+
+
 def test_there_is_no_step_outside_of_the_run():
     run = train(epochs=1)
     for step in (8, -8):

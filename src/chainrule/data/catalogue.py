@@ -6,9 +6,10 @@ the tests read the list.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import wraps
 from inspect import signature
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, ParamSpec
 
 from chainrule.base.errors import NameNotFoundError
 from chainrule.base.registry import Registry
@@ -16,7 +17,7 @@ from chainrule.data.dataset import Dataset
 from chainrule.data.places import folders_for
 
 Kind = Literal["bundled", "generated", "files"]
-Loader = TypeVar("Loader", bound=Callable[..., Dataset])
+P = ParamSpec("P")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,13 +87,20 @@ def dataset(
     source: str = "",
     licence: str = "",
     find: Callable[[], Path | None] | None = None,
-) -> Callable[[Loader], Loader]:
-    """Register the decorated loader as the data set `name`. The rest is as in `Entry`."""
+) -> Callable[[Callable[P, Dataset]], Callable[P, Dataset]]:
+    """Register the decorated loader as the data set `name`, which is then read-only.
 
-    def register(load: Loader) -> Loader:
-        entry = Entry(name, kind, description, shape, load, source, licence, find)
+    The rest is as in `Entry`.
+    """
+
+    def register(load: Callable[P, Dataset]) -> Callable[P, Dataset]:
+        @wraps(load)
+        def read_only(*args: P.args, **kwargs: P.kwargs) -> Dataset:
+            return load(*args, **kwargs).read_only()
+
+        entry = Entry(name, kind, description, shape, read_only, source, licence, find)
         DATASETS.register(name, entry)
-        return load
+        return read_only
 
     return register
 

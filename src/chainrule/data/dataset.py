@@ -6,6 +6,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from chainrule.base.constant import make_constant
 from chainrule.base.errors import ConfigurationError, DataError, TargetError
 from chainrule.base.random import permutation
 from chainrule.data.encoding import TableEncoding
@@ -14,6 +15,8 @@ from chainrule.data.encoding import TableEncoding
 @dataclass(frozen=True, eq=False)
 class Dataset:
     """Examples with their targets: one row each.
+
+    What the loaders return is read-only: ``data.x / 255`` is another array.
 
     Attributes
     ----------
@@ -117,7 +120,20 @@ class Dataset:
 
     def rows(self, indices: NDArray[np.integer[Any]] | slice) -> "Dataset":
         """Return the data set of some rows, in the order given."""
-        return replace(self, x=self.x[indices], y=self.y[indices])
+        x, y = self.x[indices], self.y[indices]
+        for part, whole in ((x, self.x), (y, self.y)):
+            part.flags.writeable &= whole.flags.writeable
+        return replace(self, x=x, y=y)
+
+    def read_only(self) -> "Dataset":
+        """Let nobody write in x and y any more, nor in what they are views of; return itself.
+
+        `fit` then reads them where they are, if it computes in their dtypes, and takes no copy.
+        """
+        for part in (self, *([] if self.test is None else [self.test])):
+            make_constant(part.x)
+            make_constant(part.y)
+        return self
 
     def split(
         self, fraction: float = 0.2, seed: int = 0, *, stratified: bool = False

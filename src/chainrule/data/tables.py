@@ -214,7 +214,7 @@ def _encoded(cells: Cells, encoding: TableEncoding) -> Dataset:
         description=f'The {kind} "{target.name}" from {len(encoding.features)} columns',
         source=str(cells.path),
         encoding=encoding,
-    )
+    ).read_only()
 
 
 def _inputs(cells: Cells, encoding: TableEncoding) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from chainrule.backends import Backend, get_backend
+from chainrule.base.constant import as_kept
 from chainrule.base.errors import ConfigurationError, DataError, ShapeError, TargetError
 from chainrule.eager import Tensor, Trace, as_tensor
 from chainrule.eager.tensor import Array
@@ -77,7 +78,8 @@ def as_columns(x: Any, types: InputTypes, *, copy: bool = True) -> tuple[Array, 
     types : InputTypes
         What they are converted to.
     copy : bool
-        False lets an array that has the dtype be itself, where nobody keeps it for later.
+        False lets an array that has the dtype be itself, where nobody keeps it for later; otherwise
+        only one that is constant is.
 
     Raises
     ------
@@ -91,7 +93,9 @@ def as_columns(x: Any, types: InputTypes, *, copy: bool = True) -> tuple[Array, 
     if len(sizes) != 1 or -1 in sizes:
         shown = ", ".join(format_shape(array.shape) for array in columns)
         raise ShapeError(f"Inputs have the examples along their first axis; got shapes {shown}")
-    return tuple(array.astype(types.of_array(array), copy=copy) for array in columns)
+    if copy:
+        return tuple(as_kept(array, types.of_array(array)) for array in columns)
+    return tuple(array.astype(types.of_array(array), copy=False) for array in columns)
 
 
 def _as_numbers(column: Any) -> Array:

@@ -28,7 +28,8 @@ def make_arrays(
 ) -> ArraySource:
     """Check arrays of examples and bring them into the dtypes the step computes with.
 
-    They are copied: what becomes of the caller's arrays does not change a run.
+    They are copied, unless they have these dtypes and are constant (`is_constant`): what becomes of
+    the caller's arrays does not change a run.
 
     Raises
     ------
@@ -78,7 +79,7 @@ def _without_ignored(
     weights: Array | None, target: Array, loss: Loss, dtype: np.dtype[Any]
 ) -> Array | None:
     """The weights, 0 where an example counts for nothing: a batch of such alone has no loss."""
-    counted = loss.counted(Tensor(target))
+    counted = loss.counted(Tensor.computed(target))  # without a copy
     if counted is None:
         return weights
     if not counted.numpy().any():

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.base.constant import as_kept
 from chainrule.base.errors import ShapeError, TargetError
 from chainrule.eager import Tensor, expand_dims, here, moveaxis, take, where
 from chainrule.eager.tensor import Array
@@ -40,7 +41,7 @@ class ClassLoss(Loss, ABC):
         array = np.asarray(target)
         if array.ndim == 1 and array.dtype.kind == "f" and np.array_equal(array, np.rint(array)):
             return array.astype(np.int64)  # classes that a table or a file stored as 0.0, 1.0
-        return array.astype(np.int64 if array.dtype.kind in "iub" else dtype)
+        return as_kept(array, np.dtype(np.int64) if array.dtype.kind in "iub" else dtype)
 
     def check_target(self, target: Array, width: int | None) -> None:
         if target.dtype.kind in "iu":

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
+from chainrule.base.constant import as_kept
 from chainrule.base.errors import ConfigurationError, ShapeError, TargetError
 from chainrule.base.registry import Registry
 from chainrule.eager import Tensor, as_tensor, here
@@ -211,8 +212,11 @@ class Loss(Configured, ABC):
         return type(self).finish is Loss.finish
 
     def prepare_target(self, target: Array, dtype: np.dtype[Any]) -> Array:
-        """Return the target in the dtype the loss computes with: by default the outputs'."""
-        return np.asarray(target).astype(dtype)
+        """Return the target in the dtype the loss computes with: by default the outputs'.
+
+        It does not change with the one that is given.
+        """
+        return as_kept(np.asarray(target), dtype)
 
     def check_target(self, target: Array, width: int | None) -> None:
         """Raise TargetError if these targets have no meaning for this loss.
