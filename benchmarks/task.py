@@ -19,12 +19,12 @@ class Task(ABC):
     Parameters
     ----------
     name : str
-    checked_steps : int
-        After how many its value is compared, besides the first.
+    profiled_steps : int
+        How many a profile takes at once.
     """
 
     name: str
-    checked_steps: int
+    profiled_steps: int
 
     @abstractmethod
     def arrays(self) -> dict[str, Array]:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from benchmarks import race as racing
@@ -30,6 +31,19 @@ def test_a_wrong_loss_is_marked():
         found = take_turns({"numpy": Entry("numpy", task, files, wrong)}, BRIEF)
     assert found["numpy"].problem.startswith("WRONG: after 1 steps 0.298371109")
     assert not found["numpy"].seconds
+
+
+def test_who_trains_on_other_rows_is_marked(tmp_path):
+    task = WORKLOADS["w3"]
+    with saved(task) as (files, right):
+        rows = np.load(files["rows"])
+        rows[1:] = rows[:-1].copy()  # the first step's once more, and so on
+        files["rows"] = str(tmp_path / "late.npy")
+        np.save(files["rows"], rows)
+        found = take_turns({"chainrule": Entry("chainrule", task, files, right)}, BRIEF)
+    assert found["chainrule"].problem.startswith("WRONG: after 2 steps ")
+    assert set(found["chainrule"].deviations) == {1, 2}
+    assert not found["chainrule"].seconds
 
 
 def test_what_a_process_dies_of_is_said():

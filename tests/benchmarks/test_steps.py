@@ -52,14 +52,24 @@ def test_a_skip_computes_the_same_on_both_backends(workload):
     assert max(deviations("chainrule", skipping, of_numpy(skipping, skipping.arrays()))) <= 1
 
 
-@pytest.mark.parametrize("name", ["w3", "w4", "w9"])
+ODD = [v for v in WORKLOADS["w4"].variants() if {511, 513} & {*v.widths}]
+
+
+@pytest.mark.parametrize("variant", ODD, ids=lambda w: w.name)
+@pytest.mark.parametrize("contender", ["chainrule", "numpy"])
+def test_what_is_right_is_right_for_odd_widths_too(contender, variant):
+    assert max(deviations(contender, variant)) <= 1
+
+
+@pytest.mark.parametrize(
+    "right", [*(small(WORKLOADS[name]) for name in ("w3", "w4", "w9")), *ODD], ids=lambda w: w.name
+)
 @pytest.mark.parametrize(
     "mistake",
     [{"trains_biases": False}, {"lr": 1.01}, {"shuffled": False}],
     ids=["biases forgotten", "rate 1 % off", "other order"],
 )
-def test_a_mistake_is_more_than_is_tolerated(name, mistake):
-    right = small(WORKLOADS[name])
+def test_a_mistake_is_more_than_is_tolerated(right, mistake):
     wrong = replace(right, **{**mistake, **({"lr": 1.01 * right.lr} if "lr" in mistake else {})})
     assert max(deviations("numpy", wrong, expected(right, right.arrays()))) > 1
 
