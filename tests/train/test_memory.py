@@ -6,15 +6,18 @@ import numpy as np
 
 import chainrule as cr
 from chainrule import nn, optim
+from chainrule.data import Dataset
 
 COUNT, WIDTH = 60_000, 784
 MEGABYTE = 2**20
 
 
-def peak(**options):
+def peak(*, constant=False, **options):
     """The largest memory that a training of 60,000 images takes, in megabytes."""
     x = np.zeros((COUNT, WIDTH), np.float32)
     y = np.arange(COUNT) % 10
+    if constant:
+        Dataset("images", x, y).read_only()
     net = nn.Sequential(nn.Linear(WIDTH, 10))
     tracemalloc.start()
     try:
@@ -38,6 +41,20 @@ SIZE = COUNT * WIDTH * 4 / MEGABYTE  # 179 megabytes
 def test_data_is_copied_once():
     # One copy, a byte an element to look for NaN, and the batches.
     assert peak() < SIZE * 1.25 + 30
+
+
+def test_data_that_nobody_can_write_in_is_not_copied():
+    assert peak(constant=True) < 30
+
+
+def test_network_optimizer_and_run_hold_the_state_once():
+    net, adam = nn.Sequential(nn.Linear(4, 3)), optim.Adam()
+    run = cr.fit(net, np.ones((8, 4)), np.ones((8, 3)), optimizer=adam, backend="native")
+    state = run.standing.state
+    assert net[0].weight.numpy() is state["0.weight"]
+    assert adam.state["0.weight:exp_avg"] is state["0.weight:exp_avg"]
+    again = cr.fit(net, np.ones((8, 4)), np.ones((8, 3)), optimizer=adam, backend="native")
+    assert again.at(0).state["0.weight:exp_avg"] is state["0.weight:exp_avg"]
 
 
 def test_a_split_copies_only_what_is_held_out():

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.base.constant import as_kept
 from chainrule.base.errors import ConfigurationError, DTypeError, ShapeError, TracingError
 from chainrule.eager import Tensor, as_tensor, assign, here
 from chainrule.eager.promotion import promote
@@ -113,7 +114,7 @@ class Variable(Tensor):
         if array.dtype.kind not in "biuf":
             raise DTypeError(f"{name} holds {self.dtype} numbers; got {array.dtype}")
         with np.errstate(invalid="ignore"):  # NaN as an integer: refused below
-            converted = np.array(array, self.dtype)
+            converted = as_kept(array, np.dtype(self.dtype))
         if not self.type.dtype.is_float and not np.array_equal(converted, array):
             raise DTypeError(f"{name} holds {self.dtype} numbers; got {array.tolist()}")
         return converted
@@ -121,7 +122,7 @@ class Variable(Tensor):
     def convert(self, dtype: object) -> None:
         """Change the dtype, rounding the numbers."""
         if self.is_drawn:
-            self._set(self.numpy().astype(DType.of(dtype).numpy))
+            self._set(self.numpy().astype(DType.of(dtype).numpy, copy=False))
         else:
             self._type = TensorType(self.shape, DType.of(dtype))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.base.constant import as_kept
 from chainrule.base.errors import ShapeError
 from chainrule.base.random import seed_words
 from chainrule.eager.tensor import Array
@@ -51,7 +52,7 @@ def write_state(recipe: Recipe, state: Mapping[str, Array]) -> None:
         variable.replace(state[path])
     ours = {path for path, _ in variables} | {"step", "seed", TOTAL_WEIGHT, TOTAL_COST}
     optimizer.state = {
-        name: np.array(array)
+        name: as_kept(array, array.dtype)
         for name, array in state.items()
         if name not in ours and not name.startswith(ACCUMULATED)
     }
@@ -69,4 +70,4 @@ def _like(array: Any, zeros: Array | None, name: str) -> Array:
             f"network; here it takes {format_shape(zeros.shape)}",
             advice="Make a new optimizer for each network",
         )
-    return given.astype(zeros.dtype)
+    return as_kept(given, zeros.dtype)

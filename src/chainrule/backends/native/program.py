@@ -16,6 +16,7 @@ from chainrule.backends.native.meeting import ABANDONED, numbers
 from chainrule.backends.native.waiting import call_and_listen, is_worth_it
 from chainrule.backends.native.workers import offer_address, run_together
 from chainrule.backends.protocol import Advanced, Array, Program, Rows, Session, Wiring, frozen
+from chainrule.base.constant import make_constant
 from chainrule.base.errors import ShapeError
 from chainrule.graph import Graph
 
@@ -194,7 +195,9 @@ class NativeSession(Session):
 
     def state(self) -> dict[str, Array]:
         if self._copies is None:
-            self._copies = {name: frozen(array.copy()) for name, array in self._state.items()}
+            self._copies = {name: array.copy() for name, array in self._state.items()}
+            for array in self._copies.values():
+                make_constant(array)  # so that who keeps it need not copy it
         return dict(self._copies)
 
     def _check(self, rows: Rows, feeds: Mapping[str, Array]) -> None:
