@@ -9,7 +9,7 @@ import numpy as np
 
 import chainrule as cr
 from benchmarks.contenders.by_hand import mean_square_norm
-from benchmarks.contenders.chainrule_step import HELD, LOSSES, OPTIMIZERS, network, step_of
+from benchmarks.contenders.chainrule_step import LOSSES, OPTIMIZERS, network, step_of
 from benchmarks.micro import Micro
 from benchmarks.task import Array, Cursor, Runner, Task
 from benchmarks.workloads import Workload
@@ -50,25 +50,24 @@ class Session(Runner):
         program = get_backend(backend).compile(self.step.graph, self.step.wiring, threads)
         self.session = program.open(self.step.state, self.step.data)
         self.cursor = Cursor(arrays["rows"]) if self.step.batch else None
-        self.loss = float("nan")
+        self.outputs: Mapping[str, Array] = {}
 
     def run(self, steps: int) -> None:
+        self.outputs = {}
         pieces = self.cursor.take(steps) if self.cursor else [np.zeros((steps, 0), np.int64)]
         for rows in pieces:
             advanced = self.session.advance(rows, self.step.fed(len(rows)))
             if advanced.steps < len(rows):
                 raise ArithmeticError("A step was not finite")
-            if "loss" in advanced.outputs:
-                self.loss = float(advanced.outputs["loss"][-1])
+            self.outputs = advanced.outputs
 
     def value(self) -> float:
         if isinstance(self.task, Workload) and not self.task.per_example:
-            return self.loss
-        state = self.session.state()
-        held = [array for name, array in state.items() if name.startswith(HELD)]
+            return float(self.outputs["loss"][-1])
+        results = [self.outputs[label] for label in self.step.wiring.latest]
         if isinstance(self.task, Micro):
-            return self.task.error(held[0], self.arrays)
-        return mean_square_norm(held)
+            return self.task.error(results[0], self.arrays)
+        return mean_square_norm(results)
 
 
 class Fit(Runner):

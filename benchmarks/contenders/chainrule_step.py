@@ -37,7 +37,6 @@ FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softmax": lambda x: x.softmax(axis=1),
     "layer_norm": lambda x: nn.LayerNorm(x.shape[1], elementwise_affine=False)(x),
 }
-HELD = "held."
 
 
 class Skipping(Module):
@@ -180,15 +179,12 @@ def _holding(
     data: Mapping[str, Array] | None = None,
     batch: int = 0,
 ) -> Step:
-    """A step that leaves its inputs as they are, and its results where the next step's will be."""
-    outputs = {f"next.{name}": symbol for name, symbol in kept.items()}
+    """A step that leaves its inputs as they are; of the results only the last are wanted."""
+    following = {name: f"next.{name}" for name in kept}
+    outputs = {following[name]: symbol for name, symbol in kept.items()}
+    graph = trace.build("step", {**outputs, **results})
+    wiring = Wiring(following, tuple(data or ()), latest=tuple(results))
     arrays = {name: np.asarray(state[name]) for name in kept}
-    for name, result in results.items():
-        trace.input(result.type, HELD + name)
-        outputs[f"next.{HELD}{name}"] = result
-        arrays[HELD + name] = np.zeros(result.shape, result.dtype)
-    graph = trace.build("step", outputs)
-    wiring = Wiring({name: f"next.{name}" for name in arrays}, tuple(data or ()))
     return Step(graph, wiring, arrays, data or {}, {}, batch)
 
 

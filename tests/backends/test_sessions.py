@@ -1,5 +1,7 @@
 """A compiled step: what it is fed, when it stops, what can be looked at."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,7 +13,7 @@ from chainrule.base.errors import (
     NameNotFoundError,
     ShapeError,
 )
-from chainrule.graph import parse_graph
+from chainrule.graph import Output, parse_graph
 
 # One step of least squares on rows of x and y: w' = w - lr·(w·x - y)·x, summed over the rows.
 STEP = parse_graph(
@@ -44,6 +46,13 @@ def backend(request):
 def session(w=(0, 0), data=None):
     program = RUNNER.compile(STEP, WIRING)
     return program.open({"w": np.array(w, np.float32)}, data or {"x": X, "y": Y})
+
+
+START = {"w": np.zeros(2, np.float32)}, {"x": X, "y": Y}
+
+
+def first(feeds, steps):
+    return {name: values[:steps] for name, values in feeds.items()}
 
 
 def by_hand(w, rows, rate):
@@ -106,6 +115,65 @@ def test_it_stops_before_a_step_that_is_not_finite(bad):
     assert done.steps == 2
     assert done.outputs["loss"].shape == (2,)
     assert under_way.state()["w"].tobytes() == before.state()["w"].tobytes()
+
+
+LATEST = replace(WIRING, latest=("out", "d_w"))
+SHOWING = replace(STEP, outputs=(*STEP.outputs, *(Output(n, STEP.find(n)) for n in ("out", "d_w"))))
+
+
+def test_of_an_output_of_which_the_latest_is_wanted_there_is_that_of_the_last_step():
+    under_way, twin = RUNNER.compile(SHOWING, LATEST).open(*START), session()
+    done, expected = under_way.advance(ROWS, RATES), twin.advance(ROWS[:2], first(RATES, 2))
+    assert done.outputs["loss"][:2].tobytes() == expected.outputs["loss"].tobytes()
+    seen = twin.record(ROWS[2], {"lr": RATES["lr"][2]}, ["out", "d_w"])
+    for label in LATEST.latest:
+        assert done.outputs[label].tobytes() == seen[label].tobytes()
+        with pytest.raises(ValueError, match="read-only"):
+            done.outputs[label][0] = 7
+
+
+def test_the_latest_is_that_of_the_step_before_a_bad_one():
+    x = np.vstack([X, [[np.nan, 0]]]).astype(np.float32)
+    data = {"x": x, "y": np.append(Y, np.float32(0))}
+    under_way, twin = RUNNER.compile(SHOWING, LATEST).open(START[0], data), session(data=data)
+    done = under_way.advance(np.array([[0, 1], [2, 3], [1, 4]]), RATES)
+    assert done.steps == 2
+    twin.advance(ROWS[:1], first(RATES, 1))
+    seen = twin.record(ROWS[1], {"lr": RATES["lr"][1]}, ["d_w"])
+    assert done.outputs["d_w"].tobytes() == seen["d_w"].tobytes()
+    twin.advance(ROWS[1:2], {"lr": RATES["lr"][1:2]})
+    assert under_way.state()["w"].tobytes() == twin.state()["w"].tobytes()
+    done = under_way.advance(np.array([[1, 4]]), first(RATES, 1))
+    assert (done.steps, set(done.outputs)) == (0, {"loss", "seen"})
+
+
+def test_the_latest_of_what_is_read_is_what_the_step_has_read():
+    step = parse_graph("""\
+graph step(w: f32[B=1,3], x: f32[B=1,3]) -> (f32[B=1,3], f32[3,B=1], f32[B=1,3])
+  next: f32[B=1,3] = add(w, x)
+  turned: f32[3,B=1] = transpose(w)  axes=[1,0]
+  return w=next, turned, x=x""")
+    program = RUNNER.compile(step, Wiring({"w": "w"}, ("x",), latest=("turned", "x")))
+    under_way = program.open({"w": np.zeros((1, 3), np.float32)}, {"x": np.eye(3, dtype="f4")})
+    done = under_way.advance(np.array([[0], [1], [2]]), {})
+    assert done.outputs["turned"].T.tolist() == [[1, 1, 0]]
+    assert done.outputs["x"].tolist() == [[0, 0, 1]]
+
+
+@pytest.mark.parametrize("size", [3, 70, 1200])
+def test_the_latest_of_large_values_is_where_it_is_computed(size):
+    step = parse_graph(
+        f"graph step(w: f32[{size},{size}], s: f32[]) -> (f32[{size},{size}], f32[{size},{size}])\n"
+        f"  v: f32[{size},{size}] = mul(w, s)\n  return w=w, v"
+    )
+    program = RUNNER.compile(step, Wiring({"w": "w"}, finite=("v",), latest=("v",)))
+    w = np.arange(size**2, dtype=np.float32).reshape(size, size)
+    under_way = program.open({"w": w}, {})
+    fed = {"s": np.array([2, 3, np.nan], np.float32)}
+    done = under_way.advance(np.zeros((3, 0), np.int64), fed)
+    assert done.steps == 2
+    assert np.array_equal(done.outputs["v"], 3 * w)
+    assert np.array_equal(under_way.state()["w"], w)
 
 
 def test_sums_that_overflow_are_finite_if_their_elements_are():
@@ -193,6 +261,7 @@ WRONG_WIRING = {
     "label": (Wiring({"w": "v"}), 'No output of the step is named "v". There are: w, loss, seen.'),
     "data": (Wiring({"w": "w"}, data=("z",)), 'No input of the step is named "z". There are: w'),
     "rows": (Wiring({"w": "w"}, rows="row"), 'No input of the step is named "row". Did you'),
+    "latest": (Wiring({"w": "w"}, latest=("los",)), 'No output of the step is named "los". Did'),
     "finite": (Wiring({"w": "w"}, finite=("los",)), 'No output of the step is named "los". Did'),
     "dtype": (Wiring({"w": "seen"}), "the next w is float32; got int64."),
     "shape": (Wiring({"w": "loss"}), "the next w has the shape [2]; got []."),

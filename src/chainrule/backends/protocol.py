@@ -34,12 +34,16 @@ class Wiring:
         The input that is the rows' numbers themselves, i64[B].
     finite : tuple of str
         Labels of outputs that must be finite: a step with another value is not taken.
+    latest : tuple of str
+        Labels of outputs of which only the last step's value is wanted, so that those of all steps
+        need not be there at once, however large.
     """
 
     state: Mapping[str, str]
     data: tuple[str, ...] = ()
     rows: str | None = None
     finite: tuple[str, ...] = ()
+    latest: tuple[str, ...] = ()
 
     def fed(self, step: Graph) -> tuple[str, ...]:
         """The inputs of `step` that are given anew for each step."""
@@ -61,7 +65,7 @@ class Wiring:
         for name in (*self.state, *self.data, *rows):
             if name not in inputs:
                 raise NameNotFoundError.among("input of the step", name, inputs)
-        for label in (*self.state.values(), *self.finite):
+        for label in (*self.state.values(), *self.finite, *self.latest):
             if label not in step.labels:
                 raise NameNotFoundError.among("output of the step", label, step.labels)
         for name, label in self.state.items():
@@ -116,7 +120,9 @@ class Advanced:
         How many steps were taken; fewer than asked for if the next one was not finite. The
         state is then that before the bad step.
     outputs : mapping of str to array
-        For each output that is no state: its value in each step taken, stacked.
+        For each output that is no state: its value in each step taken, stacked. For one that is
+        wired as `latest` the value of the last step taken, if there is one; it is read-only, and
+        there until the session goes on.
     interrupted : bool
         Whether Ctrl-C came: the step that was under way is not taken, and the state is whole.
     """

@@ -63,6 +63,7 @@ def fit(
         Examples; a tuple of arrays for a network with several inputs; an object with
         ``__len__`` whose items are pairs ``(x, y)``; or a generator of batches ``(x, y)`` or
         ``(x, y, sample_weight)`` (a function that makes one, where there are several epochs).
+        Arrays are copied, except those that nobody can write in, such as a loaded `Dataset`'s.
     y : array of shape (N, ...)
         Targets, where `x` does not bring them.
     loss : Loss, its name, or a function of (output, target) to one cost per example, [B]

@@ -40,6 +40,8 @@ class Compiled:
         By name and by label, in the graph's order.
     outside : tuple of str
         Memory that is not in the arena, in the order in which the code takes its addresses.
+    latest : tuple of str
+        Outputs that are in the arena after the last step.
     nodes : tuple of Place
         Where the graph's nodes are, if all are kept.
     replaced : tuple of str
@@ -61,6 +63,7 @@ class Compiled:
     inputs: dict[str, Place]
     outputs: dict[str, Place]
     outside: tuple[str, ...] = ()
+    latest: tuple[str, ...] = ()
     nodes: tuple[Place, ...] = ()
     replaced: tuple[str, ...] = ()
     faults: tuple[Fault, ...] = ()
@@ -157,6 +160,7 @@ def compile_step(graph: Graph, wiring: Wiring, target: Target, threads: int = 1)
     made = replace(
         made,
         outside=tuple(stages.outside),
+        latest=tuple(stages.latest),
         replaced=tuple(stages.replaced),
         stop=stages.plan.offsets.get(STOP),
     )

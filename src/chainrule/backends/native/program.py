@@ -120,19 +120,27 @@ class NativeSession(Session):
                 place = compiled.outputs[name]
                 shown[name] = np.empty((len(rows), *place.shape), place.dtype.numpy)
                 held[memory] = shown[name]
-        before = self.state() if compiled.replaced else {}
+        replaces = bool(compiled.replaced or compiled.latest)
+        before = self.state() if replaces else {}
         self._copies = None
         arrays = list(held.values())
         taken, interrupted = self._call(arrays, len(rows))
         fault = compiled.take_fault(self._arena)
-        if before and taken < len(rows):
-            # A step that is not taken has replaced part of the state: begin again, stop before it.
+        if replaces and taken < len(rows):
+            # A step that is not taken has replaced part of the state, or outputs of the one before
+            # it: begin again, stop before it.
             for name, array in before.items():
                 self._state[name][...] = array
             self._run(arrays, taken)
         if fault is not None:
             raise fault
         outputs = {label: array[:taken] for label, array in shown.items()}
+        for label in self._program.wiring.latest:
+            all_taken = outputs.pop(label, None)
+            if taken and all_taken is not None:
+                outputs[label] = frozen(all_taken[-1])
+            elif taken:
+                outputs[label] = frozen(compiled.outputs[label].of(self._arena))
         return Advanced(taken, outputs, interrupted)
 
     def _call(self, outside: Sequence[Array], steps: int) -> tuple[int, bool]:

@@ -131,8 +131,9 @@ class StepStages(Stages):
         """States whose next values take their place before it is known whether a step is taken."""
         if not self.checks and not self.faults and not self.is_stoppable:
             return []  # there is nothing for which a step is not taken
-        if self.is_shared and self.is_stoppable:
-            return [name for name in self.wiring.state if name in self.inputs]  # or some of it
+        if self.latest or (self.is_shared and self.is_stoppable):
+            # The bad step has replaced these outputs; or it has replaced some of the state.
+            return [name for name in self.wiring.state if name in self.inputs]
         changed: set[str] = set()
         for kernel in self.lowered.kernels:
             changed |= written(kernel.body)
@@ -173,9 +174,15 @@ class StepStages(Stages):
 
     @cached_property
     def shown(self) -> list[str]:
-        """Outputs that are no state: kept from each step."""
-        following = set(self.wiring.state.values())
-        return [label for label in self.outputs if label not in following]
+        """Outputs that are no state, nor wanted of the last step alone: kept from each step."""
+        apart = {*self.wiring.state.values(), *self.latest}
+        return [label for label in self.outputs if label not in apart]
+
+    @cached_property
+    def latest(self) -> list[str]:
+        """Outputs that are read where they are computed, which is not where an input is."""
+        taken = {view.buffer for view in self.inputs.values()}
+        return [name for name in self.wiring.latest if self.outputs[name].buffer not in taken]
 
     @cached_property
     def batch(self) -> int:

@@ -187,7 +187,9 @@ class NumpySession(Session):
     def advance(self, rows: Rows, feeds: Mapping[str, Array]) -> Advanced:
         wiring, labels = self._program.wiring, self._program.labels
         next_labels = set(wiring.state.values())
-        kept: dict[str, list[Array]] = {label: [] for label in labels if label not in next_labels}
+        alone = next_labels | set(wiring.latest)
+        kept: dict[str, list[Array]] = {label: [] for label in labels if label not in alone}
+        latest: dict[str, Array] = {}
         steps, interrupted = 0, False
         wiring.check_fed(self._program.step, rows, feeds)
         try:
@@ -199,13 +201,14 @@ class NumpySession(Session):
                     break
                 for label, values in kept.items():
                     values.append(results[label])
+                latest = {label: frozen(results[label]) for label in wiring.latest}
                 # The last thing a step does, and in one assignment: Ctrl-C finds a whole state.
                 self._state = {name: results[label] for name, label in wiring.state.items()}
                 steps += 1
         except KeyboardInterrupt:
             interrupted = True
         stacked = {label: self._stack(label, values[:steps]) for label, values in kept.items()}
-        return Advanced(steps, stacked, interrupted)
+        return Advanced(steps, stacked | latest, interrupted)
 
     def _stack(self, label: str, values: list[Array]) -> Array:
         kind = self._program.step.nodes[self._program.step.labels[label]].type
