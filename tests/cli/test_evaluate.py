@@ -44,6 +44,16 @@ def test_table_that_has_changed_is_remarked_on(chainrule, flowers):
     assert "is not what it was when the model was trained" in done.err
 
 
+def test_model_with_another_kind_of_fingerprint_is_remarked_on(chainrule, iris_run, folder):
+    model = folder / "run" / "model.safetensors"
+    content = model.read_bytes()
+    assert content.count(b"tree:") == 1
+    model.write_bytes(content.replace(b"tree:", b"flat:"))
+    done = chainrule("evaluate", "run")
+    assert done.status == 0
+    assert "whether iris is what it was then cannot be told" in done.err
+
+
 def test_training_examples_are_called_so(chainrule):
     chainrule("train", "xor", "--epochs", 1)
     assert "xor, which it was trained on: 4 examples" in chainrule("evaluate", "runs/xor").out

@@ -64,7 +64,7 @@ def test_experiment_says_what_the_run_was_made_of(tmp_path):
         origin={"command": "train", "data": ["iris", 3]},
     )
     told = json.loads((tmp_path / "run" / "experiment.json").read_text())
-    assert told["format"] == "chainrule-run-1"
+    assert told["format"] == "chainrule-run-2"
     assert set(told["versions"]) == {"chainrule", "numpy", "python"}
     assert told["settings"] == {
         "batch_size": 8,
@@ -275,16 +275,17 @@ def test_no_run_no_resume(tmp_path, open_run):
     )
 
 
-def test_another_format_is_refused(tmp_path):
+@pytest.mark.parametrize("number", [1, 9])
+def test_another_format_is_refused(tmp_path, number):
     folder = tmp_path / "run"
     train(folder)
     path = folder / "experiment.json"
-    path.write_text(path.read_text().replace("chainrule-run-1", "chainrule-run-9"))
+    path.write_text(path.read_text().replace("chainrule-run-2", f"chainrule-run-{number}"))
     with pytest.raises(ReplayError) as caught:
         cr.resume(folder, X, Y)
     assert str(caught.value) == (
-        f"{path} has the format 'chainrule-run-9'; this version of chainrule reads "
-        "'chainrule-run-1'. Use the version that made it."
+        f"{path} has the format 'chainrule-run-{number}'; this version of chainrule reads "
+        "'chainrule-run-2'. Use the version that made it."
     )
 
 

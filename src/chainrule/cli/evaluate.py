@@ -10,13 +10,14 @@ import numpy as np
 from cyclopts import App
 
 from chainrule.base.errors import ConfigurationError, DataError
+from chainrule.base.fingerprint import is_comparable
 from chainrule.cli.choices import metric
 from chainrule.cli.experiment import Data
 from chainrule.cli.model_file import Model, load_model
 from chainrule.cli.preparation import Array
 from chainrule.cli.screen import Screen, Showing, counted, figure
 from chainrule.cli.sources import TABLES, load_source, table_of
-from chainrule.cli.splitting import fingerprint, split
+from chainrule.cli.splitting import fingerprint_of, split
 from chainrule.cli.training import Origin, measure
 from chainrule.data import Dataset, read_encoded
 
@@ -103,7 +104,12 @@ def _examples(origin: Origin, data: str | None, screen: Screen) -> tuple[Dataset
     if wanted is not learned:
         part = dataset if dataset.test is None else dataset.test
         return part, part.name
-    if fingerprint(dataset) != origin.data:
+    if not is_comparable(origin.data):
+        screen.remark(
+            f"chainrule: Another version wrote this model, and whether {dataset.name} is what it "
+            "was then cannot be told; some of these examples may have been trained on."
+        )
+    elif fingerprint_of(dataset) != origin.data:
         screen.remark(
             f"chainrule: {dataset.name} is not what it was when the model was trained, so some of "
             "these examples may have been trained on."

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass, replace
 
-import numpy as np
-
+from chainrule.base.fingerprint import fingerprint
 from chainrule.cli.experiment import Data
 from chainrule.data import Dataset
 
@@ -62,10 +60,6 @@ def split(dataset: Dataset, data: Data) -> Parts:
     return Parts(training, validation, test)
 
 
-def fingerprint(dataset: Dataset) -> str:
+def fingerprint_of(dataset: Dataset) -> str:
     """Return a hash by which the same examples are known again."""
-    digest = hashlib.blake2b(digest_size=16)
-    for array in (dataset.x, dataset.y):
-        digest.update(f"{array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+    return fingerprint({"x": dataset.x, "y": dataset.y})

@@ -29,7 +29,7 @@ from chainrule.cli.experiment import Experiment
 from chainrule.cli.preparation import Preparation, prepare
 from chainrule.cli.reporting import Reporter
 from chainrule.cli.sources import Source
-from chainrule.cli.splitting import Parts, fingerprint, split
+from chainrule.cli.splitting import Parts, fingerprint_of, split
 from chainrule.data import Dataset
 from chainrule.nn import Loss, Sequential
 from chainrule.nn import evaluate as evaluate_network
@@ -138,7 +138,7 @@ class Plan:
     @cached_property
     def fingerprint(self) -> str:
         """That of the examples: it goes into the run's folder, and into its model."""
-        return fingerprint(self.source.dataset)
+        return fingerprint_of(self.source.dataset)
 
     def arrays(self, dataset: Dataset) -> tuple[Any, Any]:
         """Return inputs and targets as the network and the loss read them."""

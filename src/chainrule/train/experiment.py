@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
@@ -12,6 +11,7 @@ import msgspec
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError, FileFormatError, ReplayError
+from chainrule.base.fingerprint import fingerprint
 from chainrule.base.registry import Registry
 from chainrule.eager.tensor import Array
 from chainrule.nn import LOSSES, Module
@@ -26,7 +26,7 @@ from chainrule.train.setup import Data, Parts, Setup
 from chainrule.train.sources import Source, name_columns, row_type
 from chainrule.train.streams import StreamSource
 
-FORMAT = "chainrule-run-1"
+FORMAT = "chainrule-run-2"
 
 
 @dataclass(frozen=True)
@@ -323,7 +323,4 @@ def _listed(types: Mapping[str, str]) -> str:
 
 
 def _hashes(arrays: Mapping[str, Array]) -> dict[str, str]:
-    return {
-        name: hashlib.blake2b(np.ascontiguousarray(a).data, digest_size=16).hexdigest()
-        for name, a in arrays.items()
-    }
+    return {name: fingerprint({name: array}) for name, array in arrays.items()}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ import numpy as np
 
 from chainrule.backends import Rows
 from chainrule.base.errors import DataError, TargetError
+from chainrule.base.fingerprint import fingerprint
 from chainrule.data.finite import validate_finite
 from chainrule.eager import Tensor
 from chainrule.eager.tensor import Array
@@ -109,7 +109,7 @@ class ArraySource(Source):
         return self.target
 
     def fingerprint(self) -> str:
-        return _hash(self.arrays())
+        return fingerprint(self.arrays())
 
     def rows(self) -> Rows | None:
         # An example of weight 0 counts for nothing: it is left out, as if it were not there. A
@@ -204,7 +204,7 @@ class ItemSource(Source):
 
     def fingerprint(self) -> str:
         some = np.unique(np.linspace(0, self.count - 1, SAMPLED).astype(np.int64))
-        return f"{_hash(self._read(some))} of {len(some)} items"
+        return f"{fingerprint(self._read(some))} of {len(some)} items"
 
     def rows(self) -> Rows | None:
         return None
@@ -253,14 +253,6 @@ def check_numbers(columns: Sequence[Array], target: Array) -> None:
     """Raise NonFiniteError at the first number that is NaN or infinite."""
     for name, array in [*name_columns(columns).items(), ("y", target)]:
         validate_finite(array, name)
-
-
-def _hash(arrays: Mapping[str, Array]) -> str:
-    digest = hashlib.blake2b(digest_size=16)
-    for name, array in sorted(arrays.items()):
-        digest.update(f"{name} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def _listed(rows: Rows) -> str:
