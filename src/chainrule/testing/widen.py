@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from chainrule.graph import AttributeValue, DType, Graph, TensorType
 from chainrule.ops import Builder, Value
 
@@ -24,7 +26,7 @@ def in_float64(graph: Graph) -> Graph:
         if node.op == "input":
             values.append(b.input(TensorType(node.shape, _wide(node.dtype)), node.name))
             continue
-        attributes = {key: _widen(value) for key, value in node.attributes.items()}
+        attributes = {key: _widen(value, node.dtype) for key, value in node.attributes.items()}
         with b.in_scope(node.scope, node.source):
             value = b.apply(node.op, *(values[i] for i in node.inputs), **attributes)
         if node.name is not None:
@@ -38,12 +40,15 @@ def _wide(dtype: DType) -> DType:
     return DType.F64 if dtype is DType.F32 else dtype
 
 
-def _widen(value: AttributeValue) -> AttributeValue:
+def _widen(value: AttributeValue, dtype: DType) -> AttributeValue:
     match value:
+        case float() if dtype is DType.F32:
+            # A slope of 0.01 is what float32 makes of it, also where its partial is a constant.
+            return float(np.float32(value))
         case DType():
             return _wide(value)
         case Graph():
             return in_float64(value)
         case tuple():
-            return tuple(map(_widen, value))
+            return tuple(_widen(item, dtype) for item in value)
     return value
