@@ -123,6 +123,8 @@ class Elementwise(Declaration):
         How a formula shows it.
     kinks, domain, samples, source
         Where its derivative jumps, where it is defined, what proves it, who published it.
+    correctly_rounded : bool
+        Whether every backend gives the float nearest to the exact result, as IEEE 754 asks.
     defaults : mapping
         The attributes and their default values.
     """
@@ -140,6 +142,7 @@ class Elementwise(Declaration):
     domain: Interval
     samples: Sequence[Sample]
     source: str
+    correctly_rounded: bool = False
     defaults: Mapping[str, AttributeValue] = field(default_factory=dict)
 
     @property
@@ -330,6 +333,7 @@ def elementwise(
     kinks: Sequence[Kink] = (),
     domain: Interval = REALS,
     source: str = "",
+    correctly_rounded: bool = False,
     **defaults: AttributeValue,
 ) -> Elementwise:
     """Declare an elementwise op: the one place where it is written.
@@ -360,6 +364,8 @@ def elementwise(
     domain : Interval
     source : str
         Paper and equation.
+    correctly_rounded : bool
+        Whether every backend gives the float nearest to the exact result, as IEEE 754 asks.
     **defaults
         The attributes and their default values.
 
@@ -388,6 +394,7 @@ def elementwise(
         domain=domain,
         samples=_samples(names, accepts, condition, samples),
         source=source,
+        correctly_rounded=correctly_rounded,
         defaults=defaults,
     )
     if value is not None:  # a formula with a word that does not exist fails here, at import

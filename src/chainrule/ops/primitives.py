@@ -25,6 +25,7 @@ _BOOLS = ((0, 0), (0, 1), (1, 0), (1, 1))
 
 ADD = primitive(
     "add",
+    correctly_rounded=True,
     operands="a b",
     partials=(lambda s, a, b, y: 1, lambda s, a, b, y: 1),
     notation="{0} + {1}",
@@ -35,6 +36,7 @@ ADD = primitive(
 )
 SUB = primitive(
     "sub",
+    correctly_rounded=True,
     operands="a b",
     partials=(lambda s, a, b, y: 1, lambda s, a, b, y: -1),
     notation="{0} - {1}",
@@ -45,6 +47,7 @@ SUB = primitive(
 )
 MUL = primitive(
     "mul",
+    correctly_rounded=True,
     operands="a b",
     partials=(lambda s, a, b, y: b, lambda s, a, b, y: a),
     notation="{0}·{1}",
@@ -55,6 +58,7 @@ MUL = primitive(
 )
 DIV = primitive(
     "div",
+    correctly_rounded=True,
     operands="a b",
     # -y/b, not -a/b²: b² overflows for |b| > 1e154 while the quotient does not.
     partials=(lambda s, a, b, y: 1 / b, lambda s, a, b, y: -y / b),
@@ -65,6 +69,7 @@ DIV = primitive(
 )
 NEG = primitive(
     "neg",
+    correctly_rounded=True,
     partials=(lambda s, x, y: -1,),
     notation="-{0}",
     precedence=40,
@@ -95,6 +100,7 @@ LOG1P = primitive(
 )
 SQRT = primitive(
     "sqrt",
+    correctly_rounded=True,
     partials=(lambda s, x, y: 0.5 / y,),
     notation="√({0})",
     domain=Interval(0.0, INFINITY),
@@ -103,6 +109,7 @@ SQRT = primitive(
 )
 ABS = primitive(
     "abs",
+    correctly_rounded=True,
     partials=(lambda s, x, y: s.sign(x),),
     notation="|{0}|",
     accepts="number",
@@ -112,6 +119,7 @@ ABS = primitive(
 )
 SIGN = primitive(
     "sign",
+    correctly_rounded=True,
     partials=(ZERO,),
     accepts="number",
     kinks=(Kink((0.0,), (0.0,)),),
@@ -121,6 +129,7 @@ SIGN = primitive(
 # At a tie each operand gets half: max(x, x) = x then has the derivative 1, as it must.
 MAX = primitive(
     "max",
+    correctly_rounded=True,
     operands="a b",
     partials=(
         lambda s, a, b, y: s.select(s.greater(a, b), 1, s.select(s.equal(a, b), 0.5, 0)),
@@ -133,6 +142,7 @@ MAX = primitive(
 )
 MIN = primitive(
     "min",
+    correctly_rounded=True,
     operands="a b",
     partials=(
         lambda s, a, b, y: s.select(s.less(a, b), 1, s.select(s.equal(a, b), 0.5, 0)),
