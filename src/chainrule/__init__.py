@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from chainrule.eager.tensor import tensor as tensor
     from chainrule.eager.traced import trace as trace
     from chainrule.eager.transforms import *
+    from chainrule.explanation import explain as explain
     from chainrule.nn import load as load
     from chainrule.nn import save as save
     from chainrule.train import Callback as Callback
@@ -52,6 +53,7 @@ _NAMES = {
     "trace": "eager",
     "load": "nn",
     "save": "nn",
+    "explain": "explanation",
     "Callback": "train",
     "EarlyStopping": "train",
     "LambdaCallback": "train",

@@ -49,6 +49,9 @@ EXCEPTIONS = {
         ("LogSoftmax", "Sigmoid"), "the last layer that is chosen for what a loss reads"
     ),
     "eager/axes.py": dict.fromkeys(("prod", "sum"), "of integers, as NumPy does"),
+    "explanation/tidying.py": dict.fromkeys(
+        ("add", "div", "mul", "sub"), "the arithmetic by which constants are gathered for reading"
+    ),
     "nn/initializers/gains.py": dict.fromkeys(
         ("leaky_relu", "relu", "selu", "sigmoid", "tanh"), "torch's gains, which are conventions"
     ),

@@ -34,6 +34,8 @@ class Moment:
     learning_rate : float
     state : mapping of str to array
         Parameters, buffers and optimiser state before it.
+    engine : Engine
+        What computes it.
     """
 
     step: int
@@ -41,17 +43,17 @@ class Moment:
     rows: list[Rows]
     learning_rate: float
     state: Mapping[str, Array] = field(repr=False)
-    _engine: Engine = field(repr=False)
+    engine: Engine = field(repr=False)
 
     @property
     def graph(self) -> Graph:
         """The step's graph."""
-        return self._engine.graph(self.step)
+        return self.engine.graph(self.step)
 
     @property
     def parameters(self) -> dict[str, Array]:
         """The network's parameters before the update, by path."""
-        return {path: self.state[path] for path, _ in self._engine.recipe.net.named_parameters()}
+        return {path: self.state[path] for path, _ in self.engine.recipe.net.named_parameters()}
 
     def record(self, names: Sequence[str] | None = None) -> Mapping[str, Array]:
         """Values of the step's nodes, by name; all of them by default.
@@ -71,7 +73,7 @@ class Moment:
 
     def record_batches(self, names: Sequence[str] | None = None) -> list[Mapping[str, Array]]:
         """Values of the nodes for each of the update's batches."""
-        return self._engine.record(self.state, self.step, names)
+        return self.engine.record(self.state, self.step, names)
 
 
 class Run:

@@ -1,0 +1,13 @@
+"""Explanations: any number that training produced, opened into what it was computed from.
+
+May import `train` and everything below. A trace is data (`trace`), captured once (`capture`) and
+read by every surface. What an element is made of is read off `Op.terms` (`expansion`): a new op
+needs nothing here. A caption on a pattern (BP1 ...) is one function in `captions`; a proof, one in
+`proofs`; a surface (terminal, LaTeX, HTML) is one module that reads an `Explanation`.
+"""
+
+from chainrule.explanation.capture import explain as explain
+from chainrule.explanation.explanation import Explanation as Explanation
+from chainrule.explanation.explanation import Term as Term
+from chainrule.explanation.trace import About as About
+from chainrule.explanation.trace import Trace as Trace

@@ -1,0 +1,197 @@
+"""explain: capture one training step, with every value that it computes."""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import platform
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import Any
+
+import numpy as np
+
+from chainrule.base.errors import ConfigurationError, ReplayError
+from chainrule.explanation.trace import About, Array, Trace
+from chainrule.graph import Graph
+from chainrule.nn import Module
+from chainrule.nn.evaluation import InputTypes, float_dtype
+from chainrule.optim import Optimizer
+from chainrule.train.reading import Reader
+from chainrule.train.run import Moment
+from chainrule.train.settings import Settings, float_name
+from chainrule.train.setup import Data, Parts, prepare
+from chainrule.train.state import initial_state
+
+
+def explain(
+    what: Module | Moment,
+    x: Any = None,
+    y: Any = None,
+    *,
+    loss: Any = "MSELoss",
+    optimizer: Optimizer | None = None,
+    sample_weight: Any = None,
+    class_weight: Any = None,
+    penalty: Any = None,
+    backend: str = "auto",
+    seed: int = 0,
+    names: Mapping[str, Sequence[str]] | None = None,
+) -> Trace:
+    """Capture one training step as it is computed: forward pass, gradients, update.
+
+    Parameters
+    ----------
+    what : Module or Moment
+        A network, with `x` and `y`: the step that `fit` would make first on all of them as one
+        batch. Or a step of a run, ``run.at(step)``, as it was made. Neither is changed.
+    x, y : arrays
+        As `fit` takes them.
+    loss, optimizer, sample_weight, class_weight, penalty, backend, seed
+        As `fit` takes them. An optimiser that has worked goes on from the state it has.
+    names : mapping of str to sequence of str
+        Names of single numbers, such as ``{"w5": ["2.weight[0, 0]"]}``.
+
+    Returns
+    -------
+    Trace
+
+    Raises
+    ------
+    ShapeError, TargetError, ConfigurationError
+        As `fit` does.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import chainrule as cr
+    >>> from chainrule import nn
+    >>> net = nn.Sequential(nn.Linear(2, 1), nn.Sigmoid())
+    >>> trace = cr.explain(net, np.ones((1, 2)), np.ones((1, 1)), loss=nn.QuadraticLoss())
+    >>> trace["W1", 0, 1].gradient.caption.name
+    'BP4'
+    """
+    if isinstance(what, Moment):
+        if x is not None or y is not None:
+            raise ConfigurationError(
+                "explain got a step of a run, and data with it",
+                advice="A step knows its data: cr.explain(run.at(step))",
+            )
+        return explain_moment(what, names or {})
+    if not isinstance(what, Module):
+        raise ConfigurationError(
+            f"explain takes a network or a step of a run; got {type(what).__name__}",
+            advice="Write cr.explain(net, x, y, loss=...) or cr.explain(run.at(0))",
+        )
+    moment = first_step(
+        what,
+        x,
+        y,
+        loss=loss,
+        optimizer=optimizer,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        penalty=penalty,
+        backend=backend,
+        seed=seed,
+    )
+    return explain_moment(moment, names or {})
+
+
+def first_step(
+    net: Module,
+    x: Any,
+    y: Any,
+    *,
+    loss: Any,
+    optimizer: Optimizer | None,
+    sample_weight: Any,
+    class_weight: Any,
+    penalty: Any,
+    backend: str,
+    seed: int,
+) -> Moment:
+    """The step that `fit` would make first, all examples being one batch; nothing is changed."""
+    net.initialize(seed)
+    settings = Settings(
+        batch_size=max(len(x), 1) if hasattr(x, "__len__") else 1,
+        shuffle=False,
+        seed=seed,
+        dtype=float_name(float_dtype(net)),
+        backend=backend,
+    )
+    parts = Parts.of(net, loss, optimizer, None, penalty, settings)
+    reader = Reader(parts.loss, InputTypes.of(parts.net), sample_weight, class_weight)
+    setup = prepare(parts, Data.read(reader, x, y, None, settings), settings)
+    engine = setup.engine
+    state = initial_state(engine.recipe, seed, accumulate=False)
+    rows = engine.plan.batches(0, 0)
+    return Moment(0, 0, rows, engine.rate.at(0, 0), state, engine)
+
+
+def explain_moment(moment: Moment, names: Mapping[str, Sequence[str]]) -> Trace:
+    """Capture a step of a run."""
+    engine = moment.engine
+    if len(moment.rows) > 1:
+        raise ReplayError(f"Step {moment.step} accumulates {len(moment.rows)} batches")
+    graph = moment.graph
+    recorded = moment.record()
+    values = tuple(recorded[graph.name_of(i)] for i in range(len(graph.nodes)))
+    recipe = engine.recipe
+    seed = moment.state.get("seed", ())
+    about = About(
+        computed_by=engine.backend.arithmetic,
+        step=moment.step,
+        epoch=moment.epoch,
+        rows=tuple(map(int, moment.rows[0])),
+        learning_rate=moment.learning_rate,
+        seed=tuple(map(int, seed)),
+        network=repr(recipe.net),
+        loss=repr(recipe.loss),
+        optimizer=repr(recipe.optimizer),
+        is_rule=recipe.loss.is_rule,
+        versions=_versions(),
+        hashes=_hashes(graph, moment.state, recorded),
+        lines=_lines(graph),
+    )
+    trace = Trace(graph, values, about, {name: tuple(parts) for name, parts in names.items()})
+    trace.names_of_places  # a name of nothing is refused now  # noqa: B018
+    return trace
+
+
+def _versions() -> dict[str, str]:
+    """Of Python, and of every library that had a hand in the numbers."""
+    found = {"python": platform.python_version()}
+    for library in ("chainrule", "numpy", "llvmlite"):
+        try:
+            found[library] = metadata.version(library)
+        except metadata.PackageNotFoundError:  # llvmlite is not there on every platform
+            continue
+    return found
+
+
+def _hashes(
+    graph: Graph, state: Mapping[str, Array], recorded: Mapping[str, Array]
+) -> dict[str, str]:
+    """What the step was computed from, in 256 bits each."""
+    batch = [recorded[name] for name in graph.input_names if name not in state and name != "lr"]
+    return {
+        "graph": hashlib.sha256(str(graph).encode()).hexdigest(),
+        "state": _hash_of([state[name] for name in sorted(state)]),
+        "batch": _hash_of(batch),
+    }
+
+
+def _hash_of(arrays: Sequence[Array]) -> str:
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data if array.size else b"")
+    return digest.hexdigest()
+
+
+def _lines(graph: Graph) -> dict[str, str]:
+    """The text of the user's lines, as far as their files can be read."""
+    sources = {node.source for node in graph.nodes if node.source is not None}
+    texts = {f"{s.file}:{s.line}": linecache.getline(s.file, s.line).strip() for s in sources}
+    return {place: text for place, text in sorted(texts.items()) if text}

@@ -1,0 +1,259 @@
+"""What a number is made of: arithmetic on other numbers of the step that have names.
+
+An op says how one element of its result comes from elements of its operands (`Op.terms`). Values
+without a name are opened in turn, so that what is left are numbers that a reader knows: weights,
+activations, gradients. Moves (a reshape, a transpose) vanish, and so do choices by an integer (a
+gather), since the trace knows how they were made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from chainrule.explanation.trace import Place, Trace
+from chainrule.graph import DType
+from chainrule.ops import CompositeOp, Custom, ElementwiseOp, bind
+from chainrule.ops.broadcasting import broadcast_index
+from chainrule.ops.expression import (
+    Apply,
+    Element,
+    Expression,
+    Fold,
+    Lazy,
+    Literal,
+    apply,
+    read,
+)
+
+INLINED_AT_MOST = 40
+"""How many parts a value without a name may have, to be shown inside of another."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Number(Expression):
+    """A leaf: one number of the trace."""
+
+    place: Place
+
+
+def expand(trace: Trace, place: Place) -> Expression:
+    """Return what the number at `place` is made of, in `Number` leaves.
+
+    An input of the step is made of nothing: it comes back as itself.
+    """
+    if trace.node(place).op == "input":
+        return Number(place)
+    return _terms(trace, place)
+
+
+def constituents(trace: Trace, place: Place) -> list[Place]:
+    """The places without a name that `expand` opened on the way, and `place` itself.
+
+    Each is one application of an op, from stored operands to a stored result.
+    """
+    found: dict[Place, None] = {}
+    stack = [place]
+    while stack:
+        here = stack.pop()
+        if here in found or trace.node(here).op == "input":
+            continue
+        found[here] = None
+        for leaf in leaves(_own_terms(trace, here)):
+            if not is_known(trace, leaf):
+                stack.append(leaf)
+    return list(found)
+
+
+def leaves(expression: Expression) -> list[Place]:
+    """The numbers that an expression is made of, each once, in the order of reading."""
+    found: dict[Place, None] = {}
+    stack: list[Expression] = [expression]
+    seen: set[int] = set()
+    kept = []  # an id is unique only among the living
+    while stack:
+        part = stack.pop()
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        kept.append(part)
+        match part:
+            case Number(place):
+                found[place] = None
+            case Apply():
+                stack.extend(reversed(part.arguments))
+            case Fold():
+                stack.extend(reversed(list(part.items)))
+    return list(found)
+
+
+def is_known(trace: Trace, place: Place) -> bool:
+    """Whether a number is one that a reader knows by name, or an op's that stands as itself."""
+    node = trace.node(place)
+    if node.name is not None or node.op == "input":
+        return True
+    return isinstance(bind(node.op, node.attributes), CompositeOp | Custom)
+
+
+def _terms(trace: Trace, place: Place) -> Expression:
+    expression = _own_terms(trace, place)
+    return read_lazily(expression, lambda leaf: _shown(trace, leaf))
+
+
+def _shown(trace: Trace, place: Place) -> Expression:
+    """A number as it is shown inside of another: as itself, or as what it is made of."""
+    place = _source(trace, place)
+    node = trace.node(place)
+    if not node.inputs and node.op != "input":
+        return Literal(trace.value(place).item())
+    if is_known(trace, place) or _size(trace, place, INLINED_AT_MOST) > INLINED_AT_MOST:
+        return Number(place)
+    return _terms(trace, place)
+
+
+def _source(trace: Trace, place: Place) -> Place:
+    """Follow moves of unnamed values to what was moved."""
+    while not is_known(trace, place):
+        terms = _own_terms(trace, place)
+        if not isinstance(terms, Number):
+            break
+        place = terms.place
+    return place
+
+
+def _size(trace: Trace, place: Place, limit: int) -> int:
+    """How many numbers `place` is made of; at least, where it is more than `limit`."""
+    count = 0
+    stack = [place]
+    while stack and count <= limit:
+        here = _source(trace, stack.pop())
+        if is_known(trace, here) or not trace.node(here).inputs:
+            count += 1
+            continue
+        expression = _own_terms(trace, here)
+        if isinstance(expression, Fold):
+            count += len(expression.items)
+        else:
+            count += 1
+            stack.extend(leaves(expression))
+    return count
+
+
+def _own_terms(trace: Trace, place: Place) -> Expression:
+    """What one op made the number of, in `Number` leaves, without choices by an integer."""
+    node = trace.node(place)
+    if node.op == "input":
+        return Number(place)
+    op = bind(node.op, node.attributes)
+    if not node.inputs:  # a constant, or a count along an axis
+        return Literal(trace.value(place).item())
+    types = tuple(trace.graph.nodes[i].type for i in node.inputs)
+    if isinstance(op, ElementwiseOp) and not op.attributes:
+        # As a function of its operands: what the function is, its declaration says.
+        operands = zip(node.inputs, types, strict=True)
+        at = [Place(i, broadcast_index(place.index, kind.shape)) for i, kind in operands]
+        return Apply(node.op, tuple(map(Number, at)))
+    return read_elements(trace, op.terms(types, place.index), node.inputs)
+
+
+def definition(trace: Trace, place: Place) -> Expression | None:
+    """The formula of the function that made a number, in its operands; None for a primitive."""
+    node = trace.node(place)
+    if node.op == "input":
+        return None
+    op = bind(node.op, node.attributes)
+    if not isinstance(op, ElementwiseOp) or op.attributes or op.declaration.is_primitive:
+        return None
+    types = tuple(trace.graph.nodes[i].type for i in node.inputs)
+    expression = read_elements(trace, op.terms(types, place.index), node.inputs)
+    return read_lazily(expression, lambda leaf: _shown(trace, leaf))
+
+
+def read_elements(trace: Trace, expression: Expression, inputs: Sequence[int]) -> Expression:
+    """Put numbers of the trace in the place of an op's operands."""
+    if isinstance(expression, Fold) and isinstance(expression.items, Lazy):
+        items = expression.items
+
+        def item(position: int) -> Expression:
+            return read(items[position], _Numbers(trace, inputs))
+
+        return Fold(expression.op, Lazy(len(items), item), expression.order)
+    return read(expression, _Numbers(trace, inputs))
+
+
+def read_lazily(expression: Expression, show: Callable[[Place], Expression]) -> Expression:
+    """Put what `show` says in the place of numbers; a long sum is read when it is looked at."""
+    if isinstance(expression, Fold) and isinstance(expression.items, Lazy):
+        items = expression.items
+        return Fold(
+            expression.op,
+            Lazy(len(items), lambda i: read(items[i], _Shown(show))),
+            expression.order,
+        )
+    return read(expression, _Shown(show))
+
+
+_Known = int | bool | None  # what a part is, where integers alone decide it
+
+
+class _Numbers:
+    """Reads an op's terms; a choice that integers make is made."""
+
+    def __init__(self, trace: Trace, inputs: Sequence[int]) -> None:
+        self.trace, self.inputs = trace, inputs
+        self.known: dict[int, tuple[Expression, _Known]] = {}
+
+    def leaf(self, leaf: Expression) -> Expression:
+        match leaf:
+            case Element(operand, index):
+                number = Number(Place(self.inputs[operand], index))
+                value = self.trace.value(number.place)
+                if value.dtype.kind in "iu":
+                    self._know(number, int(value))
+                return number
+            case Literal(value) if isinstance(value, int):
+                self._know(leaf, value)
+        return leaf
+
+    def apply(self, op: str, arguments: Sequence[Expression], dtype: DType | None) -> Expression:
+        if op == "select":
+            chosen = self._told(arguments[0])
+            if chosen is not None:
+                return arguments[1 if chosen else 2]
+        made = Apply(op, tuple(arguments), dtype)
+        told = [self._told(argument) for argument in arguments]
+        if op == "equal" and None not in told:
+            self._know(made, told[0] == told[1])
+        return made
+
+    def fold(self, op: str, items: Sequence[Expression], order: str) -> Expression:
+        left = [item for item in items if not _is_zero(item)] if op == "add" else list(items)
+        if len(left) == 1 or not left:
+            return left[0] if left else Literal(0)
+        return Fold(op, tuple(left), order)
+
+    def _know(self, part: Expression, value: _Known) -> None:
+        self.known[id(part)] = (part, value)
+
+    def _told(self, part: Expression) -> _Known:
+        return self.known.get(id(part), (part, None))[1]
+
+
+def _is_zero(expression: Expression) -> bool:
+    return isinstance(expression, Literal) and expression.value == 0
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """Reads an expression with something else in the place of each number."""
+
+    show: Callable[[Place], Expression]
+
+    def leaf(self, leaf: Expression) -> Expression:
+        return self.show(leaf.place) if isinstance(leaf, Number) else leaf
+
+    def apply(self, op: str, arguments: Sequence[Expression], dtype: DType | None) -> Expression:
+        return apply(op, *arguments, dtype=dtype)
+
+    def fold(self, op: str, items: Sequence[Expression], order: str) -> Expression:
+        return Fold(op, tuple(items), order)

@@ -1,0 +1,296 @@
+"""An explanation: one number of a step, what it is made of, and the proofs that it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from typing import Any
+
+import numpy as np
+
+from chainrule.explanation.arithmetic import primitive, typed
+from chainrule.explanation.captions import Caption, caption_of
+from chainrule.explanation.expansion import Number, definition, expand, leaves
+from chainrule.explanation.proofs import Proof, difference, reevaluation
+from chainrule.explanation.symbols import NEXT, Symbol, describe, symbol_of
+from chainrule.explanation.tidying import tidy
+from chainrule.explanation.trace import Place, Trace
+from chainrule.graph import DType, Source
+from chainrule.ops.expression import Apply, Expression, Fold, Literal, apply, read
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of a sum.
+
+    Parameters
+    ----------
+    expression : Expression
+        A product, as a rule; its numbers are places of the trace.
+    value : float
+        In float64, from the stored numbers: a product of two float32 is exact.
+    factors : tuple of Expression
+        What is multiplied; the term itself where it is no product.
+    example : int or None
+        The example of the batch that it comes from, where the terms are one for each example.
+    """
+
+    expression: Expression
+    value: float
+    factors: tuple[Expression, ...]
+    example: int | None = None
+
+    @property
+    def places(self) -> list[Place]:
+        """The numbers it is made of."""
+        return leaves(self.expression)
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The largest terms of a sum, and the rest, so that everything adds up.
+
+    Parameters
+    ----------
+    largest : list of Term
+        By size.
+    others : int
+        How many terms are not among them.
+    remainder : float
+        Their exact sum, rounded once.
+    rounding : float
+        What the stored number differs from the exact sum of all terms.
+    """
+
+    largest: list[Term]
+    others: int
+    remainder: float
+    rounding: float
+
+
+@dataclass(frozen=True, eq=False)
+class Explanation:
+    """One number, opened.
+
+    Parameters
+    ----------
+    trace : Trace
+    place : Place
+        Which number.
+    """
+
+    trace: Trace
+    place: Place
+
+    @property
+    def name(self) -> str:
+        """The canonical name: ``d_2.weight[0,1]``."""
+        name = self.trace.graph.name_of(self.place.node)
+        index = self.place.index
+        return f"{name}[{','.join(map(str, index))}]" if index else name
+
+    @cached_property
+    def symbol(self) -> Symbol:
+        """How a textbook calls it."""
+        return symbol_of(self.trace, self.place)
+
+    @property
+    def what(self) -> str:
+        """What it is, in words."""
+        return describe(self.trace, self.place)
+
+    @property
+    def value(self) -> Any:
+        """The number that training computed, as a NumPy scalar."""
+        return self.trace.value(self.place)
+
+    @property
+    def source(self) -> Source | None:
+        """The user's line that it comes from."""
+        return self.trace.node(self.place).source
+
+    @property
+    def caption(self) -> Caption | None:
+        """The name of the pattern: BP1 to BP4."""
+        return caption_of(self.trace, self.place.node)
+
+    @cached_property
+    def expression(self) -> Expression:
+        """What it is made of, in numbers that have names, as it was computed."""
+        return expand(self.trace, self.place)
+
+    @cached_property
+    def rule(self) -> Expression:
+        """The same for reading, without factors of 1."""
+        return tidy(self.expression)
+
+    @cached_property
+    def definition(self) -> Expression | None:
+        """The formula of the function that made it, if it is a function like ``sigmoid``."""
+        return definition(self.trace, self.place)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether nothing computed it in this step: data, a weight before the update."""
+        return self.trace.node(self.place).op == "input"
+
+    @cached_property
+    def terms(self) -> list[Term]:
+        """The terms of the sum that it is; one, where it is none."""
+        parts = [] if self.is_given else list(_summands(self.rule))
+        examples = self._examples(parts)
+        return [
+            Term(part, self.evaluate(part), tuple(_factors(part)), example)
+            for part, example in zip(parts, examples, strict=True)
+        ]
+
+    def summary(self, most: int = 8) -> Summary:
+        """The terms of largest size, with the exact sum of the others."""
+        order = sorted(self.terms, key=lambda term: -abs(term.value))
+        largest, rest = order[:most], order[most:]
+        total = _exact_sum([term.value for term in order])
+        stored = float(self.value)
+        return Summary(
+            largest, len(rest), _exact_sum([term.value for term in rest]), stored - total
+        )
+
+    @cached_property
+    def proofs(self) -> list[Proof]:
+        """What shows that it is so: computed again, and, for a gradient, a finite difference."""
+        if self.is_given:
+            return []
+        found = [reevaluation(self.trace, self.place), difference(self.trace, self.place)]
+        return [proof for proof in found if proof is not None]
+
+    @cached_property
+    def gradient(self) -> Explanation | None:
+        """The gradient of the loss by this number, where the step computed it."""
+        return self._related("d_" + self._own_name)
+
+    @cached_property
+    def update(self) -> Explanation | None:
+        """What this number becomes by the update, where it is a state of the step."""
+        return self._related(NEXT + self._own_name)
+
+    @property
+    def _own_name(self) -> str:
+        return self.trace.graph.name_of(self.place.node)
+
+    @property
+    def change(self) -> float | None:
+        """Δ: what the update adds to this number."""
+        return None if self.update is None else float(self.update.value) - float(self.value)
+
+    def parts(self) -> list[Explanation]:
+        """The numbers it is made of, those in the largest terms first, each once."""
+        found: dict[Place, None] = {}
+        for term in sorted(self.terms, key=lambda term: -abs(term.value)):
+            found.update(dict.fromkeys(term.places))
+        return [Explanation(self.trace, place) for place in found]
+
+    def evaluate(self, expression: Expression) -> float:
+        """The value of an expression in the step's numbers, in float64."""
+        return float(read(expression, _InFloat64(self.trace)))
+
+    def _related(self, name: str) -> Explanation | None:
+        position = self.trace.graph.positions.get(name, self.trace.graph.labels.get(name))
+        if position is None or self.trace.graph.nodes[position].shape != self._shape:
+            return None
+        return Explanation(self.trace, Place(position, self.place.index))
+
+    @property
+    def _shape(self) -> tuple[int, ...]:
+        return self.trace.node(self.place).shape
+
+    def _examples(self, parts: Sequence[Expression]) -> list[int | None]:
+        """The example of each term, where they are one for each example of the batch."""
+        none: list[int | None] = [None] * len(parts)
+        if len(parts) < 2:
+            return none
+        found: list[int | None] = []
+        for part in parts:
+            batch = {
+                place.index[axis]
+                for place in leaves(part)
+                for axis, size in enumerate(self.trace.node(place).shape)
+                if getattr(size, "name", None)
+            }
+            if len(batch) != 1:
+                return none
+            found.append(batch.pop())
+        return found if len(set(found)) == len(found) else none
+
+
+def open_place(trace: Trace, place: Place) -> Explanation:
+    """Open the number at a place."""
+    return Explanation(trace, place)
+
+
+def _summands(expression: Expression) -> Iterator[Expression]:
+    """The terms of nested sums and differences, in the order in which they are written."""
+    stack = [(expression, False)]
+    while stack:
+        part, negative = stack.pop()
+        match part:
+            case Fold("add", items):
+                stack.extend((item, negative) for item in reversed(list(items)))
+            case Apply("add", (a, b)):
+                stack.extend([(b, negative), (a, negative)])
+            case Apply("sub", (a, b)):
+                stack.extend([(b, not negative), (a, negative)])
+            case Apply("neg", (a,)):
+                stack.append((a, not negative))
+            case _:
+                yield apply("neg", part) if negative else part
+
+
+def _factors(expression: Expression) -> list[Expression]:
+    """The factors of nested products, in the order in which they are written."""
+    found: list[Expression] = []
+    stack = [expression]
+    while stack:
+        part = stack.pop()
+        match part:
+            case Apply("mul", (a, b)):
+                stack.extend([b, a])
+            case Apply("neg", (a,)):
+                found.append(Literal(-1))
+                stack.append(a)
+            case _:
+                found.append(part)
+    return found
+
+
+def _exact_sum(values: Sequence[float]) -> float:
+    finite = [value for value in values if math.isfinite(value)]
+    return math.fsum(finite) if len(finite) == len(values) else float(np.sum(values))
+
+
+@dataclass(frozen=True)
+class _InFloat64:
+    """Reads an expression as a number, in double precision."""
+
+    trace: Trace
+
+    def leaf(self, leaf: Expression) -> Any:
+        match leaf:
+            case Number(place):
+                value = self.trace.value(place)
+                return np.float64(value) if value.dtype.kind == "f" else value
+            case Literal(value):
+                return value
+        raise TypeError(f"{type(leaf).__name__} is no part of an explanation")
+
+    def apply(self, op: str, arguments: Sequence[Any], dtype: DType | None) -> Any:
+        if dtype is not None:
+            number = np.asarray(arguments[0])
+            return number.astype(np.float64 if dtype.is_float else dtype.numpy)[()]
+        with np.errstate(all="ignore"):
+            return primitive("numpy", op, typed(arguments, DType.F64))
+
+    def fold(self, op: str, items: Sequence[Any], order: str) -> Any:
+        if op == "add":
+            return np.float64(_exact_sum([float(item) for item in items]))
+        return reduce(lambda a, b: self.apply(op, [a, b], None), items)

@@ -1,0 +1,136 @@
+"""How a number is called: w5, W2[0,1], ∂C/∂W2[0,1], δ1[3,0], and what it is, in words."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from chainrule.explanation.captions import is_weighted_sum
+from chainrule.explanation.trace import Index, Place, Trace
+
+NEXT = "next."
+
+
+@dataclass(frozen=True)
+class Symbol:
+    """The name of one number, in parts, so that any notation can be written from it.
+
+    Parameters
+    ----------
+    base : str
+        What it is an element of: ``W2``, ``0.out``; or a name of its own, ``w5``.
+    index : tuple of int
+        Where it is in that; empty where the base says it all.
+    of : str
+        ``"value"``; ``"derivative"``: of the loss, by this; ``"factor"``: of `other`, by this;
+        ``"next"``: what it becomes by the update.
+    other : str
+        What is differentiated.
+    """
+
+    base: str
+    index: Index = ()
+    of: str = "value"
+    other: str = ""
+
+    @property
+    def plain(self) -> str:
+        """The number without what is done to it: ``W2[0,1]``."""
+        return f"{self.base}[{','.join(map(str, self.index))}]" if self.index else self.base
+
+    def __str__(self) -> str:
+        match self.of:
+            case "derivative" | "factor":
+                return f"∂{self.other}/∂{self.plain}"
+            case "next":
+                return f"{self.plain}⁺"
+        return self.plain
+
+
+def symbol_of(trace: Trace, place: Place) -> Symbol:
+    """How the number at a place is called."""
+    own = trace.names_of_places.get(place)
+    if own is not None:
+        return Symbol(own)
+    name = trace.graph.name_of(place.node)
+    index = shown_index(trace, place)
+    aliases = aliases_of(trace)
+    if name in aliases:
+        return Symbol(aliases[name], index)
+    parameter = name.removeprefix(NEXT)
+    if parameter != name and parameter in trace.graph.positions:
+        return _at(trace, parameter, place.index, "next")
+    factor = re.fullmatch(r"d_(.+)/d_(.+)", name)
+    if factor and factor[2] in trace.graph.positions:
+        other = trace.graph.positions.get(factor[1])
+        numerator = str(symbol_of(trace, Place(other, place.index))) if other is not None else ""
+        return _at(trace, factor[2], place.index, "factor", numerator or factor[1])
+    primal = name.removeprefix("d_")
+    if primal != name and primal in trace.graph.positions:
+        return _at(trace, primal, place.index, "derivative", loss_symbol(trace))
+    if name.startswith("%"):
+        return Symbol(f"{trace.node(place).op}{name}", index)
+    return Symbol(name, index)
+
+
+def shown_index(trace: Trace, place: Place) -> Index:
+    """The index as it is shown: without the axis of examples, where there is one example."""
+    shape = trace.node(place).shape
+    if trace.names and shape and shape[0] == 1 and getattr(shape[0], "name", None):
+        return place.index[1:]
+    return place.index
+
+
+def loss_symbol(trace: Trace) -> str:
+    """How the loss is called: by a name of its own, C in a textbook's chain, or ``loss``."""
+    own = trace.names_of_places.get(Place(trace.graph.find("loss"), ()))
+    return own or ("C" if "W1" in trace.graph.positions else "loss")
+
+
+def aliases_of(trace: Trace) -> dict[str, str]:
+    """Canonical names to the textbook's names."""
+    found: dict[str, str] = {}
+    for alias, name in trace.graph.aliases:
+        if alias != "out":
+            found.setdefault(name, alias)
+    if "W1" in trace.graph.positions:
+        found.setdefault("loss", "C")
+    return found
+
+
+def _at(trace: Trace, name: str, index: Index, of: str, other: str = "") -> Symbol:
+    inner = symbol_of(trace, Place(trace.graph.positions[name], index))
+    return Symbol(inner.plain, (), of, other)
+
+
+def describe(trace: Trace, place: Place) -> str:
+    """What a number is, in words: ``the gradient of the loss by the weight w5``."""
+    name = trace.graph.name_of(place.node)
+    parameter = name.removeprefix(NEXT)
+    if parameter != name and parameter in trace.graph.positions:
+        return f"{_noun(trace, parameter)} after the update"
+    factor = re.fullmatch(r"d_(.+)/d_(.+)", name)
+    if factor:
+        return "a factor of the chain rule: the slope of one value by another"
+    primal = name.removeprefix("d_")
+    if primal != name and primal in trace.graph.positions:
+        return f"the gradient of the loss by {_noun(trace, primal)}"
+    return _noun(trace, name)
+
+
+def _noun(trace: Trace, name: str) -> str:
+    node = trace.graph[name]
+    layer = name.rpartition(".")[0]
+    where = f' of layer "{layer}"' if layer else ""
+    if ":" in name:
+        path, _, slot = name.partition(":")
+        return f"the optimiser's {slot} of {path}"
+    if node.op == "input":
+        ending = name.rpartition(".")[2]
+        known = {"x": "an input", "target": "a target", "lr": "the learning rate"}
+        return known.get(name) or f"the {ending}{where}"
+    if name == "loss":
+        return "the loss"
+    if name.endswith(".out") or ".out#" in name:
+        return f"the {'weighted sum' if is_weighted_sum(trace, node) else 'output'}{where}"
+    return f"a value of {node.op}{where}"

@@ -1,0 +1,195 @@
+"""A trace: one training step as it was computed, every value of it, as data."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chainrule.base.errors import NameNotFoundError, ShapeError
+from chainrule.graph import Graph, Node, format_shape
+
+if TYPE_CHECKING:
+    from chainrule.explanation.explanation import Explanation
+
+Array = NDArray[Any]
+Index = tuple[int, ...]
+
+_ELEMENT = re.compile(r"(?P<name>.+?)\[(?P<index>-?\d+(?:\s*,\s*-?\d+)*)\]")
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """One number of a step: a node of its graph, and where it is in the node's value."""
+
+    node: int
+    index: Index
+
+
+@dataclass(frozen=True)
+class About:
+    """What a step was part of, and what computed it.
+
+    Parameters
+    ----------
+    computed_by : str
+        The backend's arithmetic: ``"native fma"``, ``"native muladd"``, ``"numpy"``.
+    step, epoch : int
+        Its number in the run, from 0.
+    rows : tuple of int
+        The rows of the data in its batch.
+    learning_rate : float
+    seed : tuple of int
+        Two words of 32 bits: what random layers draw from.
+    network, loss, optimizer : str
+        As their ``repr`` says it.
+    is_rule : bool
+        Whether the updates follow a learning rule, which is no derivative of the loss.
+    versions : mapping of str to str
+        Of chainrule and the libraries that computed.
+    hashes : mapping of str to str
+        SHA-256 of the graph's text, the state before the step and the batch.
+    lines : mapping of str to str
+        The text of the user's lines that nodes came from, by ``file:line``.
+    """
+
+    computed_by: str
+    step: int = 0
+    epoch: int = 0
+    rows: tuple[int, ...] = ()
+    learning_rate: float | None = None
+    seed: tuple[int, ...] = ()
+    network: str = ""
+    loss: str = ""
+    optimizer: str = ""
+    is_rule: bool = False
+    versions: Mapping[str, str] = field(default_factory=dict)
+    hashes: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """One training step: its graph, the value of every node, and what it was part of.
+
+    Parameters
+    ----------
+    graph : Graph
+        The step: forward pass, backward pass, update.
+    values : sequence of array
+        The value of each node, by position, with the bits that training computed.
+    about : About
+    names : mapping of str to tuple of str
+        Names of single numbers, such as ``{"w5": ("2.weight[0, 0]",)}``; an axis of examples is
+        left out where the step has one example.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from chainrule import nn, optim
+    >>> from chainrule.explanation import explain
+    >>> net = nn.Sequential(nn.Linear(2, 1), nn.Sigmoid())
+    >>> trace = explain(net, np.ones((1, 2)), np.ones((1, 1)), loss=nn.QuadraticLoss())
+    >>> trace["W1", 0, 1].name
+    '0.weight[0,1]'
+    """
+
+    graph: Graph
+    values: tuple[Array, ...] = field(repr=False)
+    about: About
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def __getitem__(self, key: str | tuple[Any, ...]) -> Explanation:
+        """Open a number: ``trace["0.weight", 3, 7]``, ``trace["0.weight[3,7]"]``, ``trace["w5"]``.
+
+        Raises
+        ------
+        NameNotFoundError
+            If nothing has this name; the message suggests the nearest.
+        ShapeError
+            If there is no such index in it.
+        """
+        from chainrule.explanation.explanation import open_place
+
+        name, *index = key if isinstance(key, tuple) else (key,)
+        return open_place(self, self.find(name, *index))
+
+    def find(self, name: str, *index: int) -> Place:
+        """Return where a number is: by canonical name, alias, ``%position`` or a name of its own.
+
+        Raises
+        ------
+        NameNotFoundError, ShapeError
+        """
+        if not index and name in self._named_places:
+            return self._named_places[name]
+        if not index and name not in self.graph.positions:
+            match = _ELEMENT.fullmatch(name)
+            if match:
+                name, index = match["name"], tuple(map(int, match["index"].split(",")))
+        if name not in self.graph.positions and name not in self.graph.labels and name[:1] != "%":
+            known = [*self._named_places, *self.graph.positions, *self.graph.labels]
+            raise NameNotFoundError.among("value", name, known, where="the trace")
+        position = self.graph.find(name)
+        return Place(position, self._checked(position, index))
+
+    def value(self, place: Place) -> Any:
+        """The number at a place, as a NumPy scalar."""
+        return self.values[place.node][place.index]
+
+    def node(self, place: Place) -> Node:
+        """The node that holds a number."""
+        return self.graph.nodes[place.node]
+
+    @cached_property
+    def _named_places(self) -> Mapping[str, Place]:
+        """The places of names of single numbers; of several, the first."""
+        return {name: self._parsed(elements[0]) for name, elements in self.names.items()}
+
+    @cached_property
+    def names_of_places(self) -> Mapping[Place, str]:
+        """The name of its own that a number has: the last one given, where it has several."""
+        return {
+            self._parsed(element): name
+            for name, elements in self.names.items()
+            for element in elements
+        }
+
+    def _parsed(self, element: str) -> Place:
+        match = _ELEMENT.fullmatch(element)
+        name = match["name"] if match else element
+        index = tuple(map(int, match["index"].split(","))) if match else ()
+        position = self.graph.find(name)
+        return Place(position, self._checked(position, index))
+
+    def _checked(self, position: int, index: Index) -> Index:
+        """The index counted from the front; one example's axis may be left out."""
+        shape = self.graph.nodes[position].shape
+        if len(index) == len(shape) - 1 and shape[0] == 1:
+            index = (0, *index)
+        if len(index) == len(shape) and all(-n <= i < n for i, n in zip(index, shape, strict=True)):
+            return tuple(int(i) % int(n) for i, n in zip(index, shape, strict=True))
+        name = self.graph.name_of(position)
+        given = ", ".join(map(str, index))
+        numbers = f"{len(shape)} numbers" if len(shape) != 1 else "one number"
+        raise ShapeError(
+            f"{name} has the shape {format_shape(shape)}: there is no element [{given}] in it",
+            advice=f"Pass {numbers}, each below its axis: "
+            f'trace["{name}"{"".join(f", {int(n) - 1}" for n in shape)}] is the last',
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Trace):
+            return NotImplemented
+        pairs = zip(self.values, other.values, strict=False)
+        return (
+            (self.graph, self.about, dict(self.names), len(self.values))
+            == (other.graph, other.about, dict(other.names), len(other.values))
+        ) and all(a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True) for a, b in pairs)
+
+    __hash__ = object.__hash__
