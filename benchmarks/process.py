@@ -20,6 +20,11 @@ PATIENCE = 300.0
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
+def environment() -> dict[str, str]:
+    """This process's variables; but Python keeps bytecode, which installed packages come with."""
+    return {name: v for name, v in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+
+
 class Failed(Exception):
     """A contender has not done what it was told.
 
@@ -39,7 +44,7 @@ class Worker:
     """A contender's process."""
 
     def __init__(self, contender: Contender, threads: int, caches: Path) -> None:
-        environment = os.environ | {
+        variables = environment() | {
             **dict.fromkeys(THREADS, str(threads)),
             "JAX_PLATFORMS": "cpu",
             "XDG_CACHE_HOME": str(caches),
@@ -54,7 +59,7 @@ class Worker:
             self._process = subprocess.Popen(
                 command,
                 cwd=ROOT,
-                env=environment,
+                env=variables,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
