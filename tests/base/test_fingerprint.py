@@ -62,6 +62,31 @@ def test_threads_do_not_show(monkeypatch):
     assert fingerprint({"x": large()}) == several
 
 
+def test_what_is_constant_is_hashed_once(monkeypatch):
+    hashed, root = [], made._root
+    monkeypatch.setattr(made, "_root", lambda array: (hashed.append(len(array)), root(array))[1])
+    x, y = np.arange(4.0), np.arange(5)
+    x.flags.writeable = False
+    view = y.view()
+    view.flags.writeable = False  # but y is not
+    before = fingerprint({"x": x, "y": view})
+    assert fingerprint({"x": x, "y": view}) == before
+    assert hashed == [4, 5, 5]
+    y[0] = 7
+    assert fingerprint({"x": x, "y": view}) != before
+
+
+def test_what_is_gone_is_forgotten():
+    known = dict(made._known)
+    for number in range(50):  # one after the other at the same place
+        x = np.full(3, number, np.float64)
+        expected = fingerprint({"x": x.copy()})
+        x.flags.writeable = False
+        assert fingerprint({"x": x}) == expected
+        del x
+    assert made._known == known
+
+
 def test_it_is_blake2bs_tree_mode():
     x = large()
     tree = {"digest_size": 16, "fanout": 0, "depth": 2, "leaf_size": 2**22, "inner_size": 16}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
+from weakref import ReferenceType
 
 import numpy as np
 from numpy.typing import NDArray
+
+from chainrule.base.constant import is_constant
 
 Array = NDArray[Any]
 
@@ -43,13 +47,29 @@ def fingerprint(arrays: Mapping[str, Array]) -> str:
     whole = blake2b(digest_size=SIZE)
     for name, array in sorted(arrays.items()):
         whole.update(f"{name} {array.dtype} {array.shape}".encode())
-        whole.update(_root(np.ascontiguousarray(array)))
+        whole.update(_known_root(array))
     return f"{DEFINITION}:{whole.hexdigest()}"
 
 
 def is_comparable(fingerprint: str) -> bool:
     """Whether it was made as `fingerprint` makes them."""
     return fingerprint.startswith(f"{DEFINITION}:")
+
+
+_known: dict[int, tuple[ReferenceType[Array], bytes]] = {}
+"""Roots of arrays that are constant, for as long as there are these arrays."""
+
+
+def _known_root(array: Array) -> bytes:
+    """The root of an array; of one that nobody can write in, it is computed once."""
+    key, constant = id(array), is_constant(array)
+    found = _known.get(key)
+    if constant and found is not None and found[0]() is array:
+        return found[1]
+    root = _root(np.ascontiguousarray(array))
+    if constant:
+        _known[key] = weakref.ref(array, lambda _: _known.pop(key, None)), root
+    return root
 
 
 def _root(array: Array) -> bytes:
