@@ -4,7 +4,7 @@ import mpmath
 import numpy as np
 import pytest
 
-from chainrule.backends.native import error_functions
+from chainrule.backends.native import elementary, error_functions
 from chainrule.backends.native.backend import NativeBackend
 from chainrule.graph import DType, parse_graph
 from tests.backends.native.targets import LESSER, target
@@ -81,6 +81,40 @@ def test_vectors_side_by_side_have_the_bits_of_single_ones(name, count):
         single = np.concatenate([native(op, x[i : i + 37]) for i in range(0, count, 37)])
         assert native(op, x).tobytes() == single.tobytes()
         assert native(op, x, NativeBackend(target(name))).tobytes() == single.tobytes()
+
+
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("name", [None, *LESSER])
+def test_the_exponential_of_minus_a_size_has_the_bits_of_any_other(dtype, name):
+    low, tiny = ENDS[dtype][0], SMALLEST[dtype]
+    near = np.linspace(low - 2, low + 40, 2000)  # where it is subnormal
+    spread = np.linspace(-60, 60, 1001)
+    odd = [0.0, -0.0, np.inf, -np.inf, np.nan, tiny, -tiny, -1e30]
+    x = np.concatenate([near, spread, odd]).astype(DType(dtype).numpy)
+    kind = f"{dtype}[{x.size}]"
+    graph = parse_graph(f"""graph f(x: {kind}) -> {kind}
+      zero: {dtype}[] = constant()  dtype={dtype} value=0.0
+      one: {dtype}[] = constant()  dtype={dtype} value=1.0
+      below: bool[{x.size}] = less(x, zero)
+      size: {kind} = abs(x)
+      minus: {kind} = neg(size)
+      e: {kind} = exp(minus)
+      above: {kind} = select(below, e, one)
+      more: {kind} = add(one, e)
+      y: {kind} = div(above, more)
+      return y""")
+    backend = NativeBackend(target(name)) if name else NativeBackend()
+    separate = backend.run(graph, [x])[0]
+    np.testing.assert_array_equal(native("sigmoid", x, backend), separate, strict=True)
+
+
+def test_the_shorter_approximation_of_exp_is_as_close_as_is_said():
+    c = [mpmath.mpf(c) for c in elementary.SHORTER]
+    with mpmath.workdps(30):
+        for i in range(-1000, 1001):
+            r = mpmath.mpf(i) / 1000 * mpmath.log(2) / 2
+            y = 1 + r + r**2 * mpmath.polyval(c[::-1], r)
+            assert abs(y / mpmath.exp(r) - 1) < 2**-57
 
 
 def test_the_approximations_of_erfc_are_as_close_as_is_said():

@@ -59,9 +59,25 @@ class _Formula:
         declaration = OPS.get(op)
         assert isinstance(declaration, Elementwise)
         made = dtype or declaration.returns or _dtype_of(arguments[-1])
+        if op == "exp" and self._is_negative(arguments[0]):
+            op = "exp_of_negative"
         local = Local(f"{self.name}.{len(self.steps)}", made)
         self.steps.append(Let(local.name, Apply(op, tuple(arguments), made)))
         return local
+
+    def _is_negative(self, value: Value) -> bool:
+        """Whether it is -|x|."""
+        match self._made(value):
+            case Apply("neg", (size,)):
+                made = self._made(size)
+                return isinstance(made, Apply) and made.op == "abs"
+        return False
+
+    def _made(self, value: Value) -> Value | None:
+        """What a step's local is."""
+        if not isinstance(value, Local):
+            return None
+        return next((step.value for step in self.steps if step.name == value.name), None)
 
     def fold(self, op: str, items: Sequence[Value], order: str) -> Value:
         raise GraphError("an elementwise formula has no sums")

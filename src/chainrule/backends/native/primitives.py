@@ -33,6 +33,7 @@ for _name in ("add", "sub", "mul", "div", "neg", "sqrt", "abs", "select", "fma")
     PRIMITIVES.register(_name, _method(_name))
 for _name in ("exp", "expm1", "log", "log1p", "tanh", "floor", "ceil"):
     PRIMITIVES.register(_name, getattr(elementary, _name))
+PRIMITIVES.register("exp_of_negative", elementary.exp_of_negative)  # no op of a graph
 PRIMITIVES.register("round", elementary.rounded)
 PRIMITIVES.register("floor_divide", division.floor_divide)
 PRIMITIVES.register("remainder", division.remainder)
