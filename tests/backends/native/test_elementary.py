@@ -108,6 +108,18 @@ def test_the_exponential_of_minus_a_size_has_the_bits_of_any_other(dtype, name):
     np.testing.assert_array_equal(native("sigmoid", x, backend), separate, strict=True)
 
 
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+@pytest.mark.parametrize("op", ["sigmoid", "sin", "log1p", "erf"])
+def test_a_few_elements_in_lanes_have_the_bits_of_each_by_itself(op, dtype):
+    x = (np.random.default_rng(1).random(19) * 9).astype(DType(dtype).numpy)
+    x[3] = 1e6  # sin has another way for what is large
+    single = np.concatenate([native(op, x[i : i + 1]) for i in range(x.size)])
+    for name in LESSER:
+        for count in (2, 3, 5, 8, 19):
+            found = native(op, x[:count], NativeBackend(target(name)))
+            assert found.tobytes() == single[:count].tobytes()
+
+
 def test_the_shorter_approximation_of_exp_is_as_close_as_is_said():
     c = [mpmath.mpf(c) for c in elementary.SHORTER]
     with mpmath.workdps(30):

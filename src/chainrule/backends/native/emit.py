@@ -261,6 +261,10 @@ class _Emitter:
 
     def apply(self, op: str, operands: Sequence[tuple[Reg, int]], dtype: DType) -> tuple[Reg, int]:
         """Apply a primitive, on lanes if one operand has them."""
+        if op == "lanes":
+            return self.beside([reg for reg, _ in operands])
+        if op == "lane":
+            return self.lane(*operands[0], operands[1][0].text), 1
         lanes = max((lanes for _, lanes in operands), default=1)
         code = Code(self.function, lanes)
         registers = [code.spread(reg) if own < lanes else reg for reg, own in operands]
@@ -269,6 +273,21 @@ class _Emitter:
         if op not in PRIMITIVES:
             raise MissingKernelError(f"The native backend has no code for the primitive {op}")
         return PRIMITIVES.get(op)(code, *registers), lanes
+
+    def beside(self, values: Sequence[Reg]) -> tuple[Reg, int]:
+        """Scalars as lanes, the last once more until their number is a power of two."""
+        dtype, lanes = values[0].dtype, 1 << (len(values) - 1).bit_length()
+        kind, one, made = type_name(dtype, lanes), type_name(dtype), "poison"
+        for lane in range(lanes):
+            value = values[min(lane, len(values) - 1)].text
+            made = self.function.value(f"insertelement {kind} {made}, {one} {value}, i64 {lane}")
+        return Reg(made, dtype), lanes
+
+    def lane(self, reg: Reg, lanes: int, lane: str) -> Reg:
+        """One lane."""
+        kind = type_name(reg.dtype, lanes)
+        text = self.function.value(f"extractelement {kind} {reg.text}, i64 {lane}")
+        return Reg(text, reg.dtype)
 
     def lifted(self, reg: Reg, lanes: int, scope: _Scope) -> Reg:
         """The value on all the scope's lanes."""

@@ -112,7 +112,8 @@ class Read:
 class Apply:
     """A scalar primitive applied to values: each rounds to `dtype`.
 
-    ``fma`` is one rounding of a·b + c; only contractions ask for it.
+    ``fma`` is one rounding of a·b + c; only contractions ask for it. ``lanes`` are scalars side by
+    side, and what is computed of them is; ``lane`` is one of them.
     """
 
     op: str

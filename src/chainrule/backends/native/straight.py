@@ -2,7 +2,8 @@
 
 A network of a few weights is over in the time that some calls and loops take. So its elements are
 computed one after the other, each by the op's own `terms`, in the declared order; nothing lies in
-memory between two of them.
+memory between two of them. Of a long formula, such as a sigmoid's, several elements are the lanes
+of one vector.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from collections.abc import Collection, Sequence
 from itertools import product
 from math import prod
 
+from chainrule.backends.native.cost import cost_of
 from chainrule.backends.native.formula import elementwise
+from chainrule.backends.native.frame import dtype_of
 from chainrule.backends.native.lowered import Lowered
 from chainrule.backends.native.nest import (
     Affine,
@@ -43,6 +46,9 @@ LIMIT = 1000
 
 _FORMULA = 8
 """Operations of a formula, about."""
+
+_WORTH_LANES = 24
+"""Instructions of a long formula."""
 
 _CHEAP = {"add", "sub", "mul", "div", "neg", "select", "cast", "constant", "iota"}
 _MOVED = (Broadcast, Flip, Reshape, Slice, Transpose)
@@ -153,7 +159,7 @@ class StraightLine:
         if isinstance(op, Iota):
             return [Number(at[op.axis], node.dtype) for at in places]
         if isinstance(op, ElementwiseOp | Cast):
-            return [self._elementwise(position, node, at) for at in places]
+            return self._elementwise(position, node, list(places))
         types = tuple(self.graph.nodes[i].type for i in node.inputs)
         terms = [op.terms(types, at) for at in places]
         reader = _Terms(self, node)
@@ -161,13 +167,46 @@ class StraightLine:
             return [self._sum_of_products(each, reader) for each in terms]
         return [read(each, reader) for each in terms]
 
-    def _elementwise(self, position: int, node: Node, at: tuple[int, ...]) -> Value:
-        """One element of an elementwise node, by the formula that loops use."""
-        operands = [self.element(i, at) for i in node.inputs]
-        name = f"v{position}.{len(self.body)}"
-        statements = elementwise(node, name, operands, self.graph)
-        self.body += [s for s in statements if isinstance(s, Let)]
-        return Local(name, node.dtype)
+    def _elementwise(
+        self, position: int, node: Node, places: Sequence[tuple[int, ...]]
+    ) -> list[Value]:
+        """An elementwise node, by the formula that loops use."""
+        made: list[Value] = []
+        width = self._width(node) if len(places) > 1 else 1
+        while len(made) < len(places):
+            some = places[len(made) : len(made) + width]
+            operands = [self.beside([self.element(i, at) for at in some]) for i in node.inputs]
+            name = f"v{position}.{len(self.body)}"
+            statements = elementwise(node, name, operands, self.graph)
+            self.body += [s for s in statements if isinstance(s, Let)]
+            made += self.apart(Local(name, node.dtype), len(some))
+        return made
+
+    def _width(self, node: Node) -> int:
+        """How many elements are computed at once, as lanes.
+
+        To bring a few scalars together and take them apart again costs less than a long formula.
+        What a processor can look ahead is not enough for several of them one after the other.
+        """
+        operands = [Local(f"x{i}", self.graph.nodes[i].dtype) for i in node.inputs]
+        statements = elementwise(node, "y", operands, self.graph)
+        is_long = cost_of(statements, 1) >= _WORTH_LANES
+        return self.target.lanes(node.dtype) if is_long else 1
+
+    def beside(self, values: Sequence[Value]) -> Value:
+        """Values as lanes, unless all are one."""
+        if len(set(values)) == 1:
+            return values[0]
+        lanes = Apply("lanes", tuple(values), dtype_of(values[0]))
+        return self.named(f"l{len(self.body)}", lanes)
+
+    def apart(self, lanes: Local, count: int) -> list[Value]:
+        """The first lanes, each as a local."""
+        if count == 1:
+            return [lanes]
+        numbers = [Number(lane, DType.I64) for lane in range(count)]
+        picked = [Apply("lane", (lanes, number), lanes.dtype) for number in numbers]
+        return [self.named(f"{lanes.name}:{i}", one) for i, one in enumerate(picked)]
 
     def _sum_of_products(self, terms: Expression, reader: _Terms) -> Value:
         assert isinstance(terms, Fold)
