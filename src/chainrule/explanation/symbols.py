@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chainrule.explanation.captions import is_weighted_sum
-from chainrule.explanation.trace import Index, Place, Trace
+from chainrule.explanation.trace import Place, Trace
 
 NEXT = "next."
 
@@ -19,8 +20,8 @@ class Symbol:
     ----------
     base : str
         What it is an element of: ``W2``, ``0.out``; or a name of its own, ``w5``.
-    index : tuple of int
-        Where it is in that; empty where the base says it all.
+    index : tuple of int or str
+        Where it is in that, in numbers or letters; empty where the base says it all.
     of : str
         ``"value"``; ``"derivative"``: of the loss, by this; ``"factor"``: of `other`, by this;
         ``"next"``: what it becomes by the update.
@@ -29,7 +30,7 @@ class Symbol:
     """
 
     base: str
-    index: Index = ()
+    index: tuple[int | str, ...] = ()
     of: str = "value"
     other: str = ""
 
@@ -52,33 +53,48 @@ def symbol_of(trace: Trace, place: Place) -> Symbol:
     own = trace.names_of_places.get(place)
     if own is not None:
         return Symbol(own)
-    name = trace.graph.name_of(place.node)
-    index = shown_index(trace, place)
+    return _symbol(trace, place.node, place.index)
+
+
+def symbol_of_any(trace: Trace, node: int, letters: Sequence[str]) -> Symbol:
+    """How any number of a node is called, with letters for the indices: ``δ2[b,i]``."""
+    return _named(trace, node, tuple(letters))
+
+
+def _symbol(trace: Trace, node: int, index: tuple[int | str, ...]) -> Symbol:
+    name = trace.graph.name_of(node)
     aliases = aliases_of(trace)
     if name in aliases:
-        return Symbol(aliases[name], index)
+        return Symbol(aliases[name], _shown_index(trace, node, index))
     parameter = name.removeprefix(NEXT)
     if parameter != name and parameter in trace.graph.positions:
-        return _at(trace, parameter, place.index, "next")
+        return _at(trace, parameter, index, "next")
     factor = re.fullmatch(r"d_(.+)/d_(.+)", name)
     if factor and factor[2] in trace.graph.positions:
         other = trace.graph.positions.get(factor[1])
-        numerator = str(symbol_of(trace, Place(other, place.index))) if other is not None else ""
-        return _at(trace, factor[2], place.index, "factor", numerator or factor[1])
+        above = factor[1] if other is None else str(_named(trace, other, index))
+        return _at(trace, factor[2], index, "factor", above)
     primal = name.removeprefix("d_")
     if primal != name and primal in trace.graph.positions:
-        return _at(trace, primal, place.index, "derivative", loss_symbol(trace))
+        return _at(trace, primal, index, "derivative", loss_symbol(trace))
     if name.startswith("%"):
-        return Symbol(f"{trace.node(place).op}{name}", index)
-    return Symbol(name, index)
+        return Symbol(f"{trace.graph.nodes[node].op}{name}", _shown_index(trace, node, index))
+    return Symbol(name, _shown_index(trace, node, index))
 
 
-def shown_index(trace: Trace, place: Place) -> Index:
+def _named(trace: Trace, node: int, index: tuple[int | str, ...]) -> Symbol:
+    numbers = tuple(i for i in index if isinstance(i, int))
+    if len(numbers) == len(index):
+        return symbol_of(trace, Place(node, numbers))
+    return _symbol(trace, node, index)
+
+
+def _shown_index(trace: Trace, node: int, index: tuple[int | str, ...]) -> tuple[int | str, ...]:
     """The index as it is shown: without the axis of examples, where there is one example."""
-    shape = trace.node(place).shape
+    shape = trace.graph.nodes[node].shape
     if trace.names and shape and shape[0] == 1 and getattr(shape[0], "name", None):
-        return place.index[1:]
-    return place.index
+        return index[1:]
+    return index
 
 
 def loss_symbol(trace: Trace) -> str:
@@ -98,8 +114,8 @@ def aliases_of(trace: Trace) -> dict[str, str]:
     return found
 
 
-def _at(trace: Trace, name: str, index: Index, of: str, other: str = "") -> Symbol:
-    inner = symbol_of(trace, Place(trace.graph.positions[name], index))
+def _at(trace: Trace, name: str, index: tuple[int | str, ...], of: str, other: str = "") -> Symbol:
+    inner = _named(trace, trace.graph.positions[name], index)
     return Symbol(inner.plain, (), of, other)
 
 

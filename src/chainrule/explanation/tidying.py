@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.graph import DType
-from chainrule.ops.expression import Apply, Expression, Fold, Literal, apply, read
+from chainrule.ops import OPS, Elementwise
+from chainrule.ops.expression import OVER, Apply, Expression, Fold, Literal, apply, read
 
 
 def tidy(expression: Expression) -> Expression:
@@ -23,8 +24,12 @@ class _Tidying:
         return leaf
 
     def apply(self, op: str, arguments: Sequence[Expression], dtype: DType | None) -> Expression:
-        if dtype is not None and dtype.is_float and isinstance(arguments[0], Literal):
-            return Literal(float(arguments[0].value))
+        if dtype is not None and dtype.is_float and not _is_condition(arguments[0]):
+            # Reading needs no dtypes; a condition as a number is 1 or 0, which has to be said.
+            (only,) = arguments
+            return Literal(float(only.value)) if isinstance(only, Literal) else only
+        if op == "select" and _is_nan(arguments[2]):
+            return arguments[1]  # a guard: where it does not hold, the step was refused
         if op in ("mul", "div"):
             first, second = arguments
             scale, rest = _constant(first)
@@ -39,7 +44,20 @@ class _Tidying:
         return apply(op, *arguments, dtype=dtype)
 
     def fold(self, op: str, items: Sequence[Expression], order: str) -> Expression:
-        return items[0] if len(items) == 1 else Fold(op, tuple(items), order)
+        if len(items) == 1 and not order.startswith(OVER):
+            return items[0]
+        return Fold(op, tuple(items), order)
+
+
+def _is_condition(expression: Expression) -> bool:
+    if not isinstance(expression, Apply) or expression.op not in OPS:
+        return False
+    declaration = OPS.get(expression.op)
+    return isinstance(declaration, Elementwise) and declaration.returns is DType.BOOL
+
+
+def _is_nan(expression: Expression) -> bool:
+    return isinstance(expression, Literal) and expression.value != expression.value
 
 
 def _constant(expression: Expression) -> tuple[float, Expression | None]:

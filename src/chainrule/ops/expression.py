@@ -52,6 +52,8 @@ class Expression:
 
 
 Operand = Expression | float | int | bool
+OVER = "over "
+"""How the order of a fold begins in which one item stands for all."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +102,8 @@ class Fold(Expression):
         May be lazy: a sequence that makes its items when asked.
     order : str
         ``"front_to_back"``, or ``"sixteen"``: 16 interleaved partial sums combined by a
-        fixed tree, the order of a sum over a contiguous axis.
+        fixed tree, the order of a sum over a contiguous axis. In a rule for any element one item
+        stands for all: then it is `OVER` and the names of the variables, ``"over k, l"``.
     """
 
     op: str

@@ -9,7 +9,7 @@ from string import Formatter
 
 from chainrule.graph import DType
 from chainrule.ops.elementwise import Elementwise
-from chainrule.ops.expression import Element, Expression, Literal, Symbol, read
+from chainrule.ops.expression import OVER, Element, Expression, Literal, Symbol, read
 from chainrule.ops.table import OPS
 
 ATOM = 100
@@ -77,6 +77,10 @@ class _TextReader:
         return _Text("".join(pieces), outer.precedence)
 
     def fold(self, op: str, items: Sequence[_Text], order: str) -> _Text:
+        if order.startswith(OVER):  # one item stands for all
+            item, variables = items[0], order.removeprefix(OVER)
+            body = f"({item.text})" if item.precedence <= SUM else item.text
+            return _Text(f"{'Σ' if op == 'add' else op} over {variables} of {body}", SUM)
         if op == "add":
             terms = (
                 f"({item.text})"

@@ -1,0 +1,46 @@
+"""Composites opened: a trace in which every value stands that was computed on the way.
+
+A graph shows a softmax as one node. What is inside was computed, too, and can be opened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chainrule.backends import get_backend
+from chainrule.explanation.trace import Array, Trace
+from chainrule.graph import Graph, Output
+from chainrule.ops import Builder
+from chainrule.rewrite import expand_composites
+
+
+def open_composites(trace: Trace) -> Trace:
+    """Return the trace with composites as the nodes that they are made of, and their values.
+
+    Names, and places in values that have one, stay; positions (``%7``) are other ones.
+    """
+    rewriting = expand_composites(trace.graph)
+    graph = rewriting.graph
+    if len(graph.nodes) == len(trace.graph.nodes):
+        return trace
+    known = {rewriting.moved[i]: value for i, value in enumerate(trace.values)}
+    values = known | _computed(trace, graph, known)
+    return replace(trace, graph=graph, values=tuple(values[i] for i in range(len(graph.nodes))))
+
+
+def _computed(trace: Trace, graph: Graph, known: dict[int, Array]) -> dict[int, Array]:
+    """Compute what is not known, by the backend that computed the rest."""
+    missing = [i for i in range(len(graph.nodes)) if i not in known]
+    entering = sorted({j for i in missing for j in graph.nodes[i].inputs if j in known})
+    b = Builder()
+    made = {i: b.input(graph.nodes[i].type, f"x{i}") for i in entering}
+    for i in missing:
+        node = graph.nodes[i]
+        made[i] = b.apply(node.op, *(made[j] for j in node.inputs), **dict(node.attributes))
+    inner = b.build("inside", {f"%{i}": made[i] for i in missing})
+    # A value may stand for several: each has its own output.
+    outputs = tuple(Output(f"%{i}", made[i].position) for i in missing)
+    inner = Graph(inner.name, inner.nodes, outputs)
+    backend = get_backend(trace.about.computed_by.partition(" ")[0])
+    found = backend.run(inner, [known[i] for i in entering])
+    return dict(zip(missing, found, strict=True))
