@@ -236,6 +236,19 @@ def test_state_is_read_only_and_stays_as_it_was():
         under_way.record(ROWS[0], {"lr": RATES["lr"][0]})["w"][0] = 7
 
 
+def test_states_that_are_looked_at_later_are_those_of_their_time():
+    under_way, twin = session(), session()
+    seen, expected = [], []
+    for i in range(3):
+        seen.append(under_way.state())
+        expected.append(dict(twin.state()))
+        for each in (under_way, twin):
+            each.advance(ROWS[i : i + 1], {"lr": RATES["lr"][i : i + 1]})
+    del under_way
+    assert [each["w"].tobytes() for each in seen] == [each["w"].tobytes() for each in expected]
+    assert all(list(each) == ["w"] and len(each) == 1 for each in seen)
+
+
 def test_callers_arrays_are_not_written_in():
     w = np.zeros(2, np.float32)
     program = RUNNER.compile(STEP, WIRING)

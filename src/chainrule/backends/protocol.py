@@ -194,7 +194,7 @@ class Session(ABC):
         """
 
     @abstractmethod
-    def state(self) -> dict[str, Array]:
+    def state(self) -> Mapping[str, Array]:
         """The state, by input name: read-only arrays, which later steps do not change."""
 
 

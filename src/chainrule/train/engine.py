@@ -214,7 +214,7 @@ class Engine:
             recorded.append(session.record(rows, _first(feeds), names))
             if kind == "accumulate":
                 session.advance(rows[None], feeds)
-                state = _after(state, session)
+                state = _After(state, session)
         return recorded
 
     def _run(
@@ -236,7 +236,7 @@ class Engine:
         feeds = self._feeds(step, number, epoch, rows)
         advanced = session.advance(rows, feeds)
         if advanced.steps:
-            state = _after(state, session)
+            state = _After(state, session)
             if advanced.steps == len(rows):
                 self._last = program, state, session
             yield _chunk(advanced, rows.shape[1], state)
@@ -262,7 +262,7 @@ class Engine:
                 of_update = np.concatenate(self.plan.batches(epoch, update))
                 yield Halt(step, session, rows, _first(feeds), of_update)
                 return
-            state = _after(state, session)
+            state = _After(state, session)
             if kind == "accumulate":
                 parts.append(_chunk(advanced, len(rows), state))
         totals = {name: np.sum([p.totals[name] for p in parts], axis=0) for name in parts[0].totals}
@@ -314,9 +314,30 @@ def _first(feeds: Mapping[str, Array], step: int = 0) -> dict[str, Array]:
     return {name: values[step] for name, values in feeds.items()}
 
 
-def _after(state: State, session: Session) -> State:
-    """`state` with what the session's step changed; arrays that were captured are no state."""
-    return {**state, **{name: a for name, a in session.state().items() if name in state}}
+class _After(Mapping[str, Array]):
+    """`state` with what the session's step changed, which the session gives when it is asked for.
+
+    Arrays that were captured are no state.
+    """
+
+    def __init__(self, state: State, session: Session) -> None:
+        self._names = tuple(state)
+        self._changed = session.state()
+        changed = set(self._changed)  # the names alone: asking for an array copies them
+        self._others = {name: state[name] for name in state if name not in changed}
+
+    def __getitem__(self, name: str) -> Array:
+        if name in self._others:
+            return self._others[name]
+        if name not in self._names:
+            raise KeyError(name)
+        return self._changed[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
 
 
 def _chunk(advanced: Advanced, size: int, state: State) -> Chunk:

@@ -14,7 +14,7 @@ import msgspec
 from chainrule.backends.cache import Cache
 from chainrule.backends.native.arena import Fault, Place, take_fault
 from chainrule.backends.native.key import key_of
-from chainrule.backends.native.machine import Loaded
+from chainrule.backends.native.machine import Loaded, give_back_memory
 from chainrule.backends.native.meeting import TEAM
 from chainrule.backends.native.target import Target
 from chainrule.backends.protocol import Wiring
@@ -123,6 +123,7 @@ class Compiler:
         key = None if self.cache is None else key_of(graph, self.target, purpose)
         if self.cache is None or key is None:
             compiled = make()
+            give_back_memory()
             return compiled, Loaded(compiled.code, self.target)
         content = self.cache.get(key)
         if content is not None:
@@ -132,6 +133,7 @@ class Compiler:
             except msgspec.MsgspecError:  # whole, and yet not of this form
                 pass
         compiled = make()
+        give_back_memory()
         self.cache.put(key, msgspec.msgpack.encode(compiled))
         return compiled, Loaded(compiled.code, self.target)
 

@@ -35,12 +35,11 @@ def object_code(ir: str, target: Target) -> bytes:
     module.verify()
     code: bytes = _machine(target).emit_object(module)
     module.close()
-    _give_back()
     return code
 
 
-def _give_back() -> None:
-    """Let the system have the memory that LLVM took: glibc keeps some ten megabytes otherwise."""
+def give_back_memory() -> None:
+    """Let the system have what compiling took: glibc keeps some ten megabytes otherwise."""
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(ctypes.c_size_t(0))

@@ -12,11 +12,11 @@ import numpy as np
 
 from chainrule.backends.native.arena import new_arena
 from chainrule.backends.native.compiled import Compiler
+from chainrule.backends.native.held import HeldState
 from chainrule.backends.native.meeting import ABANDONED, numbers
 from chainrule.backends.native.waiting import call_and_listen, is_worth_it
 from chainrule.backends.native.workers import offer_address, run_together
 from chainrule.backends.protocol import Advanced, Array, Program, Rows, Session, Wiring, frozen
-from chainrule.base.constant import make_constant
 from chainrule.base.errors import ShapeError
 from chainrule.graph import Graph
 
@@ -100,8 +100,8 @@ class NativeSession(Session):
         self._state = {name: inputs[name].of(self._arena) for name in program.wiring.state}
         for name, array in self._state.items():
             array[...] = state[name]
-        # What `state` gave since the last step: nobody can write in it, so it is copied once.
-        self._copies: dict[str, Array] | None = None
+        # What `state` gave since the last step.
+        self._held: HeldState | None = None
 
     def advance(self, rows: Rows, feeds: Mapping[str, Array]) -> Advanced:
         compiled = self._program.compiled
@@ -121,8 +121,7 @@ class NativeSession(Session):
                 shown[name] = np.empty((len(rows), *place.shape), place.dtype.numpy)
                 held[memory] = shown[name]
         replaces = bool(compiled.replaced or compiled.latest)
-        before = self.state() if replaces else {}
-        self._copies = None
+        before = self._settled(is_needed=replaces)
         arrays = list(held.values())
         taken, interrupted = self._call(arrays, len(rows))
         fault = compiled.take_fault(self._arena)
@@ -201,12 +200,17 @@ class NativeSession(Session):
             names = [step.name_of(position) for position in range(len(step.nodes))]
         return {name: frozen(nodes[step.find(name)].of(arena)) for name in names}
 
-    def state(self) -> dict[str, Array]:
-        if self._copies is None:
-            self._copies = {name: array.copy() for name, array in self._state.items()}
-            for array in self._copies.values():
-                make_constant(array)  # so that who keeps it need not copy it
-        return dict(self._copies)
+    def state(self) -> HeldState:
+        if self._held is None:
+            self._held = HeldState(self._state)
+        return self._held
+
+    def _settled(self, is_needed: bool) -> Mapping[str, Array]:
+        """A copy of the state before steps replace it, for those who hold it, or for ourselves."""
+        held = self.state() if is_needed else self._held
+        copies = {} if held is None else held.settle()
+        self._held = None
+        return copies
 
     def _check(self, rows: Rows, feeds: Mapping[str, Array]) -> None:
         """Raise unless what a call reads is there: native code would read past its end."""
