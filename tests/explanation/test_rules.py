@@ -51,12 +51,26 @@ def test_a_sum_over_the_batch_has_the_batchs_letter():
     assert found["d_4.weight"] == "∂loss/∂4.weight[i,j] = Σ over b of ∂loss/∂4.out[b,i]·3.out[b,j]"
 
 
-def test_what_is_inside_of_a_softmax_and_of_cross_entropy_is_in_their_rules():
+def test_the_error_of_a_classifier_is_softmax_minus_one_at_the_target():
     found = rules(classifier())
+    (softmax,) = (name for name in found if name.startswith("softmax%"))
     assert found["d_4.out"] == (
-        "∂loss/∂4.out[b,i] = 0.125·(exp(4.out[b,i] - (max over k of 4.out[b,k]))/(Σ over j of "
-        "exp(4.out[b,j] - (max over l of 4.out[b,l]))) - cast(i = target[b]))"
+        f"∂loss/∂4.out[b,i] = 0.125·({softmax}[b,i] - (1 if i = target[b] else 0))"
     )
+    assert found[softmax] == (
+        f"{softmax}[b,i] = exp(4.out[b,i] - (max over k of 4.out[b,k]))/"
+        "(Σ over j of exp(4.out[b,j] - (max over l of 4.out[b,l])))"
+    )
+
+
+def test_a_number_inside_of_a_composite_opens():
+    trace = classifier("native")
+    (position,) = (i for i, n in enumerate(trace.graph.nodes) if n.op == "softmax")
+    share = trace[f"%{position}", 2, 1]
+    assert share.name == f"softmax%{position}[2,1]"
+    assert share.value == trace.values[position][2, 1]
+    assert share.proofs[0].holds
+    assert any(part.name == "4.out[2,1]" for part in share.parts())
 
 
 def test_the_optimisers_rule_is_read_off_its_update():

@@ -11,9 +11,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from chainrule.explanation.inside import is_composite
 from chainrule.explanation.trace import Place, Trace
 from chainrule.graph import DType
-from chainrule.ops import CompositeOp, Custom, ElementwiseOp, bind
+from chainrule.ops import ElementwiseOp, bind
 from chainrule.ops.broadcasting import broadcast_index
 from chainrule.ops.expression import (
     Apply,
@@ -92,7 +93,7 @@ def is_known(trace: Trace, place: Place) -> bool:
     node = trace.node(place)
     if node.name is not None or node.op == "input":
         return True
-    return isinstance(bind(node.op, node.attributes), CompositeOp | Custom)
+    return is_composite(node)
 
 
 def _terms(trace: Trace, place: Place) -> Expression:

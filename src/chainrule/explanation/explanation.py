@@ -13,6 +13,7 @@ import numpy as np
 from chainrule.explanation.arithmetic import primitive, typed
 from chainrule.explanation.captions import Caption, caption_of
 from chainrule.explanation.expansion import Number, definition, expand, leaves
+from chainrule.explanation.inside import is_composite, name_inside
 from chainrule.explanation.proofs import Proof, difference, reevaluation
 from chainrule.explanation.symbols import NEXT, Symbol, describe, symbol_of
 from chainrule.explanation.tidying import tidy
@@ -188,7 +189,7 @@ class Explanation:
         found: dict[Place, None] = {}
         for term in sorted(self.terms, key=lambda term: -abs(term.value)):
             found.update(dict.fromkeys(term.places))
-        return [Explanation(self.trace, place) for place in found]
+        return [open_place(self.trace, place) for place in found]
 
     def evaluate(self, expression: Expression) -> float:
         """The value of an expression in the step's numbers, in float64."""
@@ -224,7 +225,10 @@ class Explanation:
 
 
 def open_place(trace: Trace, place: Place) -> Explanation:
-    """Open the number at a place."""
+    """Open the number at a place; one that a composite gave, among what is inside of it."""
+    if is_composite(trace.node(place)):
+        position = trace.opened.graph.positions[name_inside(trace.graph, place.node)]
+        return Explanation(trace.opened, Place(position, place.index))
     return Explanation(trace, place)
 
 

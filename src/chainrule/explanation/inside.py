@@ -9,23 +9,44 @@ from dataclasses import replace
 
 from chainrule.backends import get_backend
 from chainrule.explanation.trace import Array, Trace
-from chainrule.graph import Graph, Output
-from chainrule.ops import Builder
+from chainrule.graph import Graph, Node, Output
+from chainrule.ops import Builder, CompositeOp, Custom, bind
 from chainrule.rewrite import expand_composites
 
 
 def open_composites(trace: Trace) -> Trace:
     """Return the trace with composites as the nodes that they are made of, and their values.
 
-    Names, and places in values that have one, stay; positions (``%7``) are other ones.
+    Names, and places in values that have one, stay; positions (``%7``) are other ones. What a
+    composite gives has a name here: ``softmax%7`` is what ``%7`` is in the trace.
     """
-    rewriting = expand_composites(trace.graph)
+    rewriting = expand_composites(_with_names(trace.graph))
     graph = rewriting.graph
     if len(graph.nodes) == len(trace.graph.nodes):
         return trace
     known = {rewriting.moved[i]: value for i, value in enumerate(trace.values)}
     values = known | _computed(trace, graph, known)
     return replace(trace, graph=graph, values=tuple(values[i] for i in range(len(graph.nodes))))
+
+
+def name_inside(graph: Graph, position: int) -> str:
+    """How a value of the graph is called where composites are opened."""
+    node = graph.nodes[position]
+    return node.name or f"{node.op}%{position}"
+
+
+def is_composite(node: Node) -> bool:
+    """Whether a node stands for a graph of its own."""
+    return node.op != "input" and isinstance(bind(node.op, node.attributes), CompositeOp | Custom)
+
+
+def _with_names(graph: Graph) -> Graph:
+    """The graph with a name for what each composite gives."""
+    nodes = [
+        replace(node, name=name_inside(graph, i)) if is_composite(node) else node
+        for i, node in enumerate(graph.nodes)
+    ]
+    return Graph(graph.name, tuple(nodes), graph.outputs, graph.aliases)
 
 
 def _computed(trace: Trace, graph: Graph, known: dict[int, Array]) -> dict[int, Array]:

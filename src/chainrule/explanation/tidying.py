@@ -24,9 +24,10 @@ class _Tidying:
         return leaf
 
     def apply(self, op: str, arguments: Sequence[Expression], dtype: DType | None) -> Expression:
-        if dtype is not None and dtype.is_float and not _is_condition(arguments[0]):
-            # Reading needs no dtypes; a condition as a number is 1 or 0, which has to be said.
+        if dtype is not None and dtype.is_float:
             (only,) = arguments
+            if _is_condition(only):
+                return apply("select", only, 1, 0)
             return Literal(float(only.value)) if isinstance(only, Literal) else only
         if op == "select" and _is_nan(arguments[2]):
             return arguments[1]  # a guard: where it does not hold, the step was refused

@@ -147,6 +147,13 @@ class Trace:
         return self.graph.nodes[place.node]
 
     @cached_property
+    def opened(self) -> Trace:
+        """The trace with composites, such as a softmax, as the ops that they are made of."""
+        from chainrule.explanation.inside import open_composites
+
+        return open_composites(self)
+
+    @cached_property
     def _named_places(self) -> Mapping[str, Place]:
         """The places of names of single numbers; of several, the first."""
         return {name: self._parsed(elements[0]) for name, elements in self.names.items()}
