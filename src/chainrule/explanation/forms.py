@@ -145,7 +145,7 @@ def _measured(op: Op, operands: tuple[TensorType, ...], shape: Index) -> Form | 
 
 
 def _holds(form: Form, terms: _Terms, first: _Shape, extents: Sequence[int], rank: int) -> bool:
-    """Whether the form gives what the terms say, at the far corner and at places spread over all."""
+    """Whether the form gives what the terms say, at the far corner and elsewhere."""
     places = [tuple(extent - 1 for extent in extents)]
     places += [
         tuple((_STRIDE * (k + 1) * (v + 1)) % extent for v, extent in enumerate(extents))
