@@ -12,7 +12,7 @@ from chainrule.train.history import Averages
 KEPT = 8
 """How many snapshots are kept, in memory and in a folder."""
 
-BYTES_IN_MEMORY = 32_000_000
+BYTES_IN_MEMORY = 8_000_000
 """What those between the first and the last may take: of large states there are fewer."""
 
 
@@ -93,7 +93,7 @@ def kept_in_memory(size: int) -> int:
     Examples
     --------
     >>> kept_in_memory(1_000), kept_in_memory(8_000_000), kept_in_memory(10**9)
-    (8, 6, 2)
+    (8, 3, 2)
     """
     return min(KEPT, 2 + BYTES_IN_MEMORY // max(size, 1))
 
