@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from chainrule.eager.traced import trace as trace
     from chainrule.eager.transforms import *
     from chainrule.explanation import explain as explain
+    from chainrule.explanation import load_trace as load_trace
     from chainrule.nn import load as load
     from chainrule.nn import save as save
     from chainrule.train import Callback as Callback
@@ -54,6 +55,7 @@ _NAMES = {
     "load": "nn",
     "save": "nn",
     "explain": "explanation",
+    "load_trace": "explanation",
     "Callback": "train",
     "EarlyStopping": "train",
     "LambdaCallback": "train",

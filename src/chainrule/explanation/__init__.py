@@ -11,3 +11,4 @@ from chainrule.explanation.explanation import Explanation as Explanation
 from chainrule.explanation.explanation import Term as Term
 from chainrule.explanation.trace import About as About
 from chainrule.explanation.trace import Trace as Trace
+from chainrule.explanation.trace_file import load_trace as load_trace

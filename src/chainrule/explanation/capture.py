@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import linecache
-import platform
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import cache
 from importlib import metadata
 from typing import Any
 
-import numpy as np
-
 from chainrule.base.errors import ConfigurationError, ReplayError
-from chainrule.explanation.trace import About, Array, Trace
+from chainrule.explanation.trace import About, Trace
 from chainrule.graph import Graph
 from chainrule.nn import Module
 from chainrule.nn.evaluation import InputTypes, float_dtype
 from chainrule.optim import Optimizer
+from chainrule.train.experiment import present_versions
 from chainrule.train.reading import Reader
 from chainrule.train.run import Moment
 from chainrule.train.settings import Settings, float_name
@@ -150,8 +149,7 @@ def explain_moment(moment: Moment, names: Mapping[str, Sequence[str]]) -> Trace:
         loss=repr(recipe.loss),
         optimizer=repr(recipe.optimizer),
         is_rule=recipe.loss.is_rule,
-        versions=_versions(),
-        hashes=_hashes(graph, moment.state, recorded),
+        versions=dict(_versions()),
         lines=_lines(graph),
     )
     trace = Trace(graph, values, about, {name: tuple(parts) for name, parts in names.items()})
@@ -159,35 +157,13 @@ def explain_moment(moment: Moment, names: Mapping[str, Sequence[str]]) -> Trace:
     return trace
 
 
-def _versions() -> dict[str, str]:
+@cache
+def _versions() -> Mapping[str, str]:
     """Of Python, and of every library that had a hand in the numbers."""
-    found = {"python": platform.python_version()}
-    for library in ("chainrule", "numpy", "llvmlite"):
-        try:
-            found[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:  # llvmlite is not there on every platform
-            continue
+    found = present_versions()
+    with suppress(metadata.PackageNotFoundError):  # it is not there on every platform
+        found["llvmlite"] = metadata.version("llvmlite")
     return found
-
-
-def _hashes(
-    graph: Graph, state: Mapping[str, Array], recorded: Mapping[str, Array]
-) -> dict[str, str]:
-    """What the step was computed from, in 256 bits each."""
-    batch = [recorded[name] for name in graph.input_names if name not in state and name != "lr"]
-    return {
-        "graph": hashlib.sha256(str(graph).encode()).hexdigest(),
-        "state": _hash_of([state[name] for name in sorted(state)]),
-        "batch": _hash_of(batch),
-    }
-
-
-def _hash_of(arrays: Sequence[Array]) -> str:
-    digest = hashlib.sha256()
-    for array in arrays:
-        digest.update(f"{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data if array.size else b"")
-    return digest.hexdigest()
 
 
 def _lines(graph: Graph) -> dict[str, str]:

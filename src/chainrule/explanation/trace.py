@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.base.errors import NameNotFoundError, ShapeError
+from chainrule.base.errors import NameNotFoundError, ShapeError, listed
 from chainrule.graph import Graph, Node, format_shape
 
 if TYPE_CHECKING:
+    from os import PathLike
+
     from chainrule.explanation.explanation import Explanation
+    from chainrule.explanation.trace_seal import Seal
 
 Array = NDArray[Any]
 Index = tuple[int, ...]
@@ -52,8 +55,6 @@ class About:
         Whether the updates follow a learning rule, which is no derivative of the loss.
     versions : mapping of str to str
         Of chainrule and the libraries that computed.
-    hashes : mapping of str to str
-        SHA-256 of the graph's text, the state before the step and the batch.
     lines : mapping of str to str
         The text of the user's lines that nodes came from, by ``file:line``.
     """
@@ -69,7 +70,6 @@ class About:
     optimizer: str = ""
     is_rule: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
-    hashes: Mapping[str, str] = field(default_factory=dict)
     lines: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -87,6 +87,13 @@ class Trace:
     names : mapping of str to tuple of str
         Names of single numbers, such as ``{"w5": ("2.weight[0, 0]",)}``; an axis of examples is
         left out where the step has one example.
+    stored : Seal, optional
+        The hashes that the file had which the trace was loaded from.
+
+    Notes
+    -----
+    A trace that was loaded may have been changed since it was captured. Whoever shows one shows
+    `notice` first, which is empty as a rule; `altered` names the values that do not agree.
 
     Examples
     --------
@@ -103,6 +110,7 @@ class Trace:
     values: tuple[Array, ...] = field(repr=False)
     about: About
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    stored: Seal | None = field(default=None, repr=False)
 
     def __getitem__(self, key: str | tuple[Any, ...]) -> Explanation:
         """Open a number: ``trace["0.weight", 3, 7]``, ``trace["0.weight[3,7]"]``, ``trace["w5"]``.
@@ -146,6 +154,62 @@ class Trace:
         """The node that holds a number."""
         return self.graph.nodes[place.node]
 
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the trace, so that `load_trace` gives back an equal one.
+
+        Parameters
+        ----------
+        path : path
+            A ``.json`` file; one that exists is replaced durably. Values of more than 4 kB go into
+            a ``.safetensors`` file of the same name beside it.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no ``.json`` file, or the file beside it holds something else.
+        OSError
+            As the system says.
+        """
+        from chainrule.explanation.trace_file import save_trace
+
+        save_trace(self, path)
+
+    @cached_property
+    def seal(self) -> Seal:
+        """The hashes by which it is known whether the trace was altered: those it was stored with.
+
+        They are computed when they are asked for: capturing a step takes no time for it.
+        """
+        from chainrule.explanation.trace_seal import Seal
+
+        return Seal.of(self) if self.stored is None else self.stored
+
+    @cached_property
+    def altered(self) -> tuple[str, ...]:
+        """The names of values that are not what was captured; empty for a trace as it was.
+
+        A value is altered if it does not agree with the hash it was stored with, or if the numbers
+        that it was computed from give another. The second is looked at where it is quickly done and
+        the same arithmetic is there. ``"the graph"`` and ``"what the trace says of its step"``
+        stand in front if these were changed.
+        """
+        from chainrule.explanation.trace_seal import find_altered
+
+        return () if self.stored is None else find_altered(self, self.stored)
+
+    @property
+    def is_altered(self) -> bool:
+        """Whether the trace was changed after it was captured."""
+        return bool(self.altered)
+
+    @property
+    def notice(self) -> str:
+        """What a reader has to be told first: that the trace was altered; empty as a rule."""
+        if not self.altered:
+            return ""
+        what = listed(self.altered)
+        return f"This trace was altered after it was captured. What does not agree: {what}"
+
     @cached_property
     def opened(self) -> Trace:
         """The trace with composites, such as a softmax, as the ops that they are made of."""
@@ -156,7 +220,9 @@ class Trace:
     @cached_property
     def _named_places(self) -> Mapping[str, Place]:
         """The places of names of single numbers; of several, the first."""
-        return {name: self._parsed(elements[0]) for name, elements in self.names.items()}
+        return {
+            name: self._parsed(elements[0]) for name, elements in self.names.items() if elements
+        }
 
     @cached_property
     def names_of_places(self) -> Mapping[Place, str]:
