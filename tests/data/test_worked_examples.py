@@ -158,7 +158,7 @@ def test_textbook_names_stand_for_elements() -> None:
         example.elements("w9")
     assert str(caught.value) == (
         'No number is named "w9". Worked example 2-2-2. There are: i1, i2, w1, w2, w3, w4, b1, '
-        "net_h1, net_h2, h1, h2, out_h1, out_h2, w5, w6, w7, w8, b2, net_o1, net_o2 and 9 more."
+        "net_h1, net_h2, h1, h2, out_h1, out_h2, w5, w6, w7, w8, b2, net_o1, net_o2 and 11 more."
     )
 
 

@@ -25,8 +25,8 @@ def formula(explanation):
     [
         ("net_h1", "net_h1", "i1·w1 + i2·w2 + b1"),
         ("h1", "out_h1", "sigmoid(net_h1)"),
-        ("E", "E", "0.5·((out_o1 - target[0])² + (out_o2 - target[1])²)"),
-        ("d_3.out[0]", "∂E/∂out_o1", "out_o1 - target[0]"),
+        ("E", "E", "0.5·((out_o1 - target_o1)² + (out_o2 - target_o2)²)"),
+        ("d_3.out[0]", "∂E/∂out_o1", "out_o1 - target_o1"),
         ("d_3.out/d_2.out[0]", "∂out_o1/∂net_o1", "out_o1·(1 - out_o1)"),
         ("δ_o1", "δ_o1", "∂E/∂out_o1·∂out_o1/∂net_o1"),
         ("d_2.weight[0,0]", "∂E/∂w5", "δ_o1·out_h1"),

@@ -278,7 +278,7 @@ def _check_numbers(example: WorkedExample) -> None:
 
 
 def _check_names(example: WorkedExample) -> None:
-    known = {"x": example.x[0], **example.state()}
+    known = {"x": example.x[0], "target": example.y[0], **example.state()}
     for name, texts in example.names.items():
         values = {_value(Element.parse(text), known) for text in texts}
         if len(values) != 1:
