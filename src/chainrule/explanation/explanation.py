@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
@@ -19,7 +19,12 @@ from chainrule.explanation.symbols import NEXT, Symbol, describe, symbol_of
 from chainrule.explanation.tidying import tidy
 from chainrule.explanation.trace import Place, Trace
 from chainrule.graph import DType, Source
+from chainrule.ops import OPS, Elementwise
 from chainrule.ops.expression import Apply, Expression, Fold, Literal, apply, read
+
+if TYPE_CHECKING:
+    from chainrule.explanation.report import Report
+    from chainrule.explanation.tree import Branch
 
 
 @dataclass(frozen=True)
@@ -195,6 +200,60 @@ class Explanation:
         """The value of an expression in the step's numbers, in float64."""
         return float(read(expression, _InFloat64(self.trace)))
 
+    def tree(self, depth: int | None = None) -> Branch:
+        """What it is made of, as data to drill into.
+
+        Parameters
+        ----------
+        depth : int, optional
+            How many levels are opened; by default as many as are read with ease.
+        """
+        from chainrule.explanation.tree import grow
+
+        return grow(self, depth)
+
+    def report(self, depth: int | None = None, most: int = 8) -> Report:
+        """What a surface prints of it, as data.
+
+        Parameters
+        ----------
+        depth : int, optional
+            How many levels are opened; by default as many as are read with ease.
+        most : int
+            How many terms of a sum have a line of their own.
+        """
+        from chainrule.explanation.report import report_of
+
+        return report_of(self, depth, most)
+
+    def text(self, width: int = 80, depth: int | None = None, most: int = 8) -> str:
+        """The report as plain text, in lines of at most `width` characters."""
+        from chainrule.explanation.text import lines_of
+
+        return "\n".join(line.plain for line in lines_of(self.report(depth, most), width))
+
+    def show(self, depth: int | None = None, most: int = 8, *, file: TextIO | None = None) -> None:
+        """Print the report: in colour on a terminal, as plain text elsewhere.
+
+        Parameters
+        ----------
+        depth, most
+            As of `report`.
+        file : text file, optional
+            Standard output by default.
+        """
+        from chainrule.explanation.terminal import show
+        from chainrule.explanation.text import lines_of
+
+        report = self.report(depth, most)
+        show(lambda width: lines_of(report, width), file)
+
+    def __str__(self) -> str:
+        return self.text()
+
+    def __repr__(self) -> str:
+        return f"Explanation({self.symbol} = {self.value})"
+
     def _related(self, name: str) -> Explanation | None:
         position = self.trace.graph.positions.get(name, self.trace.graph.labels.get(name))
         if position is None or self.trace.graph.nodes[position].shape != self._shape:
@@ -246,6 +305,10 @@ def _summands(expression: Expression) -> Iterator[Expression]:
                 stack.extend([(b, not negative), (a, negative)])
             case Apply("neg", (a,)):
                 stack.append((a, not negative))
+            case Apply("mul", (Literal(scale), Fold("add", items))):
+                # The mean over a batch: 0.1·(a + b) is what each example adds.
+                scale = -scale if negative else scale
+                yield from (tidy(Literal(scale) * item) for item in items)
             case _:
                 yield apply("neg", part) if negative else part
 
@@ -272,6 +335,11 @@ def _exact_sum(values: Sequence[float]) -> float:
     return math.fsum(finite) if len(finite) == len(values) else float(np.sum(values))
 
 
+def _is_of_floats(op: str) -> bool:
+    declaration = OPS.get(op) if op in OPS else None
+    return isinstance(declaration, Elementwise) and declaration.accepts == "float"
+
+
 @dataclass(frozen=True)
 class _InFloat64:
     """Reads an expression as a number, in double precision."""
@@ -291,6 +359,9 @@ class _InFloat64:
         if dtype is not None:
             number = np.asarray(arguments[0])
             return number.astype(np.float64 if dtype.is_float else dtype.numpy)[()]
+        if _is_of_floats(op) or any(isinstance(argument, float) for argument in arguments):
+            # Conversions are not written in a rule: the number of the step meets 0.9 as it is.
+            arguments = [np.float64(a) if isinstance(a, np.integer) else a for a in arguments]
         with np.errstate(all="ignore"):
             return primitive("numpy", op, typed(arguments, DType.F64))
 

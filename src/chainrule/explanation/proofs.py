@@ -146,7 +146,9 @@ def _primal(trace: Trace, position: int) -> int | None:
 def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, list[Array], int]:
     """The part of the step that a value reaches, up to the loss and a gradient, in one graph.
 
-    All else is held at what it was: a dropout mask must not be drawn anew in another precision.
+    What it does not reach is computed in the other precision too, since a mean over ten divides
+    and multiplies by tenths that have to agree. Held at what they were are the inputs, and what
+    integers alone decide: a dropout mask must not be drawn anew.
 
     Returns
     -------
@@ -164,13 +166,18 @@ def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, li
         if not reached.isdisjoint(graph.nodes[i].inputs):
             reached.add(i)
     needed = {*costs, gradient}
-    for i in range(gradient, start, -1):
-        if i in needed and i in reached:
+    held = {start}
+    for i in range(gradient, -1, -1):
+        if i not in needed or i == start:
+            continue
+        if i not in reached and _is_held(graph, i):
+            held.add(i)
+        else:
             needed.update(graph.nodes[i].inputs)
     b = Builder()
-    entering = [i for i in sorted(needed) if i not in reached or i == start]
+    entering = sorted(held)
     made = {i: b.input(graph.nodes[i].type, f"held{i}") for i in entering}
-    for i in sorted(needed & reached - {start}):
+    for i in sorted(needed - held):
         node = graph.nodes[i]
         made[i] = b.apply(node.op, *(made[j] for j in node.inputs), **dict(node.attributes))
     total = made[costs[0]]
@@ -178,6 +185,13 @@ def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, li
         total = total + made[cost]
     built = b.build("loss", {"loss": total, "gradient": made[gradient]})
     return built, [trace.values[i] for i in entering], entering.index(start)
+
+
+def _is_held(graph: Graph, position: int) -> bool:
+    """Whether a value is an input, or made of integers: random bits, rows, classes."""
+    node = graph.nodes[position]
+    operands = [graph.nodes[i].dtype for i in node.inputs]
+    return node.op == "input" or (bool(operands) and not any(dtype.is_float for dtype in operands))
 
 
 def _only(graph: Graph, output: int) -> Graph:

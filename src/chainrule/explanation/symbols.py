@@ -56,9 +56,9 @@ def symbol_of(trace: Trace, place: Place) -> Symbol:
     return _symbol(trace, place.node, place.index)
 
 
-def symbol_of_any(trace: Trace, node: int, letters: Sequence[str]) -> Symbol:
-    """How any number of a node is called, with letters for the indices: ``δ2[b,i]``."""
-    return _named(trace, node, tuple(letters))
+def symbol_of_any(trace: Trace, node: int, index: Sequence[int | str]) -> Symbol:
+    """How any number of a node is called, with letters for some indices: ``δ2[b,i]``."""
+    return _named(trace, node, tuple(index))
 
 
 def _symbol(trace: Trace, node: int, index: tuple[int | str, ...]) -> Symbol:
