@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TypeAlias, cast
+from typing import TYPE_CHECKING, TypeAlias, cast
 
 import numpy as np
 
 from chainrule.base.errors import NameNotFoundError
 from chainrule.graph.types import DType, Shape, TensorType
+
+if TYPE_CHECKING:
+    from chainrule.drawing import Diagram
 
 
 def _plain(value: AttributeValue | np.generic | list[AttributeValue]) -> AttributeValue:
@@ -208,6 +211,49 @@ class Graph:
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[self.find(name)]
+
+    def diagram(
+        self,
+        *,
+        direction: str = "down",
+        collapse: Collection[str] | None = None,
+        values: Mapping[str, str] | None = None,
+    ) -> Diagram:
+        r"""Draw the graph: values as boxes, modules as frames, forward and backward side by side.
+
+        Parameters
+        ----------
+        direction : str
+            Where the forward pass goes, ``down`` or ``right``; the backward pass comes back.
+        collapse : collection of str, optional
+            Modules that are drawn as one box: ``("encoder", "update 0.weight")``. By default those
+            updates that take many steps; ``()`` draws everything.
+        values : mapping of str to str
+            What is written below values: ``{"loss": "0.298"}``.
+
+        Returns
+        -------
+        Diagram
+            Notebooks show it; ``save("step.svg")`` writes it, ``table()`` has it as rows.
+
+        Raises
+        ------
+        NameNotFoundError
+            If there is no such value or module.
+        ConfigurationError
+            If there is no such direction.
+
+        Examples
+        --------
+        >>> from chainrule.graph import parse_graph
+        >>> graph = parse_graph("graph f(x: f32[3]) -> f32[3]\n  y: f32[3] = exp(x)\n  return y")
+        >>> diagram = graph.diagram()
+        >>> [row["name"] for row in diagram.table()], 'data-name="y"' in diagram.svg
+        (['x', 'y'], True)
+        """
+        from chainrule.graph.diagram import draw_graph
+
+        return draw_graph(self, direction=direction, collapse=collapse, values=values)
 
     def __str__(self) -> str:
         from chainrule.graph.printer import format_graph

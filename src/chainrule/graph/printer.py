@@ -32,6 +32,18 @@ def format_graph(graph: Graph, *, sources: bool = False) -> str:
     return "\n".join(_signature(graph) + _body(graph, "  ", sources))
 
 
+def format_node(graph: Graph, position: int) -> str:
+    """Print one node of a graph as it stands in the whole, nested graphs by their signatures."""
+    node = graph.nodes[position]
+    if node.op == "input":
+        return f"{graph.name_of(position)}: {node.type}"
+    return " ... ".join(
+        line.strip()
+        for line in _node_lines(graph, position, node, "", False)
+        if line[:1].strip()  # lines of nested graphs stand to the right
+    )
+
+
 def format_attribute(value: AttributeValue) -> str:
     """Print an attribute that is not a graph: ``[1,1]``, ``f32``, ``"dropout"``, ``0.5``."""
     if isinstance(value, DType):
