@@ -24,10 +24,12 @@ class Diagram:
 
     Examples
     --------
-    >>> from chainrule import nn
-    >>> diagram = nn.Linear(2, 1).diagram()
-    >>> diagram.svg[:38], diagram.table()[0]["name"]
-    ('<svg xmlns="http://www.w3.org/2000/svg', '0.weight')
+    >>> from chainrule.drawing import Box, Chart, Edge, Line, draw_chart
+    >>> boxes = Box("x", (Line("x"),)), Box("y", (Line("y", "small"),))
+    >>> chart = Chart(boxes, (Edge("x", "y"),))
+    >>> diagram = draw_chart(chart, title="Two boxes", description="x leads to y", prefix="two")
+    >>> diagram.svg[:38], diagram.height
+    ('<svg xmlns="http://www.w3.org/2000/svg', 141.2)
     """
 
     svg: str = field(repr=False)
