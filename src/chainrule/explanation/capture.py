@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import inspect
 import linecache
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from typing import Any
 
-from chainrule.base.errors import ConfigurationError, ReplayError
+from chainrule.base.errors import ConfigurationError
+from chainrule.explanation.accumulation import compose
 from chainrule.explanation.trace import About, Trace
 from chainrule.graph import Graph
 from chainrule.nn import Module
@@ -21,6 +24,7 @@ from chainrule.train.run import Moment
 from chainrule.train.settings import Settings, float_name
 from chainrule.train.setup import Data, Parts, prepare
 from chainrule.train.state import initial_state
+from chainrule.train.streams import StreamSource
 
 
 def explain(
@@ -71,11 +75,8 @@ def explain(
     'BP4'
     """
     if isinstance(what, Moment):
-        if x is not None or y is not None:
-            raise ConfigurationError(
-                "explain got a step of a run, and data with it",
-                advice="A step knows its data: cr.explain(run.at(step))",
-            )
+        options = (loss, optimizer, sample_weight, class_weight, penalty, backend, seed)
+        _check_nothing_else((x, y, *options))
         return explain_moment(what, names or {})
     if not isinstance(what, Module):
         raise ConfigurationError(
@@ -97,6 +98,19 @@ def explain(
     return explain_moment(moment, names or {})
 
 
+def _check_nothing_else(given: Sequence[Any]) -> None:
+    """Raise ConfigurationError where a step of a run is explained with options of another."""
+    parameters = list(inspect.signature(explain).parameters.values())[1:]
+    for value, parameter in zip(given, parameters, strict=False):
+        default = parameter.default
+        if value is default or (isinstance(default, str | int) and value == default):
+            continue
+        raise ConfigurationError(
+            f"explain got a step of a run, and {parameter.name} with it",
+            advice="A step knows its data and all else: cr.explain(run.at(step))",
+        )
+
+
 def first_step(
     net: Module,
     x: Any,
@@ -111,17 +125,20 @@ def first_step(
     seed: int,
 ) -> Moment:
     """The step that `fit` would make first, all examples being one batch; nothing is changed."""
-    net.initialize(seed)
     settings = Settings(
-        batch_size=max(len(x), 1) if hasattr(x, "__len__") else 1,
-        shuffle=False,
-        seed=seed,
-        dtype=float_name(float_dtype(net)),
-        backend=backend,
+        shuffle=False, seed=seed, dtype=float_name(float_dtype(net)), backend=backend
     )
     parts = Parts.of(net, loss, optimizer, None, penalty, settings)
     reader = Reader(parts.loss, InputTypes.of(parts.net), sample_weight, class_weight)
-    setup = prepare(parts, Data.read(reader, x, y, None, settings), settings)
+    data = Data.read(reader, x, y, None, settings)
+    if isinstance(data.examples, StreamSource):
+        raise ConfigurationError(
+            "explain captures a step on examples that are there, and a generator gives them once",
+            advice="Pass one of its batches: x, y = next(batches), then cr.explain(net, x, y)",
+        )
+    count = data.source.count if data.rows is None else len(data.rows)
+    settings = replace(settings, batch_size=max(count, 1))
+    setup = prepare(parts, data, settings)
     engine = setup.engine
     state = initial_state(engine.recipe, seed, accumulate=False)
     rows = engine.plan.batches(0, 0)
@@ -131,18 +148,19 @@ def first_step(
 def explain_moment(moment: Moment, names: Mapping[str, Sequence[str]]) -> Trace:
     """Capture a step of a run."""
     engine = moment.engine
-    if len(moment.rows) > 1:
-        raise ReplayError(f"Step {moment.step} accumulates {len(moment.rows)} batches")
-    graph = moment.graph
-    recorded = moment.record()
-    values = tuple(recorded[graph.name_of(i)] for i in range(len(graph.nodes)))
+    parts = moment.record_whole()
+    if len(parts) == 1:
+        graph = parts[0].graph
+        values = [parts[0].values[graph.name_of(i)] for i in range(len(graph.nodes))]
+    else:
+        graph, values = compose(parts, engine.recipe.loss, engine.backend)
     recipe = engine.recipe
     seed = moment.state.get("seed", ())
     about = About(
         computed_by=engine.backend.arithmetic,
         step=moment.step,
         epoch=moment.epoch,
-        rows=tuple(map(int, moment.rows[0])),
+        rows=tuple(int(row) for rows in moment.rows for row in rows),
         learning_rate=moment.learning_rate,
         seed=tuple(map(int, seed)),
         network=repr(recipe.net),
@@ -152,7 +170,9 @@ def explain_moment(moment: Moment, names: Mapping[str, Sequence[str]]) -> Trace:
         versions=dict(_versions()),
         lines=_lines(graph),
     )
-    trace = Trace(graph, values, about, {name: tuple(parts) for name, parts in names.items()})
+    trace = Trace(
+        graph, tuple(values), about, {name: tuple(parts) for name, parts in names.items()}
+    )
     trace.names_of_places  # a name of nothing is refused now  # noqa: B018
     return trace
 

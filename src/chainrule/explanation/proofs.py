@@ -14,6 +14,7 @@ import numpy as np
 
 from chainrule.backends import get_backend
 from chainrule.explanation.arithmetic import recompute
+from chainrule.explanation.batches import costs_of
 from chainrule.explanation.expansion import constituents
 from chainrule.explanation.trace import Array, Place, Trace
 from chainrule.graph import Graph, Output
@@ -133,9 +134,9 @@ def _primal(trace: Trace, position: int) -> int | None:
     """What a gradient of the step's loss is the gradient of; None for anything else."""
     name = trace.graph.nodes[position].name or ""
     primal = name.removeprefix("d_")
-    loss = trace.graph.labels.get("loss")
+    costs = costs_of(trace.graph, position)
     # A gradient inside of the forward pass, of a gradient penalty, is none of the step's loss.
-    if primal == name or loss is None or position < loss:
+    if primal == name or not costs or position < costs[0]:
         return None
     found = trace.graph.positions.get(primal)
     if found is None or trace.graph.nodes[found].shape != trace.graph.nodes[position].shape:
@@ -160,14 +161,15 @@ def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, li
         Which input is the value itself.
     """
     graph = trace.graph
-    costs = [graph.labels[label] for label in ("loss", "penalty") if label in graph.labels]
+    costs = costs_of(graph, gradient)
     reached = {start}
-    for i in range(start + 1, gradient + 1):
+    last = max(gradient, *costs)  # an update of several batches has its penalty behind gradients
+    for i in range(start + 1, last + 1):
         if not reached.isdisjoint(graph.nodes[i].inputs):
             reached.add(i)
     needed = {*costs, gradient}
     held = {start}
-    for i in range(gradient, -1, -1):
+    for i in range(last, -1, -1):
         if i not in needed or i == start:
             continue
         if i not in reached and _is_held(graph, i):

@@ -6,8 +6,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from chainrule.explanation.batches import COST, prefix_of, split_batch
 from chainrule.explanation.captions import is_weighted_sum
 from chainrule.explanation.trace import Place, Trace
+from chainrule.graph import Node
+from chainrule.train.writing import ACCUMULATED, TOTAL_WEIGHT
 
 NEXT = "next."
 
@@ -76,7 +79,7 @@ def _symbol(trace: Trace, node: int, index: tuple[int | str, ...]) -> Symbol:
         return _at(trace, factor[2], index, "factor", above)
     primal = name.removeprefix("d_")
     if primal != name and primal in trace.graph.positions:
-        return _at(trace, primal, index, "derivative", loss_symbol(trace))
+        return _at(trace, primal, index, "derivative", _cost_symbol(trace, node))
     if name.startswith("%"):
         return Symbol(f"{trace.graph.nodes[node].op}{name}", _shown_index(trace, node, index))
     return Symbol(name, _shown_index(trace, node, index))
@@ -103,11 +106,17 @@ def loss_symbol(trace: Trace) -> str:
     return own or ("C" if "W1" in trace.graph.positions else "loss")
 
 
+def _cost_symbol(trace: Trace, gradient: int) -> str:
+    """What a gradient is of, as it is called: the loss; or a batch's cost, of several batches."""
+    found = split_batch(trace.graph, trace.graph.name_of(gradient))
+    return loss_symbol(trace) if found is None else prefix_of(found[0]) + COST
+
+
 def aliases_of(trace: Trace) -> dict[str, str]:
     """Canonical names to the textbook's names."""
     found: dict[str, str] = {}
     for alias, name in trace.graph.aliases:
-        if alias != "out":
+        if alias != "out" and split_batch(trace.graph, alias) is None:
             found.setdefault(name, alias)
     if "W1" in trace.graph.positions:
         found.setdefault("loss", "C")
@@ -130,12 +139,33 @@ def describe(trace: Trace, place: Place) -> str:
         return "a factor of the chain rule: the slope of one value by another"
     primal = name.removeprefix("d_")
     if primal != name and primal in trace.graph.positions:
-        return f"the gradient of the loss by {_noun(trace, primal)}"
+        batch = split_batch(trace.graph, name)
+        cost = "the loss" if batch is None else f"the cost of batch {batch[0]}"
+        return f"the gradient of {cost} by {_noun(trace, primal)}"
     return _noun(trace, name)
 
 
 def _noun(trace: Trace, name: str) -> str:
     node = trace.graph[name]
+    batch = split_batch(trace.graph, name)
+    if batch is None:
+        return _inner_noun(trace, node, name)
+    number, inner = batch
+    noun = _inner_noun(trace, node, inner)
+    if inner.startswith((ACCUMULATED, TOTAL_WEIGHT)):
+        return f"{noun} after batch {number}"
+    return (
+        noun
+        if node.op == "input" and inner in trace.graph.positions
+        else f"{noun} in batch {number}"
+    )
+
+
+def _inner_noun(trace: Trace, node: Node, name: str) -> str:
+    if name.startswith(ACCUMULATED):
+        return f"the sum of the batches' gradients by {name.removeprefix(ACCUMULATED)}"
+    if name == TOTAL_WEIGHT:
+        return "the weight of the batches' examples"
     layer = name.rpartition(".")[0]
     where = f' of layer "{layer}"' if layer else ""
     if ":" in name:
@@ -145,8 +175,8 @@ def _noun(trace: Trace, name: str) -> str:
         ending = name.rpartition(".")[2]
         known = {"x": "an input", "target": "a target", "lr": "the learning rate"}
         return known.get(name) or f"the {ending}{where}"
-    if name == "loss":
-        return "the loss"
+    if name in ("loss", COST):
+        return f"the {name}"
     if name.endswith(".out") or ".out#" in name:
         return f"the {'weighted sum' if is_weighted_sum(trace, node) else 'output'}{where}"
     return f"a value of {node.op}{where}"

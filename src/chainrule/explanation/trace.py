@@ -56,7 +56,8 @@ class About:
     versions : mapping of str to str
         Of chainrule and the libraries that computed.
     lines : mapping of str to str
-        The text of the user's lines that nodes came from, by ``file:line``.
+        The text of the user's lines that nodes came from, by ``file:line``. The same step written
+        on another line is the same step: they stand outside equality, as in a graph.
     """
 
     computed_by: str
@@ -70,7 +71,7 @@ class About:
     optimizer: str = ""
     is_rule: bool = False
     versions: Mapping[str, str] = field(default_factory=dict)
-    lines: Mapping[str, str] = field(default_factory=dict)
+    lines: Mapping[str, str] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, eq=False)

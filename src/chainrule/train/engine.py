@@ -78,6 +78,24 @@ class Halt:
     batch_rows: Rows
 
 
+@dataclass(frozen=True)
+class Recorded:
+    """A step of an update, and the values of its nodes.
+
+    Parameters
+    ----------
+    graph : Graph
+    state : mapping of str to str
+        Inputs that are state to the labels of what they become.
+    values : mapping of str to array
+        By name.
+    """
+
+    graph: Graph
+    state: Mapping[str, str]
+    values: Mapping[str, Array]
+
+
 class Engine:
     """Compiled steps for every batch size that comes up, and the data they read.
 
@@ -206,16 +224,38 @@ class Engine:
     ) -> list[Mapping[str, Array]]:
         """Values of the nodes of one update: of each of its batches' steps."""
         epoch, update = self.plan.locate(number)
-        recorded = []
-        for kind, rows in self._batches(epoch, update):
+        parts = self._batches(epoch, update)
+        return [found.values for found in self._record(state, number, parts, names)]
+
+    def record_whole(self, state: State, number: int) -> list[Recorded]:
+        """All that one update computes: its step; or its batches' steps, and the update after."""
+        epoch, update = self.plan.locate(number)
+        parts = self._batches(epoch, update)
+        if self.plan.accumulate > 1:
+            parts.append(("update", _NO_ROWS))
+        return list(self._record(state, number, parts, None))
+
+    def _record(
+        self,
+        state: State,
+        number: int,
+        parts: Sequence[tuple[str, Rows]],
+        names: Sequence[str] | None,
+    ) -> Iterator[Recorded]:
+        epoch, _ = self.plan.locate(number)
+        for kind, rows in parts:
             step, program = self._compile(kind, len(rows))
+            feeds = _first(self._feeds(step, number, epoch, rows[None]))
             session = self._open(step, program, state)
-            feeds = self._feeds(step, number, epoch, rows[None])
-            recorded.append(session.record(rows, _first(feeds), names))
-            if kind == "accumulate":
-                session.advance(rows[None], feeds)
-                state = _After(state, session)
-        return recorded
+            labels = {n: label for n, label in step.wiring.state.items() if n not in step.captured}
+            nodes = {n: step.graph.name_of(step.graph.labels[to]) for n, to in labels.items()}
+            # What the next part goes on from is recorded with the rest: a step with a number that
+            # is not finite would not be taken.
+            asked = None if names is None else [*names, *nodes.values()]
+            found = session.record(rows, feeds, asked)
+            state = {**state, **{name: found[node] for name, node in nodes.items()}}
+            values = found if names is None else {name: found[name] for name in names}
+            yield Recorded(step.graph, labels, values)
 
     def _run(
         self, state: State, number: int, epoch: int, position: int, limit: int

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from chainrule.backends import Rows
 from chainrule.base.errors import ReplayError
 from chainrule.eager.tensor import Array
 from chainrule.graph import Graph
 from chainrule.nn import Module
-from chainrule.train.engine import Engine
+from chainrule.train.engine import Engine, Recorded
 from chainrule.train.folder import RunFolder
 from chainrule.train.history import History
 from chainrule.train.snapshots import Snapshots, Standing
@@ -74,6 +76,10 @@ class Moment:
     def record_batches(self, names: Sequence[str] | None = None) -> list[Mapping[str, Array]]:
         """Values of the nodes for each of the update's batches."""
         return self.engine.record(self.state, self.step, names)
+
+    def record_whole(self) -> list[Recorded]:
+        """All values of the update: of its one step; or of its batches' steps, and what follows."""
+        return self.engine.record_whole(self.state, self.step)
 
 
 class Run:
@@ -172,7 +178,9 @@ class Run:
         ReplayError
             If there is no such step, or the data is not there.
         """
-        number = step + self.steps if step < 0 else step
+        if isinstance(step, bool) or not isinstance(step, int | np.integer):
+            raise ReplayError(f"A step is a whole number from 0 to {self.steps}; got {step!r}")
+        number = int(step) + self.steps if step < 0 else int(step)
         if not 0 <= number <= self.steps:
             raise ReplayError(f"The run has steps 0 to {self.steps}; got {step}")
         engine = self.engine

@@ -1,0 +1,443 @@
+"""Any step of any run is captured as it was computed, and nothing is changed by it."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pytest
+
+import chainrule as cr
+from chainrule import nn, optim
+from chainrule.base.errors import (
+    ConfigurationError,
+    DataError,
+    NonFiniteError,
+    ReplayError,
+    ShapeError,
+    TargetError,
+)
+from tests.train.nets import examples, linear, plain, regular, same
+
+X, Y = examples()
+BACKENDS = ("native", "numpy")
+
+
+def train(net=None, x=X, y=Y, **options):
+    told = {"loss": "CrossEntropyLoss", "batch_size": 16, "epochs": 3, "backend": "numpy"}
+    return cr.fit(net or plain(), x, y, progress=False, **(told | options))
+
+
+def frozen():
+    net = plain()
+    net[0].weight.requires_grad = False
+    return net
+
+
+class TwoInputs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(4, 3), nn.Linear(2, 3)
+
+    def forward(self, a, b):
+        return self.first(a) + self.second(b).tanh()
+
+
+class Items:
+    def __len__(self):
+        return len(X)
+
+    def __getitem__(self, i):
+        return X[i], Y[i]
+
+
+def machine(**options):
+    rng = np.random.default_rng(0)
+    v = (rng.random((40, 6)) < 0.4).astype(float)
+    net = nn.RestrictedBoltzmann(6, 3, weight_init=nn.init.normal(0.0, 0.1))
+    return train(net, v, v, loss=nn.ContrastiveDivergence(), batch_size=8, **options)
+
+
+class Swallow(cr.Callback):
+    """Lowers nothing, and shows that a step can be explained while training goes on."""
+
+    def on_epoch_end(self, epoch, logs):
+        self.trace = cr.explain(self.run.at(step=-1))
+
+
+RUNS = {
+    "plain": lambda **o: train(**o),
+    "everything with state": lambda **o: train(regular(), **o),
+    "adam": lambda **o: train(optimizer=optim.Adam(lr=0.01), **o),
+    "schedule": lambda **o: train(schedule=optim.StepLR(step_size=2, gamma=0.5), **o),
+    "plateau": lambda **o: train(
+        schedule=optim.ReduceLROnPlateau(patience=0, factor=0.1, threshold=10.0), **o
+    ),
+    "sample weights": lambda **o: train(sample_weight=np.linspace(0.0, 2.0, len(X)), **o),
+    "class weights": lambda **o: train(class_weight={0: 1.0, 1: 2.0, 2: 0.5}, **o),
+    "a penalty": lambda **o: train(penalty=nn.L2Penalty(1e-2), **o),
+    "clipping": lambda **o: train(optimizer=optim.SGD(lr=0.1, max_norm=0.5, clip_norm=0.1), **o),
+    "frozen": lambda **o: train(frozen(), **o),
+    "two inputs": lambda **o: train(TwoInputs(), (X, X[:, :2]), **o),
+    "items": lambda **o: train(x=Items(), y=None, **o),
+    "a root over the mean": lambda **o: train(plain(outputs=1), y=X[:, :1], loss="RMSELoss", **o),
+    "float64": lambda **o: train(dtype="float64", **o),
+    "a learning rule": machine,
+    "a short batch": lambda **o: train(batch_size=40, **o),
+    "a split": lambda **o: train(validation_split=0.3, **o),
+}
+
+
+def assert_what_training_did(trace, run, step):
+    """The trace's state before and after is the run's, to the bits."""
+    before, after = run.at(step).state, run.at(step + 1).state
+    position = trace.graph.labels
+    for name, value in before.items():
+        if name in trace.graph.positions:
+            assert same({"": trace.values[trace.graph.find(name)]}, {"": value}), name
+        if f"next.{name}" in position:
+            assert same({"": trace.values[position[f"next.{name}"]]}, {"": after[name]}), name
+    assert set(trace.graph.labels) >= {f"next.{p}" for p, _ in run.net.named_parameters()}
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", RUNS)
+def test_a_step_of_a_run_is_what_training_did(kind, backend):
+    run = RUNS[kind](backend=backend)
+    step = run.steps - 2
+    trace = cr.explain(run.at(step=step))
+    assert trace.about.step == step
+    assert trace.about.epoch == 2
+    assert trace.about.learning_rate == run.at(step).learning_rate
+    assert trace.about.is_rule == (kind == "a learning rule")
+    assert trace.about.rows == tuple(run.at(step).rows[0])
+    assert_what_training_did(trace, run, step)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("kind", [kind for kind in RUNS if kind != "a short batch"])
+def test_an_update_of_several_batches_is_one_trace(kind, backend):
+    run = RUNS[kind](backend=backend, accumulate=3)
+    trace = cr.explain(run.at(step=1))
+    assert_what_training_did(trace, run, 1)
+    rows = [row for batch in run.at(1).rows for row in batch]
+    assert trace.about.rows == tuple(rows)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("loss", ["MSELoss", "RMSELoss"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_number_of_an_accumulated_update_holds_its_proofs(backend, loss, weighted):
+    net = nn.Sequential(nn.Linear(2, 3), nn.Sigmoid(), nn.Linear(3, 1))
+    told = {"loss": loss, "penalty": nn.L2Penalty(1e-2), "dtype": "float64"}
+    weights = np.linspace(0.5, 2.0, 10) if weighted else None
+    told |= {"sample_weight": weights, "optimizer": optim.SGD(lr=0.1, momentum=0.9)}
+    run = train(net, X[:10, :2], X[:10, 2:3], batch_size=2, accumulate=2, backend=backend, **told)
+    trace = cr.explain(run.at(1))
+    kinds = set()
+    for name, position in trace.graph.positions.items():
+        node = trace.graph.nodes[position]
+        if node.op == "input" or name == "next.step":
+            continue
+        for proof in trace[name, *(0 for _ in node.shape)].proofs:
+            assert proof.holds, (name, proof)
+            kinds.add((name, proof.kind))
+    for gradient in ("d_0.weight", "d_batch2.0.weight", "d_batch1.0.out"):
+        assert (gradient, "finite difference") in kinds
+
+
+def explain_accumulated(backend="native"):
+    run = train(batch_size=4, accumulate=2, backend=backend, shuffle=False)
+    return cr.explain(run.at(0))
+
+
+def test_a_gradient_of_an_update_opens_down_to_each_batchs_data():
+    trace = explain_accumulated()
+    found, seen = [trace["d_0.weight", 1, 2]], set()
+    while found:
+        explanation = found.pop()
+        if explanation.name not in seen:
+            seen.add(explanation.name)
+            found += explanation.parts()
+    for batch, row in (("batch1", 0), ("batch2", 4)):
+        value = trace[f"{batch}.x", 0, 2]
+        assert value.name in seen
+        assert value.value == np.float32(X[row, 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "symbol", "what"),
+    [
+        ("batch1.x", "batch1.x[0,0]", "an input in batch 1"),
+        ("batch2.0.out", "batch2.0.out[0,0]", 'the weighted sum of layer "0" in batch 2'),
+        (
+            "d_batch2.0.out",
+            "∂batch2.cost/∂batch2.0.out[0,0]",
+            'the gradient of the cost of batch 2 by the weighted sum of layer "0" in batch 2',
+        ),
+        (
+            "d_batch1.0.weight",
+            "∂batch1.cost/∂W1[0,0]",
+            'the gradient of the cost of batch 1 by the weight of layer "0"',
+        ),
+        (
+            "batch1.accumulated.0.weight",
+            "batch1.accumulated.0.weight[0,0]",
+            "the sum of the batches' gradients by 0.weight after batch 1",
+        ),
+        (
+            "d_0.weight",
+            "∂C/∂W1[0,0]",
+            'the gradient of the loss by the weight of layer "0"',
+        ),
+        ("next.0.weight", "W1[0,0]⁺", 'the weight of layer "0" after the update'),
+        ("loss", "C", "the loss"),
+        ("batch1.cost", "batch1.cost", "the cost in batch 1"),
+    ],
+)
+def test_values_of_batches_have_names_that_say_so(name, symbol, what):
+    trace = explain_accumulated()
+    explanation = trace[name, *(0 for _ in trace.graph[name].shape)]
+    assert str(explanation.symbol) == symbol
+    assert explanation.what == what
+
+
+def test_the_four_equations_are_named_in_each_batch():
+    trace = explain_accumulated()
+    for batch in ("batch1", "batch2"):
+        names = (f"d_{batch}.2.out", f"d_{batch}.0.out", f"d_{batch}.0.bias", f"d_{batch}.0.weight")
+        found = [trace[n, *(0 for _ in trace.graph[n].shape)].caption for n in names]
+        assert [caption and caption.name for caption in found] == ["BP1", "BP2", "BP3", "BP4"]
+
+
+def test_a_weights_gradient_is_that_of_the_whole_update():
+    trace = explain_accumulated()
+    assert trace["0.weight", 0, 0].gradient.name == "d_0.weight[0,0]"
+    assert trace["batch1.0.out", 0, 0].gradient.name == "d_batch1.0.out[0,0]"
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_an_accumulated_trace_is_read_again_equal(tmp_path, backend):
+    trace = explain_accumulated(backend)
+    trace.save(tmp_path / "step.json")
+    again = cr.load_trace(tmp_path / "step.json")
+    assert again == trace
+    assert not again.is_altered
+
+
+# --- where the run comes from ----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_run_from_a_folder_is_explained_as_the_live_one(tmp_path, backend):
+    options = {"optimizer": optim.Adam(lr=0.01), "class_weight": {0: 1.0, 1: 2.0, 2: 0.5}}
+    run = train(regular(), backend=backend, folder=tmp_path / "run", **options)
+    live = cr.explain(run.at(step=5))
+    again = cr.explain(cr.load_run(tmp_path / "run", X, Y).at(step=5))
+    assert again == live
+
+
+def test_a_run_from_a_folder_without_its_data_says_what_to_pass(tmp_path):
+    train(folder=tmp_path / "run")
+    run = cr.load_run(tmp_path / "run")
+    with pytest.raises(ReplayError) as caught:
+        run.at(step=3)
+    assert str(caught.value) == (
+        "The run's data is not there to be read again. Pass what it was trained on: "
+        f'cr.load_run("{tmp_path}/run", x, y).'
+    )
+
+
+def test_a_generators_run_is_refused():
+    def batches():
+        yield X[:16], Y[:16]
+
+    run = train(x=batches, y=None)
+    with pytest.raises(ReplayError, match="cannot be replayed: its batches came from a generator"):
+        run.at(step=0)
+
+
+def test_a_step_is_explained_while_training_goes_on():
+    watching = Swallow()
+    run = train(callbacks=[watching])
+    assert watching.trace == cr.explain(run.at(step=-1))
+
+
+@pytest.mark.parametrize("step", [1.0, "3", None, True])
+def test_a_step_that_is_no_number_is_refused(step):
+    with pytest.raises(ReplayError, match="A step is a whole number from 0 to 12; got"):
+        train().at(step=step)
+
+
+def test_a_step_that_was_never_made_is_refused():
+    with pytest.raises(ReplayError) as caught:
+        train().at(step=1234)
+    assert str(caught.value) == "The run has steps 0 to 12; got 1234."
+
+
+# --- nothing is changed ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_explaining_a_run_changes_nothing(backend):
+    optimizer = optim.Adam(lr=0.01)
+    run = train(regular(), optimizer=optimizer, backend=backend, accumulate=2)
+    weights = {name: a.copy() for name, a in run.net.state_dict().items()}
+    kept = {name: np.array(a) for name, a in optimizer.state.items()}
+    state = {name: np.array(a) for name, a in run.standing.state.items()}
+    history, steps, t = dict(run.history), run.steps, optimizer.t
+    for step in (0, run.steps // 2, run.steps):
+        cr.explain(run.at(step=step))
+    assert same(run.net.state_dict(), weights)
+    assert same(optimizer.state, kept)
+    assert same(run.standing.state, state)
+    assert (dict(run.history), run.steps, optimizer.t) == (history, steps, t)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_explaining_a_network_changes_neither_it_nor_the_optimiser(backend):
+    net, optimizer = regular().initialize(seed=0), optim.Adam(lr=0.01)
+    train(net, optimizer=optimizer)
+    weights = {name: a.copy() for name, a in net.state_dict().items()}
+    kept = {name: np.array(a) for name, a in optimizer.state.items()}
+    trace = cr.explain(net, X, Y, loss="CrossEntropyLoss", optimizer=optimizer, backend=backend)
+    assert trace["step"].value == optimizer.t == 12
+    assert same(net.state_dict(), weights)
+    assert same(optimizer.state, kept)
+
+
+def test_explaining_first_does_not_change_what_training_does():
+    explained, other = regular(), regular()
+    cr.explain(explained, X, Y, loss="CrossEntropyLoss")
+    assert same(train(explained).net.state_dict(), train(other).net.state_dict())
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_network_is_explained_as_its_first_step_is_made(backend):
+    run = train(batch_size=len(X), shuffle=False, backend=backend)
+    asked = cr.explain(plain(), X, Y, loss="CrossEntropyLoss", backend=backend)
+    assert asked == cr.explain(run.at(step=0))
+
+
+# --- whatever examples come as ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "convert", [list, np.ndarray.tolist, cr.tensor, np.asfortranarray], ids=lambda f: f.__name__
+)
+def test_examples_come_as_anything_that_fit_takes(convert):
+    expected = cr.explain(plain(), X, Y, loss="CrossEntropyLoss")
+    assert cr.explain(plain(), convert(X), Y, loss="CrossEntropyLoss") == expected
+
+
+def test_a_network_of_several_inputs_is_explained_on_all_examples():
+    trace = cr.explain(TwoInputs(), (X, X[:, :2]), Y, loss="CrossEntropyLoss")
+    assert trace.about.rows == tuple(range(len(X)))
+    assert trace.graph["x1"].shape == (len(X), 2)
+
+
+def test_a_data_set_is_explained_on_all_its_items():
+    trace = cr.explain(plain(), Items(), loss="CrossEntropyLoss")
+    assert len(trace.about.rows) == len(X)
+
+
+def test_a_network_in_float64_stays_in_it():
+    net = plain().astype(np.float64)
+    trace = cr.explain(net, X, Y, loss="CrossEntropyLoss")
+    assert {v.dtype.name for v in trace.values if v.dtype.kind == "f"} == {"float64"}
+
+
+def test_examples_of_weight_zero_are_left_out_as_in_fit():
+    weights = np.ones(len(X))
+    weights[3] = 0.0
+    trace = cr.explain(plain(), X, Y, loss="CrossEntropyLoss", sample_weight=weights)
+    assert 3 not in trace.about.rows
+    assert len(trace.about.rows) == len(X) - 1
+
+
+def test_a_generator_is_refused():
+    with pytest.raises(ConfigurationError) as caught:
+        cr.explain(plain(), ((X[:4], Y[:4]) for _ in range(3)), loss="CrossEntropyLoss")
+    assert str(caught.value) == (
+        "explain captures a step on examples that are there, and a generator gives them once. "
+        "Pass one of its batches: x, y = next(batches), then cr.explain(net, x, y)."
+    )
+
+
+REFUSED = {
+    "no examples": (X[:0], Y[:0], {}, ShapeError),
+    "fewer targets": (X, Y[:-1], {}, ShapeError),
+    "not a number": (np.where(X > 0.9, np.nan, X), Y, {}, NonFiniteError),
+    "infinite": (np.where(X > 0.9, np.inf, X), Y, {}, NonFiniteError),
+    "another width": (X[:, :2], Y, {}, ShapeError),
+    "a class too many": (X, Y + 1, {}, TargetError),
+    "no targets": (X, None, {}, DataError),
+    "text": ("x", Y, {}, DataError),
+    "ragged": ([[1.0, 2.0], [3.0]], [0, 1], {}, DataError),
+    "an unknown loss": (X, Y, {"loss": "CrossEntropy"}, None),
+    "an unknown backend": (X, Y, {"backend": "cuda"}, None),
+    "an optimiser's name": (X, Y, {"optimizer": "Adam"}, ConfigurationError),
+    "negative weights": (X, Y, {"sample_weight": -np.ones(len(X))}, None),
+    "weights of nothing": (X, Y, {"sample_weight": np.zeros(len(X))}, None),
+    "class weights that are none": (X, Y, {"class_weight": {7: 1.0}}, None),
+    "a penalty that is none": (X, Y, {"penalty": 0.1}, None),
+    "a negative seed": (X, Y, {"seed": -1}, ConfigurationError),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_what_fit_refuses_is_refused_with_the_same_words(what):
+    x, y, options, kind = REFUSED[what]
+    options = {"loss": "CrossEntropyLoss"} | options
+
+    def refusal(call):
+        with pytest.raises(kind or Exception) as caught:
+            call()
+        return type(caught.value), re.sub(r"Line \d+", "Line", str(caught.value))
+
+    fitted = refusal(lambda: cr.fit(plain(), x, y, batch_size=50, progress=False, **options))
+    assert refusal(lambda: cr.explain(plain(), x, y, **options)) == fitted
+
+
+def test_a_network_that_is_all_frozen_is_refused_as_by_fit():
+    net = linear()
+    for _, parameter in net.named_parameters():
+        parameter.requires_grad = False
+    with pytest.raises(Exception, match="All 2 parameters are frozen"):
+        cr.explain(net, X[:, :1], X[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        ({"x": X}, "x"),
+        ({"y": Y}, "y"),
+        ({"loss": "L1Loss"}, "loss"),
+        ({"optimizer": optim.SGD(lr=0.1)}, "optimizer"),
+        ({"sample_weight": np.ones(3)}, "sample_weight"),
+        ({"backend": "native"}, "backend"),
+        ({"seed": 7}, "seed"),
+    ],
+)
+def test_a_step_of_a_run_takes_no_options_of_another(given, name):
+    with pytest.raises(ConfigurationError) as caught:
+        cr.explain(train().at(step=0), **given)
+    assert str(caught.value) == (
+        f"explain got a step of a run, and {name} with it. A step knows its data and all else: "
+        "cr.explain(run.at(step))."
+    )
+
+
+@pytest.mark.parametrize("what", [None, "run", 3])
+def test_what_is_no_network_is_refused(what):
+    with pytest.raises(ConfigurationError, match="explain takes a network or a step of a run; got"):
+        cr.explain(what, X, Y)
+
+
+def test_a_whole_run_is_refused_with_what_to_write():
+    with pytest.raises(ConfigurationError) as caught:
+        cr.explain(train())
+    assert str(caught.value) == (
+        "explain takes a network or a step of a run; got Run. Write cr.explain(net, x, y, "
+        "loss=...) or cr.explain(run.at(0))."
+    )
