@@ -155,6 +155,23 @@ class Trace:
         """The node that holds a number."""
         return self.graph.nodes[place.node]
 
+    def to_html(self, path: str | PathLike[str]) -> None:
+        """Write the step as one HTML file in which every number opens, without a network.
+
+        Parameters
+        ----------
+        path
+            The file; it is replaced whole or not at all.
+
+        Raises
+        ------
+        OSError
+            As the system says.
+        """
+        from chainrule.explanation.page import to_html
+
+        to_html(self, path)
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the trace, so that `load_trace` gives back an equal one.
 

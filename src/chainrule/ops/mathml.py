@@ -70,6 +70,22 @@ def mathml(expression: Expression, name_leaf: Callable[[Expression], str] | None
     return read(expression, _MarkupReader(name_leaf or _leaf)).markup
 
 
+def pieces_of(notation: str) -> list[list[str | int]]:
+    """A notation taken apart: what kind each piece is, and its text or its operands.
+
+    Examples
+    --------
+    >>> pieces_of("{0}/{1}"), pieces_of("log({0})")
+    ([['below', 0, 1]], [['function', 'log'], ['open', '('], ['argument', 0], ['close', ')']])
+    """
+    found: list[list[str | int]] = []
+    for piece in _PIECE.finditer(notation):
+        groups = [group for group in piece.groups() if group is not None]
+        parts = [int(g) if g.isdigit() and piece.lastgroup != "number" else g for g in groups]
+        found.append([piece.lastgroup or "", *parts])
+    return found
+
+
 def symbol(name: str) -> str:
     """The MathML of a name: Greek where it spells a letter, digits at its end below it.
 

@@ -1,0 +1,261 @@
+"""What a page holds: nodes with where their parts are, values, names, formulas, proofs."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from chainrule.explanation.captions import caption_of
+from chainrule.explanation.expansion import read_elements
+from chainrule.explanation.explanation import Explanation
+from chainrule.explanation.forms import Form, form_of
+from chainrule.explanation.inside import is_composite
+from chainrule.explanation.page.trees import Tree, axis_as_list, plain, tree_of
+from chainrule.explanation.proofs import Proof
+from chainrule.explanation.rules import rule_of
+from chainrule.explanation.symbols import NEXT, describe, symbol_of, symbol_of_any
+from chainrule.explanation.trace import Array, Index, Place, Trace
+from chainrule.graph import Node
+from chainrule.graph.diagram import parts_of
+from chainrule.ops import OPS, Elementwise, ElementwiseOp, bind
+from chainrule.ops.mathml import pieces_of
+
+Json = dict[str, Any]
+
+LISTED_AT_MOST = 4096
+"""How many operands in all a node may have whose elements are listed one by one."""
+
+PROVED_AT_MOST = 600
+"""A step of so many numbers has the proofs of each; a larger one of the largest."""
+
+LARGEST = 2
+"""Of how many numbers of each tensor, where not all are proved."""
+
+
+def content_of(trace: Trace) -> Json:
+    """Return all that the page needs, as JSON has it."""
+    notice = trace.notice
+    trace = trace.opened
+    captions: list[Json] = []
+    nodes = [_node(trace, i, captions) for i in range(len(trace.graph.nodes))]
+    for node, part in zip(nodes, parts_of(trace.graph), strict=True):
+        node["part"] = part
+    about = asdict(trace.about)
+    about["lines"] = dict(trace.about.lines)
+    return {
+        "about": about,
+        "notice": notice,
+        "loss": trace.graph.labels.get("loss"),
+        "nodes": nodes,
+        "captions": captions,
+        "ops": dict(_ops()),
+        "proofs": _proofs(trace),
+    }
+
+
+# --- nodes ------------------------------------------------------------------------------------
+
+
+def _node(trace: Trace, position: int, captions: list[Json]) -> Json:
+    graph = trace.graph
+    node = graph.nodes[position]
+    name = graph.name_of(position)
+    form = form_of(node, [graph.nodes[i].type for i in node.inputs])
+    record: Json = {
+        "name": name,
+        "op": node.op,
+        "shape": list(map(int, node.shape)),
+        "axes": [getattr(axis, "name", None) or "" for axis in node.shape],
+        "dtype": node.dtype.value,
+        "inputs": list(node.inputs),
+        "scope": node.scope or "",
+        "what": describe(trace, Place(position, tuple(0 for _ in node.shape))),
+        "symbol": _symbol(trace, position),
+        "named": node.name is not None,
+        "composite": is_composite(node),
+    }
+    own = _own_names(trace, position)
+    if own:
+        record["own"] = own
+    if node.source is not None:
+        record["source"] = f"{node.source.file}:{node.source.line}"
+    for key, other in (("gradient", f"d_{name}"), ("next", f"{NEXT}{name}")):
+        related = graph.positions.get(other, graph.labels.get(other))
+        if related is not None and graph.nodes[related].shape == node.shape:
+            record[key] = related
+    caption = caption_of(trace, position)
+    if caption is not None:
+        as_json = asdict(caption)
+        if as_json not in captions:
+            captions.append(as_json)
+        record["caption"] = captions.index(as_json)
+    if form is not None:
+        record["form"] = _form(form)
+        rule = rule_of(trace, position)
+        if rule is not None and not form.is_move:
+            record["rule"] = {
+                "letters": list(rule.letters),
+                "tree": tree_of(rule.expression, trace),
+            }
+    elif node.inputs and not record["composite"]:
+        listed = _listed(trace, position)
+        if listed is not None:
+            record["listed"] = listed
+    definition = None if node.op == "input" else _definition(trace, node)
+    if definition is not None:
+        record["definition"] = definition
+    if form is None or not form.is_move:
+        record["values"] = _encoded(trace.values[position])
+    return record
+
+
+def _form(form: Form) -> Json:
+    operands = [[o.input, [axis_as_list(axis) for axis in o.axes]] for o in form.operands]
+    record: Json = {"op": form.op, "operands": operands}
+    if form.fold:
+        record |= {"fold": form.fold, "sizes": list(form.sizes)}
+    if form.dtype is not None:
+        record["to"] = form.dtype.value
+    return record
+
+
+def _listed(trace: Trace, position: int) -> list[Any] | None:
+    """The terms of each element of a node that has no form, if they are not too many."""
+    node = trace.graph.nodes[position]
+    if node.type.size > LISTED_AT_MOST:
+        return None
+    found, length = [], 0
+    types = tuple(trace.graph.nodes[i].type for i in node.inputs)
+    op = bind(node.op, node.attributes)
+    for index in np.ndindex(*map(int, node.shape)):
+        terms = read_elements(trace, op.terms(types, index), node.inputs)
+        found.append(tree_of(terms, trace))
+        length += str(found[-1]).count("'!'")
+        if length > LISTED_AT_MOST:
+            return None
+    return found
+
+
+def _encoded(array: Array) -> str:
+    """The exact bits, in the order of reading, least significant byte first."""
+    little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
+    return base64.b64encode(little.tobytes()).decode("ascii")
+
+
+# --- names ------------------------------------------------------------------------------------
+
+_HOLES = [chr(0xE000 + i) for i in range(16)]  # of private use: no name has them
+
+
+def _symbol(trace: Trace, position: int) -> Json:
+    """The name of any element of a node, with holes for the index."""
+    rank = len(trace.graph.nodes[position].shape)
+    symbol = symbol_of_any(trace, position, _HOLES[:rank])
+    index = ",".join(map(str, symbol.index))
+    plain_name = f"{symbol.base}[{index}]" if index else symbol.base
+    record = {"name": plain_name, "of": symbol.of}
+    return record | ({"other": symbol.other} if symbol.other else {})
+
+
+def _own_names(trace: Trace, position: int) -> dict[str, Json]:
+    """The names of single elements that are not those of the rest, by offset."""
+    shape = tuple(map(int, trace.graph.nodes[position].shape))
+    pattern = _symbol(trace, position)
+    found = {}
+    for index in _named_indices(trace, shape):
+        symbol = symbol_of(trace, Place(position, index))
+        own = {"name": symbol.plain, "of": symbol.of}
+        own |= {"other": symbol.other} if symbol.other else {}
+        if own != {key: _filled(text, index) for key, text in pattern.items()}:
+            found[str(int(np.ravel_multi_index(index, shape)) if shape else 0)] = own
+    return found
+
+
+def _named_indices(trace: Trace, shape: Index) -> list[Index]:
+    """Where something of this shape has an element with a name of its own."""
+    nodes = trace.graph.nodes
+    places = [p for p in trace.names_of_places if tuple(map(int, nodes[p.node].shape)) == shape]
+    return sorted({place.index for place in places})
+
+
+def _filled(text: str, index: Index) -> str:
+    for hole, i in zip(_HOLES, index, strict=False):
+        text = text.replace(hole, str(i))
+    return text
+
+
+# --- ops --------------------------------------------------------------------------------------
+
+
+def _ops() -> Iterator[tuple[str, Json]]:
+    """How each elementwise op is written that occurs, or stands in a rule."""
+    for name in OPS:
+        declaration = OPS.get(name)
+        if isinstance(declaration, Elementwise):
+            yield name, _op(declaration)
+
+
+def _op(declaration: Elementwise) -> Json:
+    record: Json = {
+        "arity": declaration.arity,
+        "notation": declaration.notation,
+        "precedence": declaration.precedence,
+        "pieces": pieces_of(declaration.notation),
+    }
+    if declaration.returns is not None:
+        record["returns"] = declaration.returns.value
+    return record
+
+
+def _definition(trace: Trace, node: Node) -> Json | None:
+    """The formula of the function that made a node; None for a primitive, which is its own."""
+    if node.op not in OPS:
+        return None
+    op = bind(node.op, node.attributes)
+    if not isinstance(op, ElementwiseOp) or op.declaration.is_primitive:
+        return None
+    notation = op.declaration.notation
+    if not notation.startswith(op.name):  # a square is written as one
+        return None
+    left: Tree = [op.name, *(["$", operand] for operand in op.declaration.operands)]
+    return {"left": left, "right": tree_of(op.value, trace)}
+
+
+# --- proofs -----------------------------------------------------------------------------------
+
+
+def _proofs(trace: Trace) -> dict[str, dict[str, list[Json]]]:
+    """The proofs of the step's numbers, by node and offset."""
+    nodes = trace.graph.nodes
+    computed = [i for i, node in enumerate(nodes) if node.name is not None and node.inputs]
+    every = sum(nodes[i].type.size for i in computed) <= PROVED_AT_MOST
+    found: dict[str, dict[str, list[Json]]] = {}
+    for position in computed:
+        shape = tuple(map(int, nodes[position].shape))
+        for offset in _proved(trace, position, every=every):
+            index = tuple(map(int, np.unravel_index(offset, shape))) if shape else ()
+            proofs = Explanation(trace, Place(position, index)).proofs
+            found.setdefault(str(position), {})[str(offset)] = [_proof(proof) for proof in proofs]
+    return found
+
+
+def _proved(trace: Trace, position: int, *, every: bool) -> list[int]:
+    size = trace.graph.nodes[position].type.size
+    if every:
+        return list(range(size))
+    values = np.abs(trace.values[position].astype(np.float64)).ravel()
+    return [int(i) for i in np.argsort(-values, kind="stable")[:LARGEST]]
+
+
+def _proof(proof: Proof) -> Json:
+    return {
+        "kind": proof.kind,
+        "holds": proof.holds,
+        "value": plain(proof.value),
+        "bound": plain(proof.bound),
+        "statement": proof.statement,
+    }

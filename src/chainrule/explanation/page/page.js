@@ -1,0 +1,166 @@
+// What is open, how one got there, and the page around it.
+
+const panel = document.getElementById("panel");
+const trail = []; // names of what was opened, and which of them is open
+let open_ = -1;
+
+function isOpen(place) {
+  return open_ >= 0 && trail[open_] === nameOf(place);
+}
+
+/** Open a number or a node by name, and remember the way. */
+function open(name, { focus = true } = {}) {
+  if (!find(name)) return;
+  if (trail[open_] !== name) {
+    trail.splice(open_ + 1, Infinity, name);
+    open_ = trail.length - 1;
+    history.pushState({ at: open_ }, "", `#${encodeURIComponent(name)}`);
+  }
+  show(focus);
+}
+
+function show(focus) {
+  const place = open_ < 0 ? null : find(trail[open_]);
+  panel.replaceChildren(...[trailShown(), place ? explained(place) : welcome()].flat(Infinity).filter(Boolean));
+  stepperFollows(place ? place.node : -1);
+  document.querySelectorAll(".is-open").forEach((each) => each.classList.remove("is-open"));
+  const title = place ? titleOf(place) : "Nothing is open";
+  document.getElementById("told").textContent = title;
+  document.getElementById("up").disabled = open_ < 0;
+  if (focus && place) {
+    const heading_ = panel.querySelector("h2");
+    heading_.focus({ preventScroll: true });
+    const top = panel.getBoundingClientRect().top;
+    if (top < 0 || top > innerHeight / 2) panel.scrollIntoView({ block: "start" });
+  }
+}
+
+function titleOf(place) {
+  if (place.at === undefined) return `${written(symbolOfNode(place.node))}, ${nodes[place.node].what}`;
+  return `${written(symbolAt(place))} = ${shown(place)}, ${nodes[place.node].what}`;
+}
+
+/** The way here: each number that was opened leads back to itself. */
+function trailShown() {
+  const from = Math.max(0, open_ - 4);
+  const links = trail.slice(from, open_ + 1).map((name, i) => {
+    const place = find(name);
+    const text = place.at === undefined ? written(symbolOfNode(place.node)) : written(symbolAt(place));
+    const isLast = from + i === open_;
+    return h("li", {}, h("button", { type: "button", "aria-current": isLast ? "page" : null,
+      onclick: () => history.go(from + i - open_) }, text));
+  });
+  return h("nav", { class: "trail", "aria-label": "The way here" },
+    h("button", { type: "button", id: "up", title: "Back", "aria-label": "Back", onclick: () => history.back() }, "‹"),
+    h("button", { type: "button", title: "Forward again", "aria-label": "Forward again",
+      disabled: open_ >= trail.length - 1, onclick: () => history.forward() }, "›"),
+    h("ol", {}, h("li", {}, h("button", { type: "button", onclick: () => history.go(-open_ - 1),
+      "aria-current": open_ < 0 ? "page" : null }, "Start")), from ? h("li", {}, "…") : null, links));
+}
+
+addEventListener("popstate", (event) => {
+  open_ = event.state?.at ?? -1;
+  if (open_ >= trail.length) open_ = trail.length - 1;
+  show(false);
+});
+
+// --- the first screen ---
+
+function welcome() {
+  const loss = step.loss;
+  return [
+    h("h2", { tabindex: "-1" }, "Any number here opens"),
+    h("p", {}, "This is one training step as it was computed: a forward pass, a backward pass, an update. Press any number: it opens into the rule it was computed by and the numbers in it, and each of those opens in turn, down to the data."),
+    loss === null ? null : section("The loss", h("p", {}, numberButton({ node: loss, at: 0 }))),
+    section("Gradients", h("div", { class: "begin" }, beginnings().map((place) => numberButton(place)))),
+  ];
+}
+
+/** The gradients of weights that have names of their own, or the largest of each parameter. */
+function beginnings() {
+  const gradients = nodes.filter((node) => node.op === "input" && node.gradient !== undefined && node.next !== undefined);
+  const named = gradients.flatMap((node) => Object.keys(node.own ?? {})
+    .map((at_) => ({ node: node.gradient, at: Number(at_) })));
+  if (named.length) return named.slice(0, 24);
+  return gradients.map((node) => {
+    const values = arrayOf(node.gradient);
+    let best = 0;
+    values.forEach((value, i) => { if (Math.abs(Number(value)) > Math.abs(Number(values[best]))) best = i; });
+    return { node: node.gradient, at: best };
+  });
+}
+
+// --- light and dark, keys, and the search ---
+
+function remembered(key, value) {
+  try {
+    if (value !== undefined) localStorage.setItem(key, value);
+    return localStorage.getItem(key);
+  } catch {
+    return null; // storage is refused here: the choice lasts until the page is closed
+  }
+}
+
+function themed(theme) {
+  const root = document.documentElement;
+  if (theme) root.dataset.theme = theme;
+  const dark = theme ? theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
+  document.getElementById("theme").setAttribute("aria-pressed", String(dark));
+}
+
+document.getElementById("theme").addEventListener("click", (event) => {
+  const theme = event.currentTarget.getAttribute("aria-pressed") === "true" ? "light" : "dark";
+  remembered("chainrule-theme", theme);
+  themed(theme);
+  show(false);
+});
+
+document.addEventListener("click", (event) => {
+  const target = event.target.closest?.("[data-open]");
+  if (target) open(target.getAttribute("data-open"));
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, .chips, .values, .picture")) {
+    if (event.key === "Escape") event.target.blur();
+    return;
+  }
+  if (event.key === "ArrowRight") move(1);
+  else if (event.key === "ArrowLeft") move(-1);
+  else if (event.key === "Escape" && open_ >= 0) history.back();
+});
+
+document.getElementById("search").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const field = document.getElementById("name");
+  const place = find(field.value);
+  field.setAttribute("aria-invalid", String(!place));
+  document.getElementById("told").textContent = place ? "" : `Nothing here is called ${field.value}`;
+  if (place) open(place.at === undefined ? nodes[place.node].name : nameOf(place));
+});
+
+document.getElementById("names").append(...[...ownNames.keys(), ...positions.keys()]
+  .filter((name) => !name.startsWith("%")).slice(0, 400).map((value) => h("option", { value })));
+
+function aboutShown() {
+  const { computed_by, step: number, epoch, learning_rate, network, loss, optimizer, versions } = step.about;
+  const list = (entries) => h("dl", {}, Object.entries(entries).filter(([, v]) => v !== null && v !== "")
+    .flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, String(value))]));
+  document.getElementById("about").append(
+    h("pre", { tabindex: "0", "aria-label": "The network" }, network),
+    list({ loss, optimizer, step: number, epoch, "learning rate": learning_rate, "computed by": computed_by, ...versions }));
+  if (step.notice) {
+    document.querySelector("main").before(h("p", { class: "notice", role: "alert" }, step.notice));
+  }
+}
+
+stepperShown();
+aboutShown();
+themed(remembered("chainrule-theme"));
+if (location.hash.length > 1) {
+  const name = decodeURIComponent(location.hash.slice(1));
+  history.replaceState(null, "", location.pathname);
+  open(name, { focus: false });
+}
+if (open_ < 0) show(false);
