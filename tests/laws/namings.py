@@ -80,6 +80,8 @@ def _is_listed(node, parents):
             return not _looks_in_a_graph(parent)
         case ast.MatchValue():
             return not any(isinstance(around, ast.MatchClass) for around in above)
+        case ast.AnnAssign(annotation=annotation) if annotation is node:
+            return False
         case ast.Assign() | ast.AnnAssign():
             return not isinstance(node, ast.Constant)  # a name for it, and not a text
         case ast.Dict():

@@ -147,6 +147,7 @@ USED = [
     "isinstance(x, (Adam, SGD))",
     "def f(x: Adam | None) -> dict[str, Adam]: ...",
     "x: Literal['Adam', 'SGD']",
+    "class Plan:\n    optimizer: Adam",
     "fit(optimizers=['Adam'])",
     "OPTIMIZER = {'name': 'Adam', 'lr': 1}",
     "found = node.op == 'Adam'",

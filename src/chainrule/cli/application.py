@@ -76,6 +76,11 @@ target column, or a data set by name.""",
 TARGET is what `chainrule train` would learn from. Its step is a graph; that
 becomes kernels (loops over buffers), a plan of memory, LLVM's IR and machine
 code. Nothing is trained. --kernel shows what a stage has of one kernel.""",
+    "diagram": """Draw a network, or the graph that it computes, as SVG.
+
+TARGET is what `chainrule train` would learn from, a model file or a run. Small
+networks are drawn with every neuron and weight, others with their modules; with
+--graph, every value of a forward pass or of a training step, backward included.""",
     "data": """List the data sets, where they are, and how to get what is missing.
 
 Some come with chainrule, some are made on demand, and some are read from files

@@ -17,3 +17,7 @@ from chainrule.drawing.chart import Line as Line
 from chainrule.drawing.diagram import Diagram as Diagram
 from chainrule.drawing.layout import Layout as Layout
 from chainrule.drawing.layout import lay_out as lay_out
+from chainrule.drawing.neurons import Column as Column
+from chainrule.drawing.neurons import Neuron as Neuron
+from chainrule.drawing.neurons import Weight as Weight
+from chainrule.drawing.neurons import draw_neurons as draw_neurons

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from chainrule.base.errors import DuplicateNameError, NameNotFoundError
+from chainrule.base.errors import ConfigurationError, DuplicateNameError, NameNotFoundError
 from chainrule.drawing.text import ellipsise, printable, width_of
 
 NAME_SIZE, SMALL_SIZE, LABEL_SIZE = 13.0, 11.0, 12.0
@@ -178,6 +178,17 @@ class Chart:
     def box(self, key: str) -> Box:
         """Return the box with a key."""
         return self._by_key[key]
+
+
+DIRECTIONS = ("down", "right")
+
+
+def check_direction(direction: str) -> None:
+    """Raise ConfigurationError unless a diagram can go there."""
+    if direction not in DIRECTIONS:
+        raise ConfigurationError(
+            f"A diagram goes {' or '.join(DIRECTIONS)}; got direction={direction!r}"
+        )
 
 
 def _repeated(boxes: tuple[Box, ...]) -> str:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 
-from chainrule.base.errors import ConfigurationError
-from chainrule.drawing.chart import LABEL_SIZE, Box, Chart, Cluster, collapse
+from chainrule.drawing.chart import LABEL_SIZE, Box, Chart, Cluster, check_direction, collapse
 from chainrule.drawing.nesting import ROOT, Item, Link, Nesting, Net, Sheet, divide, net_of
 from chainrule.drawing.packing import lay_out_sheet
 from chainrule.drawing.sheet import Measures, Placed, Point
 from chainrule.drawing.text import ellipsise, printable, width_of
 
-DIRECTIONS = ("down", "right")
 PADDING, HEADER, LABEL_ROOM = 14.0, 22.0, 260.0
 
 
@@ -106,10 +104,7 @@ def lay_out(chart: Chart, direction: str = "down") -> Layout:
     The same chart gives the same layout. Boxes and clusters never overlap. Each sheet is laid out
     twice: the second time, what goes through a frame does so in the order in which it arrives.
     """
-    if direction not in DIRECTIONS:
-        raise ConfigurationError(
-            f"A diagram goes {' or '.join(DIRECTIONS)}; got direction={direction!r}"
-        )
+    check_direction(direction)
     chart = collapse(chart)
     if not chart.boxes:
         return Layout(0.0, 0.0, {}, {}, (), direction, {})

@@ -102,7 +102,6 @@ STROKES = {
 """Looks of edges by name."""
 
 MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
-SANS = "system-ui, 'Segoe UI', Roboto, 'DejaVu Sans', sans-serif"
 
 Style = dict[str, str]
 """Properties of CSS that are attributes of SVG, too; colours by their names in `INK`."""
@@ -122,15 +121,14 @@ def _styles() -> dict[str, Style]:
             "stroke-width": "4",
             "paint-order": "stroke",
         },
-        "caption": {"fill": "muted", "font-family": SANS, "font-size": "12"},
         "name": {"fill": "ink", "font-family": MONO, "font-size": "13", "font-weight": "600"},
         "small": {"fill": "muted", "font-family": MONO, "font-size": "11"},
         "value": {"fill": "ink", "font-family": MONO, "font-size": "11"},
+        "dot": {"fill": "muted"},
         "curve": {"fill": "none", "stroke": "ink", "stroke-width": "1.6"},
         "neuron": {"fill": "blue-pale", "stroke": "blue", "stroke-width": "1.6"},
         "entry": {"fill": "paper", "stroke": "ink", "stroke-width": "1.6"},
         "bias": {"fill": "paper", "stroke": "grey", "stroke-width": "1.4"},
-        "unknown": {"fill": "none", "stroke": "grey", "stroke-width": "1"},
     }
     for name, look in LOOKS.items():
         styles[f"box-{name}"] = {

@@ -125,13 +125,13 @@ def _modules(graph: Graph) -> dict[str, Cluster]:
         scope = node.scope
         while scope and scope not in found:
             paths.append(scope)
-            scope = _scope_around(graph, scope)
+            scope = scope_around(graph, scope)
         for path in reversed(paths):
-            found[path] = Cluster(path, path, _scope_around(graph, path) or None)
+            found[path] = Cluster(path, path, scope_around(graph, path) or None)
     return found
 
 
-def _scope_around(graph: Graph, scope: str) -> str:
+def scope_around(graph: Graph, scope: str) -> str:
     """The scope of the module around: of the k-th call, if that one was called k times, too."""
     path, _, call = scope.partition("#")
     outer = path.rpartition(".")[0]
@@ -161,7 +161,7 @@ def _updates(graph: Graph, parts: list[str]) -> dict[int, str]:
                 leads_to[operand] |= leads_to[i]
     groups: dict[str, list[int]] = {}
     for i, names in enumerate(leads_to):
-        if parts[i] == UPDATE and len(names) == 1 and not _is_literal(graph.nodes[i]):
+        if parts[i] == UPDATE and len(names) == 1 and not is_literal(graph.nodes[i]):
             groups.setdefault(f"update {next(iter(names))}", []).append(i)
     large = {key: nodes for key, nodes in groups.items() if len(nodes) > _FEW}
     return {i: key for key, nodes in large.items() for i in nodes}
@@ -178,7 +178,7 @@ def _around_one(graph: Graph, homes: list[str | None], clusters: list[Cluster]) 
     """Modules of one value: a frame around it would say nothing that its name does not."""
     inside: dict[str, int] = dict.fromkeys((cluster.key for cluster in clusters), 0)
     for home, node in zip(homes, graph.nodes, strict=True):
-        if home is not None and not _is_literal(node):
+        if home is not None and not is_literal(node):
             inside[home] += 1
     for cluster in reversed(clusters):
         if cluster.parent is not None:
@@ -189,12 +189,12 @@ def _around_one(graph: Graph, homes: list[str | None], clusters: list[Cluster]) 
 # --- boxes and edges --------------------------------------------------------------------------
 
 
-def _is_literal(node: Node) -> bool:
+def is_literal(node: Node) -> bool:
     """Whether it is a number, or numbers, made of nothing: written beside whatever reads it."""
     return not node.inputs and node.op != "input" and node.name is None
 
 
-def _is_moved(graph: Graph, node: Node) -> bool:
+def is_moved(graph: Graph, node: Node) -> bool:
     """Whether it is one operand's elements in another type: reshaped, repeated, converted."""
     if len(node.inputs) != 1 or node.name is not None:
         return False
@@ -223,7 +223,7 @@ class _Charting:
         for node in self.graph.nodes:
             read.update(node.inputs)
         for i, node in enumerate(self.graph.nodes):
-            if _is_literal(node):
+            if is_literal(node):
                 if i not in read or i in self.graph.labels.values():
                     self._box(i, self.graph.name_of(i), self.homes[i])
                 continue
@@ -243,11 +243,11 @@ class _Charting:
 
     def _lines(self, i: int) -> tuple[Line, ...]:
         node = self.graph.nodes[i]
-        if _is_literal(node):
+        if is_literal(node):
             value = node.attributes.get("value")
             text = f"{value:.6g}" if isinstance(value, float) else format_attribute(value)
             return (Line(node.op if value is None else text, "small"),)
-        if _is_moved(self.graph, node):
+        if is_moved(self.graph, node):
             return (Line(f"{node.op} {node.type}", "small"),)
         if node.op == "input":
             return (Line(node.name or ""), Line(str(node.type), "small"))
@@ -258,9 +258,9 @@ class _Charting:
     def _look(self, i: int, node: Node) -> str:
         if node.op == "input":
             return "parameter" if self.homes[i] is not None else "input"
-        if _is_literal(node):
+        if is_literal(node):
             return "literal"
-        if _is_moved(self.graph, node):
+        if is_moved(self.graph, node):
             return "moved-back" if self.parts[i] == BACKWARD else "moved"
         return self.parts[i]
 
@@ -269,7 +269,7 @@ class _Charting:
         source = self.graph.name_of(operand)
         node = self.graph.nodes[operand]
         look = parts[i]
-        if _is_literal(node):
+        if is_literal(node):
             source = f"{source}→{reader}"
             if source not in self.literals:
                 self.literals.add(source)
@@ -277,7 +277,7 @@ class _Charting:
             look = "faint"
         elif self._look(operand, node) == "parameter" and parts[i] == FORWARD:
             look = "parameter"
-        back = parts[i] == parts[operand] == BACKWARD and not _is_literal(node)
+        back = parts[i] == parts[operand] == BACKWARD and not is_literal(node)
         self.edges.append(Edge(source, reader, look, back))
 
 

@@ -18,6 +18,7 @@ from chainrule.nn.parameter import Buffer, Parameter, Variable
 from chainrule.nn.state import match_state
 
 if TYPE_CHECKING:
+    from chainrule.drawing import Diagram
     from chainrule.nn.losses import Loss
     from chainrule.nn.metrics import Definition
     from chainrule.nn.pretrained import Report
@@ -237,6 +238,59 @@ class Module(Configured):
         return evaluate(
             self, x, y, loss=loss, metrics=metrics, weights=weights, batch_size=batch_size
         )
+
+    def diagram(
+        self,
+        x: Any = None,
+        *,
+        direction: str | None = None,
+        values: Mapping[str, str] | None = None,
+    ) -> Diagram:
+        """Draw the network: neurons and weights of a plain chain, modules of anything else.
+
+        Parameters
+        ----------
+        x : array_like, or tuple of several inputs, optional
+            An example of the input, for networks whose layers do not tell what they read. With it
+            modules are drawn, of a chain too.
+        direction : str, optional
+            ``right`` or ``down``. By default neurons go right and modules down.
+        values : mapping of str to str
+            What is written at neurons, weights or modules: ``{"1.out[0]": "0.59"}``.
+
+        Returns
+        -------
+        Diagram
+            Notebooks show it; ``save("net.svg")`` writes it, ``table()`` has it as rows.
+
+        Raises
+        ------
+        ConfigurationError
+            If the input cannot be guessed, or there is no such direction.
+        NameNotFoundError
+            If there is no value of such a name.
+
+        Notes
+        -----
+        A chain is a `Sequential` of `Linear` layers and activations. A line is a weight: its width
+        is the size; solid blue is positive, dashed orange negative; those that are not drawn yet
+        are grey. Of large layers some neurons are shown. Other networks are traced, so that
+        residual connections and shared modules appear as they are used. Nothing is drawn or
+        changed by that.
+
+        Examples
+        --------
+        >>> from chainrule import nn
+        >>> net = nn.Sequential(nn.Linear(2, 1, bias=False), nn.Sigmoid())
+        >>> net[0].weight.replace([[0.5, -2.0]])
+        >>> for row in net.diagram().table():
+        ...     print(row)
+        {'name': '0.weight[0, 0]', 'from': 'x[0]', 'to': '0.out[0]', 'value': '0.5'}
+        {'name': '0.weight[0, 1]', 'from': 'x[1]', 'to': '0.out[0]', 'value': '-2'}
+        """
+        from chainrule.nn.diagram import draw_network
+
+        return draw_network(self, x, direction=direction, values=values)
 
     def extra_repr(self) -> str:
         """What `repr` says of a module with parts, beside them; a subclass may write it."""
