@@ -222,9 +222,9 @@ def test_edges_over_thousands_of_layers_go_along_the_side():
     count = 4_000
     links = chain(count)
     over = tuple(Edge(str(i), str(count - 1 - i)) for i in range(count // 2 - 1))
-    started = time.perf_counter()
+    started = time.process_time()
     layout = lay_out(Chart(links.boxes, links.edges + over))
-    assert time.perf_counter() - started < 20
+    assert time.process_time() - started < 20
     assert sum(len(route.points) for route in layout.routes) < 30 * count
 
 
@@ -244,10 +244,10 @@ def large(count):
 
 
 def test_a_graph_of_5_000_boxes_takes_seconds():
-    started = time.perf_counter()
+    started = time.process_time()
     layout = lay_out(large(5_000))
-    # One or two on an idle core; tests share theirs.
-    assert time.perf_counter() - started < 20
+    # Two, of a processor's time; under a profiler some more.
+    assert time.process_time() - started < 15
     assert len(layout.boxes) == 5_000
 
 

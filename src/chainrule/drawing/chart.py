@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from chainrule.base.errors import ConfigurationError, DuplicateNameError, NameNotFoundError
 from chainrule.drawing.text import ellipsise, printable, width_of
@@ -32,12 +33,12 @@ class Line:
         """The size of its letters."""
         return NAME_SIZE if self.look == "name" else SMALL_SIZE
 
-    @property
+    @cached_property
     def shown(self) -> str:
         """The text on one line, cut short where it is very long."""
         return ellipsise(printable(self.text), WIDEST_TEXT, self.size, mono=True)
 
-    @property
+    @cached_property
     def width(self) -> float:
         """How wide it is, at most."""
         return width_of(self.shown, self.size, mono=True)
@@ -82,7 +83,7 @@ class Box:
         """Whether it has no more than one small line."""
         return len(self.lines) == 1 and self.lines[0].look == "small"
 
-    @property
+    @cached_property
     def size(self) -> tuple[float, float]:
         """Width and height that hold the lines."""
         beside, above = (8.0, 3.0) if self.is_small else (12.0, 7.0)

@@ -101,7 +101,7 @@ STROKES = {
 }
 """Looks of edges by name."""
 
-MONO = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
+FONT = "ui-monospace, 'SF Mono', Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
 Style = dict[str, str]
 """Properties of CSS that are attributes of SVG, too; colours by their names in `INK`."""
@@ -113,7 +113,6 @@ def _styles() -> dict[str, Style]:
         "cluster": {"fill": "ink", "fill-opacity": "0.035", "stroke": "grey", "stroke-width": "1"},
         "label": {
             "fill": "muted",
-            "font-family": MONO,
             "font-size": "12",
             "font-weight": "600",
             # Edges may pass behind it.
@@ -121,9 +120,9 @@ def _styles() -> dict[str, Style]:
             "stroke-width": "4",
             "paint-order": "stroke",
         },
-        "name": {"fill": "ink", "font-family": MONO, "font-size": "13", "font-weight": "600"},
-        "small": {"fill": "muted", "font-family": MONO, "font-size": "11"},
-        "value": {"fill": "ink", "font-family": MONO, "font-size": "11"},
+        "name": {"fill": "ink", "font-size": "13", "font-weight": "600"},
+        "small": {"fill": "muted", "font-size": "11"},
+        "value": {"fill": "ink", "font-size": "11"},
         "dot": {"fill": "muted"},
         "curve": {"fill": "none", "stroke": "ink", "stroke-width": "1.6"},
         "neuron": {"fill": "blue-pale", "stroke": "blue", "stroke-width": "1.6"},

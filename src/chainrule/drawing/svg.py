@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
 
-from chainrule.drawing.looks import ROOT_CLASS, attributes_of, style_sheet
+from chainrule.drawing.looks import FONT, ROOT_CLASS, attributes_of, style_sheet
 from chainrule.drawing.text import printable
 
 MARGIN = 16.0
@@ -61,10 +61,12 @@ class Picture:
         return ET.SubElement(parent, tag, given)
 
     def text(
-        self, parent: ET.Element, words: str, look: str, x: float, y: float, anchor: str = "middle"
+        self, parent: ET.Element, words: str, look: str, x: float, y: float, anchor: str = ""
     ) -> ET.Element:
-        """Append a line of text whose baseline is at (x, y)."""
-        element = self.add(parent, "text", look, x=x, y=y, text_anchor=anchor)
+        """Append a line of text whose baseline is at (x, y), its middle or its `anchor` there."""
+        element = self.add(parent, "text", look, x=x, y=y)
+        if anchor:
+            element.set("text-anchor", anchor)
         element.text = printable(words)
         return element
 
@@ -95,6 +97,9 @@ class Picture:
             "width": number(self.width),
             "height": number(self.height),
             "class": ROOT_CLASS,
+            # What nearly all text has, once.
+            "font-family": FONT,
+            "text-anchor": "middle",
             "role": "img",
             "aria-labelledby": " ".join(names),
         }

@@ -49,6 +49,8 @@ def width_of(text: str, size: float, *, mono: bool = False) -> float:
     >>> width_of("iii", 10) < width_of("mmm", 10)
     True
     """
+    if mono and text.isascii():
+        return round(size * MONO * len(text), 2)
     return round(size * sum(MONO if mono and c.isascii() else _advance(c) for c in text), 2)
 
 
@@ -80,6 +82,8 @@ def printable(text: str) -> str:
     >>> printable("a\x00b\nc\ud800")
     'a�b c�'
     """
+    if text.isascii() and text.isprintable():
+        return text
     return "".join(_shown(c) for c in text)
 
 
