@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 
@@ -20,6 +21,9 @@ read, write = map(int, sys.argv[1:3])
 os.dup2(read, 1003), os.dup2(write, 1004), os.dup2(1003, 3), os.dup2(1004, 4)
 os.execv(sys.argv[3], sys.argv[3:])
 """
+
+
+_STATE = "document.readyState + ' ' + location.href.split('#')[0]"
 
 
 class Browser:
@@ -73,16 +77,14 @@ class Browser:
 
     def open(self, url):
         """Open a page anew, and wait until it is there."""
-        self.send("Page.navigate", url="about:blank")
-        self._wait("Page.loadEventFired")
-        self.events.clear()
-        self.send("Page.navigate", url=url)
-        self._wait("Page.loadEventFired")
-
-    def _wait(self, event):
-        while not any(each.get("method") == event for each in self.events):
-            self.events.append(self._read())
-        self.events = [each for each in self.events if each.get("method") != event]
+        for address in ("about:blank", url):
+            self.send("Page.navigate", url=address)
+            while self.send("Runtime.evaluate", expression=_STATE)["result"]["value"] != (
+                f"complete {address.partition('#')[0]}"
+            ):
+                time.sleep(0.01)
+            if address == "about:blank":
+                self.events.clear()
 
     def run(self, script):
         """Evaluate JavaScript in the page; a promise is waited for."""

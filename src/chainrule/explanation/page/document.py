@@ -13,6 +13,7 @@ from typing import Any
 
 from chainrule.base.files import Pathlike, write_durably
 from chainrule.explanation.page.content import content_of
+from chainrule.explanation.page.pictures import Picture, pictures_of
 from chainrule.explanation.trace import Trace
 
 SCRIPTS = (
@@ -21,6 +22,7 @@ SCRIPTS = (
     "formulas.js",
     "tensors.js",
     "panel.js",
+    "pictures.js",
     "stepper.js",
     "page.js",
 )
@@ -49,7 +51,8 @@ def to_html(trace: Trace, path: Pathlike) -> None:
 def document_of(trace: Trace) -> str:
     """Return the text of the file."""
     script = "\n".join(_file(name) for name in SCRIPTS)
-    style = _file("page.css")
+    pictures, colours = pictures_of(trace.opened)
+    style = f"{_file('page.css')}\n{colours}"
     policy = (
         f"default-src 'none'; script-src '{_hash(script)}'; style-src '{_hash(style)}'; "
         "base-uri 'none'; form-action 'none'"
@@ -59,10 +62,15 @@ def document_of(trace: Trace) -> str:
         "title": escape(_title(trace)),
         "style": style,
         "script": script,
-        "pictures": "",
+        "pictures": "".join(map(_figure, pictures)),
         "content": as_script_data(content_of(trace)),
     }
     return _filled(_file("page.html"), parts)
+
+
+def _figure(picture: Picture) -> str:
+    """A picture in its frame; what stands around it, the script makes."""
+    return f'<figure class="picture" data-kind="{picture.kind}">{picture.svg}</figure>\n'
 
 
 def as_script_data(content: Any) -> str:

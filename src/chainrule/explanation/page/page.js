@@ -24,16 +24,32 @@ function show(focus) {
   panel.replaceChildren(...[trailShown(), place ? explained(place) : welcome()].flat(Infinity).filter(Boolean));
   stepperFollows(place ? place.node : -1);
   document.querySelectorAll(".is-open").forEach((each) => each.classList.remove("is-open"));
+  picturesFollow(place);
+  reachable();
   const title = place ? titleOf(place) : "Nothing is open";
   document.getElementById("told").textContent = title;
   document.getElementById("up").disabled = open_ < 0;
   if (focus && place) {
     const heading_ = panel.querySelector("h2");
     heading_.focus({ preventScroll: true });
-    const top = panel.getBoundingClientRect().top;
-    if (top < 0 || top > innerHeight / 2) panel.scrollIntoView({ block: "start" });
   }
+  panel.scrollTop = 0;
+  const { top } = panel.getBoundingClientRect();
+  if (place && focus && (top < 0 || top > innerHeight / 2)) panel.scrollIntoView({ block: "start" });
 }
+
+/** What is wider than its place can be moved by keys, too. */
+function reachable() {
+  panel.querySelectorAll(".right, .definition, .scroll").forEach((each) => {
+    const scrolls = each.scrollWidth > each.clientWidth;
+    for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "A wide formula or table"]]) {
+      if (scrolls) each.setAttribute(name, value);
+      else each.removeAttribute(name);
+    }
+  });
+}
+
+addEventListener("resize", reachable);
 
 function titleOf(place) {
   if (place.at === undefined) return `${written(symbolOfNode(place.node))}, ${nodes[place.node].what}`;
@@ -122,7 +138,7 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.ctrlKey || event.metaKey || event.altKey) return;
-  if (event.target.closest("input, .chips, .values, .picture")) {
+  if (event.target.closest("input, .chips, .values, .frame")) {
     if (event.key === "Escape") event.target.blur();
     return;
   }
@@ -156,6 +172,7 @@ function aboutShown() {
 }
 
 stepperShown();
+picturesShown();
 aboutShown();
 themed(remembered("chainrule-theme"));
 if (location.hash.length > 1) {

@@ -23,7 +23,7 @@ function explained(place) {
 function nodeExplained(position) {
   const node = nodes[position];
   return [
-    heading(symbolMath(symbolOfNode(position)), null),
+    heading(symbolOfNode(position), null),
     facts(node, node.name, shapeText(node)),
     captionOf(node),
     ruleOf(position) && section("The rule of each number", ruleOf(position), definitionOf(node)),
@@ -62,7 +62,7 @@ function numberExplained(place) {
     .filter(([key]) => node[key] !== undefined)
     .map(([key, title]) => [title, { node: node[key], at: place.at }]);
   return [
-    heading(symbolMath(symbolAt(place)), shown(place)),
+    heading(symbolAt(place), shown(place)),
     facts(node, nameOf(place), node.dtype),
     captionOf(node),
     derivation ?? section("Given", h("p", {}, givenWords(node))),
@@ -82,8 +82,9 @@ function givenWords(node) {
   return "Nothing computed it in this step: it is where the step began.";
 }
 
-function heading(math, value) {
-  return h("h2", { tabindex: "-1" }, mathOf(math),
+function heading(symbol, value) {
+  const words = value === null ? written(symbol) : `${written(symbol)} = ${value}`;
+  return h("h2", { tabindex: "-1", "aria-label": words }, mathOf(symbolMath(symbol)),
     value === null ? null : [" ", mathOf(m("mo", "="), numberMath(value))]);
 }
 
