@@ -34,8 +34,10 @@ if TYPE_CHECKING:
     from chainrule.eager.tensor import tensor as tensor
     from chainrule.eager.traced import trace as trace
     from chainrule.eager.transforms import *
+    from chainrule.explanation import diff as diff
     from chainrule.explanation import explain as explain
     from chainrule.explanation import load_trace as load_trace
+    from chainrule.explanation import trace_torch as trace_torch
     from chainrule.nn import load as load
     from chainrule.nn import save as save
     from chainrule.train import Callback as Callback
@@ -54,8 +56,10 @@ _NAMES = {
     "trace": "eager",
     "load": "nn",
     "save": "nn",
+    "diff": "explanation",
     "explain": "explanation",
     "load_trace": "explanation",
+    "trace_torch": "explanation",
     "Callback": "train",
     "EarlyStopping": "train",
     "LambdaCallback": "train",
