@@ -191,9 +191,8 @@ def test_escapes_are_shown_as_what_they_are():
 def test_a_closed_number_is_opened_by_what_the_last_line_says(classifier, digits):
     for trace, name in [(digits, "0.weight[3,400]"), (classifier, "loss")]:
         last = " ".join(trace[name].text().splitlines()[-2:])
-        (typed,) = re.findall(r"(trace\S*\[\".*?\"\])\.show", last)
-        name = typed.partition('"')[2].rpartition('"')[0]
-        assert (trace.opened if ".opened" in typed else trace)[name].text()
+        (attribute, typed), *_ = re.findall(r"trace(\S*)\[\"(.*?)\"\]\.show\(\)", last)
+        assert (trace.opened if attribute else trace)[typed].text()
 
 
 def test_a_depth_that_is_asked_for_is_given(worked):

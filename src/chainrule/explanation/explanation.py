@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, reduce
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
@@ -247,6 +248,52 @@ class Explanation:
 
         report = self.report(depth, most)
         show(lambda width: lines_of(report, width), file)
+
+    def as_data(self, depth: int | None = None, most: int = 8) -> dict[str, Any]:
+        """The report as plain data: dicts, lists, texts and numbers."""
+        from chainrule.explanation.document import as_data
+
+        return as_data(self.report(depth, most))
+
+    def to_json(self, depth: int | None = None, most: int = 8) -> str:
+        """The report as JSON; NaN and infinities are texts in it."""
+        from chainrule.explanation.document import as_json
+
+        return as_json(self.report(depth, most))
+
+    def latex(self, depth: int | None = None) -> str:
+        """The derivation as an align block of LaTeX; amsmath sets it."""
+        from chainrule.explanation.latex_document import align_block
+
+        return align_block(self.report(depth))
+
+    def save(self, path: str | Path, depth: int | None = None, most: int = 8) -> None:
+        """Write the report to a file, in the form that its ending says.
+
+        Parameters
+        ----------
+        path : path
+            ``.tex``: a document that compiles; ``.html``: a page without scripts; ``.json``;
+            ``.txt``.
+        depth, most
+            As of `report`.
+
+        Raises
+        ------
+        ConfigurationError
+            If the ending is another.
+        """
+        from chainrule.explanation.saving import save
+
+        save(self.report(depth, most), Path(path))
+
+    def _repr_html_(self) -> str:
+        from chainrule.explanation.notebook import fragment
+
+        return fragment(self.report())
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self.text(), "text/html": self._repr_html_()}
 
     def __str__(self) -> str:
         return self.text()

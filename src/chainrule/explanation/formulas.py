@@ -80,7 +80,7 @@ class Definition:
     expression : Expression or None
         In the symbols of its declaration; None for a composite.
     text : str
-        The same as text.
+        The same as text: ``mean: y = (Σ x) / n``.
     """
 
     name: str
@@ -117,7 +117,7 @@ def definitions_of(explanations: Sequence[Explanation]) -> list[Definition]:
             continue
         op = bind(node.op, node.attributes)
         if isinstance(op, CompositeOp):
-            found.setdefault(node.op, Definition(node.op, None, op.formula()))
+            found.setdefault(node.op, Definition(node.op, None, f"{node.op}: {op.formula()}"))
         for name in (part.op for part in _applied(each.rule)):
             declaration = OPS.get(name) if name in OPS else None
             if (

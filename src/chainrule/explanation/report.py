@@ -136,7 +136,8 @@ class Report:
         """The user's line that the number comes from: where it is, and its text."""
         for explanation in (self.explanation, *self.explanations):
             source = explanation.source
-            if source is not None:
+            # What is installed among libraries is nobody's own line: a command was typed.
+            if source is not None and "site-packages" not in source.file:
                 lines = explanation.trace.about.lines
                 return str(source), lines.get(f"{source.file}:{source.line}", "")
         return None
@@ -184,14 +185,21 @@ def report_of(explanation: Explanation, depth: int | None = None, most: int = MO
     return Report(explanation, tuple(sections), most)
 
 
-def handle_of(explanation: Explanation) -> str:
-    """What is typed to open a number: ``trace["w5"]``."""
+def name_to_type(explanation: Explanation) -> str | None:
+    """The name by which a number is opened; None for one that stands inside of a composite."""
     trace = explanation.trace
     name = trace.names_of_places.get(explanation.place, explanation.name)
-    inside = any("%" in known for known in trace.graph.positions)  # composites are opened here
-    if name.startswith("%") and inside:
-        return f'trace.opened["{name}"]'
-    return f'trace["{name[name.find("%") :] if "%" in name else name}"]'
+    is_inside = any("%" in known for known in trace.graph.positions)
+    if name.startswith("%") and is_inside:
+        return None
+    return name[name.find("%") :] if "%" in name else name
+
+
+def in_python(explanation: Explanation) -> str | None:
+    """What is typed in Python to open a number."""
+    name = name_to_type(explanation)
+    where = "trace.opened" if name is None else "trace"
+    return f'{where}["{name or explanation.name}"].show()'
 
 
 def title_of(explanation: Explanation) -> str:

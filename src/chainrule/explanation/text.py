@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chainrule.explanation.balance import Balance, Item
@@ -25,10 +25,12 @@ from chainrule.explanation.formulas import (
     term_row,
 )
 from chainrule.explanation.proofs import Proof
-from chainrule.explanation.report import Report, handle_of, title_of
+from chainrule.explanation.report import Report, in_python, title_of
 from chainrule.explanation.tree import Branch
 from chainrule.ops import format_expression
 from chainrule.ops.expression import Apply, Expression, Fold, Literal
+
+Opening = Callable[[Explanation], str | None]
 
 NARROWEST = 40
 _NARROWEST_CELL = 10
@@ -97,7 +99,7 @@ def write(explanation: Explanation, expression: Expression, *, with_numbers: boo
     return plain(format_expression(expression, name))
 
 
-def lines_of(report: Report, width: int) -> list[Line]:
+def lines_of(report: Report, width: int, opening: Opening | None = in_python) -> list[Line]:
     """The lines of a report.
 
     Parameters
@@ -105,6 +107,8 @@ def lines_of(report: Report, width: int) -> list[Line]:
     report : Report
     width : int
         In characters; no line is longer, unless it has a word that is.
+    opening : callable, optional
+        What is typed to open a number; where there is nothing to type, nothing is said of it.
     """
     page = _Page(max(width, NARROWEST))
     explanation = report.explanation
@@ -127,9 +131,7 @@ def lines_of(report: Report, width: int) -> list[Line]:
     if report.definitions or len(report.captions) > 1:
         page.blank()
         for definition in report.definitions:
-            text = definition.text
-            is_function = text.startswith(definition.name)
-            page.wrapped(f"where {text}" if is_function else f"where {definition.name}: {text}", 6)
+            page.wrapped(f"where {definition.text}", 6)
     for caption in report.captions[1:] if _begins_with_caption(report) else report.captions:
         page.caption(caption)
     if report.proofs:
@@ -142,13 +144,10 @@ def lines_of(report: Report, width: int) -> list[Line]:
         page.heading("Your line")
         page.wrapped(plain(where), style="dim")
         page.wrapped(plain(text))
-    if report.closed is not None:
+    typed = opening(report.closed) if opening and report.closed is not None else None
+    if typed:
         page.blank()
-        page.wrapped(
-            f"▸ is not opened here: {plain(handle_of(report.closed))}.show() opens it, "
-            "show(depth=20) opens all",
-            style="dim",
-        )
+        page.wrapped(f"▸ is not opened here: {plain(typed)}", style="dim")
     return page.lines
 
 
@@ -333,6 +332,22 @@ class _Page:
             self.wrapped(f"Re-evaluation of {which} above holds, too.", 2)
 
 
+def lay_out(cells: Sequence[Sequence[str]], width: int, right: Sequence[int] = ()) -> list[Line]:
+    """Cells below each other, the first row being headings; the last column takes what is left."""
+    widths = [max(len(row[k]) for row in cells) for k in range(len(cells[0]))]
+    last = len(widths) - 1
+    widths[0] = min(widths[0], max(width - sum(widths[1:last]) - 2 * last - 12, 12))
+    widths[last] = max(width - sum(widths[:last]) - 2 * last, 0)
+    lines = []
+    for j, row in enumerate(cells):
+        texts = [
+            f"{_cut(text, w):>{w}}" if k in right else f"{_cut(text, w):<{w}}"
+            for k, (text, w) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append(Line((("  ".join(texts)[:width], "" if j else "dim"),)))
+    return lines
+
+
 def _texts(explanation: Explanation) -> list[str]:
     rows = [written(explanation, row) for row in rows_of(explanation)]
     value = number(explanation.value)
@@ -341,17 +356,22 @@ def _texts(explanation: Explanation) -> list[str]:
 
 def _cells(table: Balance, item: Item) -> list[str]:
     if item.term is None:
-        others = "other" if item.count == 1 else "others"
-        return [f"the {item.count} {others}" if item.count > 1 else "the other one", ""]
+        return [label_of(table, item), ""]
     expression = term_row(table.explanation.trace, item.term)
     # A term that is one number says no more with it than the value beside it does.
     is_one = not isinstance(expression, Apply | Fold)
     numbers = "" if is_one else write(table.explanation, expression, with_numbers=True)
+    return [label_of(table, item), numbers]
+
+
+def label_of(table: Balance, item: Item) -> str:
+    """What a line of a table is about: an example, a term, or all the others."""
+    if item.term is None:
+        return "the other one" if item.count == 1 else f"the {item.count} others"
     if not table.examples_differ:
-        return [write(table.explanation, expression), numbers]
+        return write(table.explanation, term_row(table.explanation.trace, item.term))
     row = table.row_of_data(item.term)
-    where = f"b = {item.term.example}"
-    return [where if row is None else f"{where}, row {row}", numbers]
+    return f"b = {item.term.example}" + ("" if row is None else f", row {row}")
 
 
 def _percent(share: float | None) -> str:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,6 +127,29 @@ class Trace:
 
         name, *index = key if isinstance(key, tuple) else (key,)
         return open_place(self, self.find(name, *index))
+
+    def show(self, *, file: TextIO | None = None) -> None:
+        """Print every value that has a name, its size and its gradient's, and how to open one."""
+        from chainrule.explanation.overview import lines_of_overview, overview_of
+        from chainrule.explanation.terminal import show
+
+        overview = overview_of(self)
+        show(lambda width: lines_of_overview(overview, width), file)
+
+    def text(self, width: int = 80) -> str:
+        """What `show` prints, as plain text."""
+        from chainrule.explanation.overview import lines_of_overview, overview_of
+
+        return "\n".join(line.plain for line in lines_of_overview(overview_of(self), width))
+
+    def _repr_html_(self) -> str:
+        from chainrule.explanation.notebook import overview_fragment
+        from chainrule.explanation.overview import overview_of
+
+        return overview_fragment(overview_of(self))
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
+        return {"text/plain": self.text(), "text/html": self._repr_html_()}
 
     def find(self, name: str, *index: int) -> Place:
         """Return where a number is: by canonical name, alias, ``%position`` or a name of its own.

@@ -15,7 +15,7 @@ from html import escape
 
 from chainrule.graph import DType
 from chainrule.ops.elementwise import Elementwise
-from chainrule.ops.expression import Element, Expression, Literal, Symbol, read
+from chainrule.ops.expression import OVER, Element, Expression, Literal, Symbol, read
 from chainrule.ops.notation import ATOM, SUM, needs_parentheses, notation_of
 
 _POWER = 50
@@ -158,10 +158,19 @@ class _MarkupReader:
         if len(pieces) == 1:
             precedence = _alone(pieces[0], precedence)
         elif pieces[0]["argument"]:
-            signed = arguments[int(pieces[0]["argument"])].signed
+            first = arguments[int(pieces[0]["argument"])]
+            # In parentheses its sign is no longer the first thing that stands there.
+            signed = first.signed and not needs_parentheses(
+                outer, int(pieces[0]["argument"]), first.precedence, signed=first.signed
+            )
         return _Markup(markup, precedence, signed)
 
     def fold(self, op: str, items: Sequence[_Markup], order: str) -> _Markup:
+        if order.startswith(OVER):  # one item stands for all
+            item, variables = items[0], escape(order.removeprefix(OVER))
+            sign = "<mo>∑</mo>" if op == "add" else f"<mi>{escape(op)}</mi>"
+            body = _parenthesized(item.markup) if item.precedence <= SUM else item.markup
+            return _Markup(f"<munder>{sign}<mi>{variables}</mi></munder>{_APPLIED}{body}", SUM)
         if op != "add":
             return _function(op, items)
         terms = (

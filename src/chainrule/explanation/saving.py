@@ -1,0 +1,48 @@
+"""Write a report to a file; what it becomes is said by the file's ending."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from chainrule.base.errors import ConfigurationError, did_you_mean
+from chainrule.base.files import write_durably
+from chainrule.explanation.document import as_json
+from chainrule.explanation.latex_document import document
+from chainrule.explanation.notebook import page
+from chainrule.explanation.report import Report
+from chainrule.explanation.text import lines_of
+
+_WIDTH = 80
+
+
+def _as_text(report: Report) -> str:
+    return "".join(f"{line.plain}\n" for line in lines_of(report, _WIDTH))
+
+
+FORMS: dict[str, Callable[[Report], str]] = {
+    ".tex": document,
+    ".html": page,
+    ".json": lambda report: f"{as_json(report)}\n",
+    ".txt": _as_text,
+}
+"""What a report is written as, by the ending of the file."""
+
+
+def save(report: Report, path: Path) -> None:
+    """Write a report.
+
+    Raises
+    ------
+    ConfigurationError
+        If the ending is none of `FORMS`.
+    OSError
+        As the system says.
+    """
+    form = FORMS.get(path.suffix.lower())
+    if form is None:
+        advice = did_you_mean(path.suffix, list(FORMS)) or f"There are: {', '.join(FORMS)}"
+        raise ConfigurationError(
+            f'{path.name} ends on "{path.suffix}", which says no form', advice=advice
+        )
+    write_durably(path, form(report).encode())
