@@ -34,6 +34,7 @@ app = App(
     help_epilogue="""Start here:
   chainrule demo             train on handwritten digits, then open one gradient
   chainrule train iris       train on a data set by name, or on your CSV file
+  chainrule explain 2-2-2 w5 open a number: the textbook's derivation of one weight
   chainrule train --help     every command explains itself, with examples
 
 Exit status: 0 done, 2 something has to be changed first, 130 after Ctrl-C.""",
@@ -71,6 +72,12 @@ Inputs are prepared as they were in training; classes are called by their names.
 MODEL is a model file, or the folder of a run. Without DATA it is measured on
 the examples that were held out when it was trained; DATA is a CSV file with the
 target column, or a data set by name.""",
+    "explain": """Open any number of a training step into what it was computed from.
+
+TARGET is what `chainrule train` would learn from, the folder of a run, or a
+saved trace. NUMBER is a name such as w5 (of 2-2-2), 0.weight[3,7], 1.out[0,2] or
+d_2.bias[0]. What is shown ends with two proofs: the number computed again, and a
+finite difference of the loss. Without NUMBER: what there is to open.""",
     "inspect": """Show what a training step is compiled into, stage by stage.
 
 TARGET is what `chainrule train` would learn from. Its step is a graph; that

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 from cyclopts import App
 
-from chainrule.cli.opening import Opened, largest_gradient, open_gradient
 from chainrule.cli.pictures import side_by_side
 from chainrule.cli.reporting import Reporter
 from chainrule.cli.screen import Screen, Showing, percent
 from chainrule.data import Dataset
 from chainrule.data import load as load_by_name
+from chainrule.explanation import Explanation, explain
+from chainrule.explanation.terminal import show
+from chainrule.explanation.text import lines_of
 from chainrule.nn import CrossEntropyLoss, Linear, Module, ReLU, Sequential
 from chainrule.optim import SGD, CosineAnnealingLR
 from chainrule.train import Run, fit
@@ -35,7 +37,7 @@ BATCH = 32
 RATE, MOMENTUM, WEIGHT_DECAY = 0.2, 0.9, 1e-3
 
 PICTURES = 4
-TERMS_SHOWN = 6
+LEVELS, TERMS_SHOWN = 1, 6
 
 
 @command.default
@@ -60,9 +62,9 @@ def demo(
     first = trained[0]
     _show_digits(first, screen)
     step = first.run.engine.plan.updates_per_epoch
-    opened, rows = _open(first, step)
-    _show_gradient(opened, rows, first, step, screen)
-    screen.document(_document(trained, mean, opened, rows, step))
+    opened = _largest_gradient(first, step)
+    _show_gradient(opened, first, screen)
+    screen.document(_document(trained, mean, opened))
     return 0
 
 
@@ -153,72 +155,40 @@ def _show_digits(trained: _Trained, screen: Screen) -> None:
         screen.verbatim(line)
 
 
-def _open(trained: _Trained, step: int) -> tuple[Opened, list[int]]:
-    moment = trained.run.at(step)
-    return open_gradient(moment, *largest_gradient(moment)), [int(i) for i in moment.rows[0]]
+def _largest_gradient(trained: _Trained, step: int) -> Explanation:
+    """Of all weights, the one with the largest gradient at one update."""
+    trace = explain(trained.run.at(step))
+    paths = [p for p, parameter in trained.run.net.named_parameters() if len(parameter.shape) > 1]
+    gradients = {path: trace.values[trace.graph.positions[f"d_{path}"]] for path in paths}
+    path = max(paths, key=lambda path: float(abs(gradients[path]).max()))
+    flat = int(abs(gradients[path]).argmax())
+    index = (int(i) for i in np.unravel_index(flat, gradients[path].shape))
+    return trace[(path, *index)]
 
 
-def _show_gradient(
-    opened: Opened, rows: list[int], trained: _Trained, step: int, screen: Screen
-) -> None:
-    """Show the terms of a gradient with their numbers, their sum, and both proofs."""
-    textbook = {name: alias for alias, name in trained.run.at(step).graph.aliases}
-    weight = opened.name.removeprefix("d_")
-    place = ",".join(map(str, opened.index))
-    symbol = f"{textbook.get(weight, weight)}[{place}]"
-    factors = opened.factor_names(textbook)
+def _show_gradient(opened: Explanation, trained: _Trained, screen: Screen) -> None:
+    """Show what a weight's gradient is made of, and both proofs."""
+    about = opened.trace.about
     screen.heading("One weight's gradient, opened")
     screen.say()
     screen.say(
-        f"Update {step} of seed {trained.seed} is replayed. Of all weights, {symbol} has the "
-        "largest gradient there. In the graph of the backward pass it is a sum with one product "
-        f"for each example b of the batch of {len(opened.terms)}:"
+        f"Update {about.step} of seed {trained.seed} is replayed. Of all weights, {opened.symbol} "
+        f"has the largest gradient there. It is a sum with one product for each example b of the "
+        f"batch of {len(about.rows)}; the largest are shown, and everything adds up:"
     )
     screen.say()
-    screen.say(f"  ∂loss/∂{symbol} = Σ over b of {' · '.join(factors)}")
+    if not screen.as_json:
+        report = opened.report(LEVELS, TERMS_SHOWN)
+        show(lambda width: lines_of(report, width, opening=None))
     screen.say()
-    order = sorted(range(len(opened.terms)), key=lambda i: -abs(opened.terms[i].value))
-    shown, others = order[:TERMS_SHOWN], order[TERMS_SHOWN:]
-    table = [
-        [
-            f"b = {i}, {_a(trained.training.y[rows[i]])}",
-            *(f"{number:.7f}" for _, _, number in opened.terms[i].factors),
-            f"{opened.terms[i].value:.9f}",
-        ]
-        for i in shown
-    ]
-    for name, number in (
-        (f"the {len(others)} others", sum(opened.terms[i].value for i in others)),
-        (f"sum of all {len(order)}", opened.total),
-        ("the gradient that training used", opened.stored),
-        ("finite difference of the loss", opened.difference),
-    ):
-        table.append([name, *("" for _ in factors), f"{number:.9f}"])
-    screen.table(["example", *factors, "product"], table)
-    screen.say()
-    apart = abs(opened.total - opened.stored)
-    proof = (
-        "equal, bit for bit"
-        if not apart
-        else f"{apart:.1g} apart; the order of adding explains up to {opened.rounding:.1g}"
-    )
-    screen.say(
-        f"{', '.join(opened.captions(textbook))}. The sum and the gradient that was used are "
-        f"{proof}. The finite difference knows nothing of the chain rule: it moves the weight, in "
-        "double precision, and looks at the loss. It is "
-        f"{abs(opened.difference - opened.stored):.0e} away."
-    )
-    screen.say()
-    screen.say("Next:  chainrule train iris     chainrule data     chainrule --help")
+    screen.say("Next:  chainrule explain 2-2-2 w5     chainrule train iris     chainrule --help")
 
 
 def _a(digit: int) -> str:
     return f"{'an' if digit == 8 else 'a'} {digit}"
 
 
-def _document(
-    trained: list[_Trained], mean: float, opened: Opened, rows: list[int], step: int
-) -> dict[str, Any]:
+def _document(trained: list[_Trained], mean: float, opened: Explanation) -> dict[str, Any]:
     return {
         "data": "digits",
         "held_out": len(trained[0].held_out),
@@ -227,27 +197,5 @@ def _document(
             for t in trained
         ],
         "accuracy": mean,
-        "gradient": {
-            "seed": trained[0].seed,
-            "update": step,
-            "name": opened.name,
-            "index": list(opened.index),
-            "formula": opened.formula,
-            "terms": [
-                {
-                    "example": row,
-                    "factors": [
-                        {"name": name, "index": list(at), "value": number}
-                        for name, at, number in term.factors
-                    ],
-                    "value": term.value,
-                }
-                for row, term in zip(rows, opened.terms, strict=True)
-            ],
-            "sum": opened.total,
-            "stored": opened.stored,
-            "rounding": opened.rounding,
-            "finite_difference": opened.difference,
-            "finite_difference_error": opened.error,
-        },
+        "weight": opened.as_data(LEVELS, BATCH),
     }
