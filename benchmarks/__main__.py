@@ -45,8 +45,8 @@ def run(
     ----------
     work
         What to measure: w1, w2, w3, w4, w9, w10; sgemm, elementwise; variants (odd shapes, skips),
-        finite (the check), fit (beside a session), scaling (a second thread), mnist (the command
-        line). All by default.
+        finite (the check), fit (beside a session), explain (a step with all its values), scaling
+        (a second thread), mnist (the command line). All by default.
     against
         Contenders beside chainrule; all by default.
     rounds
@@ -81,7 +81,17 @@ def run(
     console.print(f"All figures: {to}")
 
 
-PARTS = (*WORKLOADS, "sgemm", "elementwise", "variants", "finite", "fit", "scaling", "mnist")
+PARTS = (
+    *WORKLOADS,
+    "sgemm",
+    "elementwise",
+    "variants",
+    "finite",
+    "fit",
+    "explain",
+    "scaling",
+    "mnist",
+)
 
 
 def _rows(part: str, names: list[str], settings: Settings, threads: int) -> Iterator[Row]:
@@ -105,6 +115,9 @@ def _rows(part: str, names: list[str], settings: Settings, threads: int) -> Iter
         for name, workload in WORKLOADS.items():
             if not workload.per_example:
                 yield comparisons.fit_row(name, settings)
+    elif part == "explain":
+        for name in ("w3", "w4", "w9"):
+            yield comparisons.explained_row(name, settings)
     elif part == "scaling":
         yield from comparisons.scaling_rows("w4", settings)
     elif part == "mnist":

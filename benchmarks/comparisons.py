@@ -1,4 +1,4 @@
-"""chainrule beside itself: odd shapes and skips, the finite check, a second thread."""
+"""chainrule beside itself: odd shapes, skips, the finite check, traces, a second thread."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.process import Failed, Worker
 from benchmarks.race import Entry, Result, Settings, saved, take_turns
 from benchmarks.race import steps_in_a_turn as steps_in
 from benchmarks.rows import Row, Spread, ratios
-from benchmarks.targets import FINITE, SCALING, VARIANT
+from benchmarks.targets import EXPLAINED, FINITE, SCALING, VARIANT
 from benchmarks.workloads import WORKLOADS, Workload
 from chainrule.graph import Graph
 from chainrule.ops import bind
@@ -73,6 +73,17 @@ def fit_row(name: str, settings: Settings) -> Row:
                 return replace(row, note=str(reason))
     figure = Spread.of(ratios(*seconds))
     return replace(row, step=Spread.of(seconds[0]), figure=figure, note=f"{epochs} epochs at once")
+
+
+def explained_row(name: str, settings: Settings) -> Row:
+    """A step that `explain` captures with all its values, ÷ a session's."""
+    explained, plain = _pair(WORKLOADS[name].explained(), WORKLOADS[name], settings)
+    limit = EXPLAINED if name == "w4" else None
+    row = Row(name, "a step captured by explain ÷ a session's", limit=limit)
+    if problem := explained.problem or plain.problem:
+        return replace(row, note=problem)
+    figure = Spread.of(ratios(explained.seconds, plain.seconds))
+    return replace(row, step=Spread.of(explained.seconds), figure=figure)
 
 
 def scaling_rows(name: str, settings: Settings) -> Iterator[Row]:

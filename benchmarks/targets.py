@@ -52,6 +52,8 @@ VARIANT = 1.3
 """Time for an operation, of that in the plain workload."""
 FINITE = 2.0
 """Percent that the check for finite numbers may take."""
+EXPLAINED = 3.0
+"""Steps that one takes of which all values are captured."""
 MEAN = 1.0
 """Geometric mean over all products, and over all functions."""
 SCALING = 0.85

@@ -19,5 +19,6 @@ def task_named(name: str) -> Task:
     plain, _, difference = name.partition("/")
     if difference:
         workload = WORKLOADS[plain]
-        known |= {each.name: each for each in (*workload.variants(), workload.unchecked())}
+        others = (*workload.variants(), workload.unchecked(), workload.explained())
+        known |= {each.name: each for each in others}
     return known[name]

@@ -51,6 +51,8 @@ class Workload(Task):
         Nothing is trained: a step is the gradient of each example's cost.
     checks_finite : bool
         Whether a step with a value that is not finite is to be found; ours alone does.
+    explains : bool
+        Whether each step is captured with all that it computes; ours alone does.
     skip : tuple of int, optional
         Two of the places between layers, 0 being the input: what is there at the first is added
         to the second, before its activation; by a matrix, where they differ in width.
@@ -70,6 +72,7 @@ class Workload(Task):
     trains_biases: bool = True
     per_example: bool = False
     checks_finite: bool = True
+    explains: bool = False
     skip: tuple[int, int] | None = None
 
     @property
@@ -168,6 +171,10 @@ class Workload(Task):
     def unchecked(self) -> Workload:
         """The same without the check for numbers that are not finite."""
         return replace(self, name=f"{self.name}/unchecked", checks_finite=False)
+
+    def explained(self) -> Workload:
+        """The same with each step captured, as `explain` does it."""
+        return replace(self, name=f"{self.name}/explained", explains=True)
 
 
 MAZUR = (

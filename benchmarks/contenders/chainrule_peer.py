@@ -9,11 +9,22 @@ import numpy as np
 
 import chainrule as cr
 from benchmarks.contenders.by_hand import mean_square_norm
-from benchmarks.contenders.chainrule_step import LOSSES, OPTIMIZERS, network, step_of
+from benchmarks.contenders.chainrule_step import (
+    LOSSES,
+    OPTIMIZERS,
+    network,
+    step_of,
+    training_of,
+)
 from benchmarks.micro import Micro
 from benchmarks.task import Array, Cursor, Runner, Task
 from benchmarks.workloads import Workload
 from chainrule.backends import get_backend
+from chainrule.train.engine import Engine
+from chainrule.train.plan import LearningRate, Plan
+from chainrule.train.run import Moment
+from chainrule.train.state import initial_state
+from chainrule.train.writing import NEXT
 
 
 def open_task(
@@ -38,6 +49,8 @@ def open_task(
     """
     if whole and isinstance(task, Workload) and not task.per_example:
         return Fit(task, arrays, threads, backend)
+    if isinstance(task, Workload) and task.explains:
+        return Explained(task, arrays, threads, backend)
     return Session(task, arrays, threads, backend)
 
 
@@ -68,6 +81,37 @@ class Session(Runner):
         if isinstance(self.task, Micro):
             return self.task.error(results[0], self.arrays)
         return mean_square_norm(results)
+
+
+class Explained(Runner):
+    """`chainrule.explain`, step by step: what a trace says comes next is where the next begins."""
+
+    def __init__(
+        self, task: Workload, arrays: Mapping[str, Array], threads: int, backend: str
+    ) -> None:
+        recipe, source = training_of(task, arrays)
+        rows = np.asarray(arrays["rows"], np.int64)
+        plan = Plan(rows.size, task.batch, shuffle=False, rows=rows.reshape(-1))
+        rate = LearningRate(task.lr)
+        self.engine = Engine(recipe, source, plan, rate, get_backend(backend), threads)
+        self.state: Mapping[str, Array] = initial_state(recipe, 0, accumulate=False)
+        self.step, self.lr = 0, task.lr
+
+    def run(self, steps: int) -> None:
+        for _ in range(steps):
+            epoch, update = self.engine.plan.locate(self.step)
+            rows = self.engine.plan.batches(epoch, update)
+            moment = Moment(self.step, epoch, rows, self.lr, self.state, self.engine)
+            self.trace = cr.explain(moment)
+            labels, values = self.trace.graph.labels, self.trace.values
+            self.state = {
+                name: values[labels[NEXT + name]] if NEXT + name in labels else before
+                for name, before in self.state.items()
+            }
+            self.step += 1
+
+    def value(self) -> float:
+        return float(self.trace["loss"].value)
 
 
 class Fit(Runner):

@@ -122,12 +122,16 @@ def step_of(task: Task, arrays: Mapping[str, Array]) -> Step:
     raise Unsupported("chainrule has no such task")
 
 
-def _training(task: Workload, arrays: Mapping[str, Array]) -> Step:
+def training_of(task: Workload, arrays: Mapping[str, Array]) -> tuple[Recipe, ArraySource]:
+    """What a workload trains, and on what."""
     loss = LOSSES[task.loss]()
     optimizer: Any = OPTIMIZERS[task.optimizer](lr=task.lr)
-    recipe = Recipe(network(task), loss, optimizer)
     target = loss.prepare_target(arrays["target"], np.dtype(task.dtype))
-    source = ArraySource((arrays["x"],), target)
+    return Recipe(network(task), loss, optimizer), ArraySource((arrays["x"],), target)
+
+
+def _training(task: Workload, arrays: Mapping[str, Array]) -> Step:
+    recipe, source = training_of(task, arrays)
     step = build_step(recipe, *source.batch_types(task.batch))
     wiring = step.wiring
     if not task.checks_finite:

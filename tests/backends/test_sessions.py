@@ -198,6 +198,19 @@ def test_any_node_is_recorded_with_the_bits_that_training_used():
     assert under_way.state()["w"].tolist() == [1, -1]  # as it was
 
 
+def test_a_program_records_without_a_session():
+    feed = {"lr": RATES["lr"][0]}
+    under_way = session((1, -1))
+    expected = under_way.record(ROWS[0], feed)
+    state, program = under_way.state(), RUNNER.compile(STEP, WIRING)
+    seen = program.record(state, {"x": X, "y": Y}, ROWS[0], feed)
+    assert list(seen) == [STEP.name_of(i) for i in range(len(STEP.nodes))]
+    assert all(seen[name].tobytes() == value.tobytes() for name, value in expected.items())
+    assert not any(value.flags.writeable for value in seen.values())
+    with pytest.raises(NameNotFoundError, match=r'No state is named "w"'):
+        program.record({}, {"x": X, "y": Y}, ROWS[0], feed)
+
+
 def test_recorded_values_are_found_by_every_name():
     seen = session().record(ROWS[0], {"lr": RATES["lr"][0]}, ["out", "delta_out", "%5", "seen"])
     assert seen["out"].tolist() == seen["delta_out"].tolist() == seen["%5"].tolist()

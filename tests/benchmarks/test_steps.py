@@ -106,3 +106,9 @@ def test_a_variant_is_found_by_its_name():
     for variant in WORKLOADS["w4"].variants():
         assert task_named(variant.name) == variant
     assert not task_named("w4/unchecked").checks_finite
+    assert task_named("w4/explained").explains
+
+
+@pytest.mark.parametrize("workload", ["w1", "w4"])
+def test_steps_that_are_captured_are_those_that_train(workload):
+    assert max(deviations("chainrule-numpy", small(WORKLOADS[workload]).explained())) <= 1

@@ -185,7 +185,8 @@ class Session(ABC):
         feeds : mapping of str to array
             The fed inputs of this step, without a leading axis.
         names : sequence of str, optional
-            Nodes of the step's graph, by name, alias or ``%position``; all of them by default.
+            Nodes of the step's graph, by name, alias or ``%position``; by default all of them, in
+            the graph's order.
 
         Returns
         -------
@@ -212,6 +213,23 @@ class Program(ABC):
     @abstractmethod
     def open(self, state: Mapping[str, Array], data: Mapping[str, Array]) -> Session:
         """Start from `state`, reading rows of `data`.
+
+        Raises
+        ------
+        NameNotFoundError, ShapeError, DTypeError
+            If an array is missing, or is not what the step takes.
+        """
+
+    @abstractmethod
+    def record(
+        self,
+        state: Mapping[str, Array],
+        data: Mapping[str, Array],
+        rows: Rows,
+        feeds: Mapping[str, Array],
+        names: Sequence[str] | None = None,
+    ) -> Mapping[str, Array]:
+        """Values of one step from `state`, without a session: see `Session.record`.
 
         Raises
         ------

@@ -100,15 +100,20 @@ def explain(
 
 def _check_nothing_else(given: Sequence[Any]) -> None:
     """Raise ConfigurationError where a step of a run is explained with options of another."""
-    parameters = list(inspect.signature(explain).parameters.values())[1:]
-    for value, parameter in zip(given, parameters, strict=False):
-        default = parameter.default
+    for value, (name, default) in zip(given, _defaults(), strict=False):
         if value is default or (isinstance(default, str | int) and value == default):
             continue
         raise ConfigurationError(
-            f"explain got a step of a run, and {parameter.name} with it",
+            f"explain got a step of a run, and {name} with it",
             advice="A step knows its data and all else: cr.explain(run.at(step))",
         )
+
+
+@cache
+def _defaults() -> list[tuple[str, Any]]:
+    """What `explain` takes besides the network or the step, in its order."""
+    parameters = list(inspect.signature(explain).parameters.values())
+    return [(parameter.name, parameter.default) for parameter in parameters[1:]]
 
 
 def first_step(
@@ -151,7 +156,7 @@ def explain_moment(moment: Moment, names: Mapping[str, Sequence[str]]) -> Trace:
     parts = moment.record_whole()
     if len(parts) == 1:
         graph = parts[0].graph
-        values = [parts[0].values[graph.name_of(i)] for i in range(len(graph.nodes))]
+        values = list(parts[0].values.values())
     else:
         graph, values = compose(parts, engine.recipe.loss, engine.backend)
     recipe = engine.recipe
@@ -188,6 +193,7 @@ def _versions() -> Mapping[str, str]:
 
 def _lines(graph: Graph) -> dict[str, str]:
     """The text of the user's lines, as far as their files can be read."""
-    sources = {node.source for node in graph.nodes if node.source is not None}
-    texts = {f"{s.file}:{s.line}": linecache.getline(s.file, s.line).strip() for s in sources}
-    return {place: text for place, text in sorted(texts.items()) if text}
+    sources = (node.source for node in graph.nodes if node.source is not None)
+    places = sorted({(source.file, source.line) for source in sources})
+    texts = {f"{file}:{line}": linecache.getline(file, line).strip() for file, line in places}
+    return {place: text for place, text in texts.items() if text}

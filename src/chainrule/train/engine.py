@@ -88,7 +88,7 @@ class Recorded:
     state : mapping of str to str
         Inputs that are state to the labels of what they become.
     values : mapping of str to array
-        By name.
+        By name, in the graph's order.
     """
 
     graph: Graph
@@ -246,13 +246,13 @@ class Engine:
         for kind, rows in parts:
             step, program = self._compile(kind, len(rows))
             feeds = _first(self._feeds(step, number, epoch, rows[None]))
-            session = self._open(step, program, state)
             labels = {n: label for n, label in step.wiring.state.items() if n not in step.captured}
             nodes = {n: step.graph.name_of(step.graph.labels[to]) for n, to in labels.items()}
             # What the next part goes on from is recorded with the rest: a step with a number that
             # is not finite would not be taken.
             asked = None if names is None else [*names, *nodes.values()]
-            found = session.record(rows, feeds, asked)
+            before = {**step.captured, **state}
+            found = program.record(before, self.data, rows, feeds, asked)
             state = {**state, **{name: found[node] for name, node in nodes.items()}}
             values = found if names is None else {name: found[name] for name in names}
             yield Recorded(step.graph, labels, values)

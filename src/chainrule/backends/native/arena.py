@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -45,9 +46,14 @@ class Place:
 
     def of(self, arena: Any) -> Array:
         """The value, as an array that shares the arena's memory."""
-        dtype = self.dtype.numpy
-        strides = [dtype.itemsize * stride for stride in self.strides]
+        dtype, strides = self._as_numpy
         return np.ndarray(self.shape, dtype, arena, self.offset, strides)
+
+    @cached_property
+    def _as_numpy(self) -> tuple[np.dtype[Any], tuple[int, ...]]:
+        """Dtype, and strides in bytes: a step that is recorded has hundreds of places."""
+        dtype = self.dtype.numpy
+        return dtype, tuple(dtype.itemsize * stride for stride in self.strides)
 
 
 @dataclass(frozen=True)

@@ -10,13 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.backends.native.arena import new_arena
+from chainrule.backends.native.arena import Place, new_arena
 from chainrule.backends.native.compiled import Compiler
 from chainrule.backends.native.held import HeldState
 from chainrule.backends.native.meeting import ABANDONED, numbers
 from chainrule.backends.native.waiting import call_and_listen, is_worth_it
 from chainrule.backends.native.workers import offer_address, run_together
 from chainrule.backends.protocol import Advanced, Array, Program, Rows, Session, Wiring, frozen
+from chainrule.base.constant import make_constant
 from chainrule.base.errors import ShapeError
 from chainrule.graph import Graph
 
@@ -84,6 +85,48 @@ class NativeProgram(Program):
     def open(self, state: Mapping[str, Array], data: Mapping[str, Array]) -> Session:
         return NativeSession(self, state, data)
 
+    def record(
+        self,
+        state: Mapping[str, Array],
+        data: Mapping[str, Array],
+        rows: Rows,
+        feeds: Mapping[str, Array],
+        names: Sequence[str] | None = None,
+    ) -> Mapping[str, Array]:
+        step, wiring = self.step, self.wiring
+        wiring.check_arrays(step, state, data)
+        self.check(data, rows[None], {n: np.asarray(value)[None] for n, value in feeds.items()})
+        inputs = []
+        for name in step.input_names:
+            if name in wiring.state:
+                inputs.append(state[name])
+            elif name in wiring.data:
+                inputs.append(data[name][rows])
+            else:
+                inputs.append(rows if name == wiring.rows else np.asarray(feeds[name]))
+        arena = self.recorder.run(inputs)
+        make_constant(arena)  # and so are all views of it
+        if names is None:
+            return {name: place.of(arena) for name, place in self._places}
+        nodes = self.recorder.compiled.nodes
+        return {name: nodes[step.find(name)].of(arena) for name in names}
+
+    @cached_property
+    def _places(self) -> list[tuple[str, Place]]:
+        """Where the recorder has each node, by name, in the graph's order."""
+        nodes = self.recorder.compiled.nodes
+        return [(self.step.name_of(position), place) for position, place in enumerate(nodes)]
+
+    def check(self, data: Mapping[str, Array], rows: Rows, feeds: Mapping[str, Array]) -> None:
+        """Raise unless what a call reads is there: native code would read past its end."""
+        self.wiring.check_fed(self.step, rows, feeds)
+        count = min((len(data[name]) for name in self.wiring.data), default=None)
+        if count is not None and rows.size:
+            low, high = int(rows.min()), int(rows.max())
+            if low < 0 or high >= count:
+                wrong = low if low < 0 else high
+                raise ShapeError(f"the data has rows from 0 to {count - 1}; got {wrong}")
+
 
 class NativeSession(Session):
     """A training under way: its state lies in the arena."""
@@ -94,7 +137,6 @@ class NativeSession(Session):
         self._program = program
         program.wiring.check_arrays(program.step, state, data)
         self._data = {name: np.ascontiguousarray(data[name]) for name in program.wiring.data}
-        self._count = min((len(array) for array in self._data.values()), default=None)
         self._arena = new_arena(program.compiled.arena)
         inputs = program.compiled.inputs
         self._state = {name: inputs[name].of(self._arena) for name in program.wiring.state}
@@ -105,7 +147,7 @@ class NativeSession(Session):
 
     def advance(self, rows: Rows, feeds: Mapping[str, Array]) -> Advanced:
         compiled = self._program.compiled
-        self._check(rows, feeds)
+        self._program.check(self._data, rows, feeds)
         held, shown = {}, {}
         for memory in compiled.outside:
             kind, _, name = memory.partition(".")
@@ -182,23 +224,7 @@ class NativeSession(Session):
     def record(
         self, rows: Rows, feeds: Mapping[str, Array], names: Sequence[str] | None = None
     ) -> Mapping[str, Array]:
-        program = self._program
-        step, wiring = program.step, program.wiring
-        self._check(rows[None], {name: np.asarray(value)[None] for name, value in feeds.items()})
-        state = self.state()
-        inputs = []
-        for name in step.input_names:
-            if name in state:
-                inputs.append(state[name])
-            elif name in wiring.data:
-                inputs.append(self._data[name][rows])
-            else:
-                inputs.append(rows if name == wiring.rows else np.asarray(feeds[name]))
-        arena = program.recorder.run(inputs)
-        nodes = program.recorder.compiled.nodes
-        if names is None:
-            names = [step.name_of(position) for position in range(len(step.nodes))]
-        return {name: frozen(nodes[step.find(name)].of(arena)) for name in names}
+        return self._program.record(self._state, self._data, rows, feeds, names)
 
     def state(self) -> HeldState:
         if self._held is None:
@@ -211,12 +237,3 @@ class NativeSession(Session):
         copies = {} if held is None else held.settle()
         self._held = None
         return copies
-
-    def _check(self, rows: Rows, feeds: Mapping[str, Array]) -> None:
-        """Raise unless what a call reads is there: native code would read past its end."""
-        self._program.wiring.check_fed(self._program.step, rows, feeds)
-        if self._count is not None and rows.size:
-            low, high = int(rows.min()), int(rows.max())
-            if low < 0 or high >= self._count:
-                wrong = low if low < 0 else high
-                raise ShapeError(f"the data has rows from 0 to {self._count - 1}; got {wrong}")

@@ -172,6 +172,42 @@ class NumpyProgram(Program):
     def open(self, state: Mapping[str, Array], data: Mapping[str, Array]) -> Session:
         return NumpySession(self, state, data)
 
+    def record(
+        self,
+        state: Mapping[str, Array],
+        data: Mapping[str, Array],
+        rows: Rows,
+        feeds: Mapping[str, Array],
+        names: Sequence[str] | None = None,
+    ) -> Mapping[str, Array]:
+        step, recorder = self.step, self.recorder
+        self.wiring.check_arrays(step, state, data)
+        fed = {name: np.asarray(value)[None] for name, value in feeds.items()}
+        self.wiring.check_fed(step, rows[None], fed)
+        slots = recorder.run(self.inputs(state, data, rows, feeds))
+        if names is None:
+            names = [step.name_of(position) for position in range(len(step.nodes))]
+        return {name: frozen(slots[recorder.positions[step.find(name)]]) for name in names}
+
+    def inputs(
+        self,
+        state: Mapping[str, Array],
+        data: Mapping[str, Array],
+        rows: Rows,
+        feeds: Mapping[str, Array],
+    ) -> list[Array]:
+        """What a step reads, in the graph's order."""
+        wiring = self.wiring
+        values: list[Array] = []
+        for name in self.step.input_names:
+            if name in wiring.state:
+                values.append(np.asarray(state[name]))
+            elif name in wiring.data:
+                values.append(data[name][rows])
+            else:
+                values.append(rows if name == wiring.rows else feeds[name])
+        return values
+
 
 class NumpySession(Session):
     """A training under way: the state is replaced at each step, never written into."""
@@ -195,7 +231,9 @@ class NumpySession(Session):
         try:
             for step, batch in enumerate(rows):
                 fed = {name: values[step] for name, values in feeds.items()}
-                computed = self._program.routine(self._inputs(batch, fed))
+                computed = self._program.routine(
+                    self._program.inputs(self._state, self._data, batch, fed)
+                )
                 results = dict(zip(labels, computed, strict=True))
                 if not all(_is_finite(results[label]) for label in wiring.finite):
                     break
@@ -217,30 +255,10 @@ class NumpySession(Session):
     def record(
         self, rows: Rows, feeds: Mapping[str, Array], names: Sequence[str] | None = None
     ) -> Mapping[str, Array]:
-        step, recorder = self._program.step, self._program.recorder
-        fed = {name: np.asarray(value)[None] for name, value in feeds.items()}
-        self._program.wiring.check_fed(step, rows[None], fed)
-        slots = recorder.run(self._inputs(rows, feeds))
-        if names is None:
-            names = [step.name_of(position) for position in range(len(step.nodes))]
-        return {name: frozen(slots[recorder.positions[step.find(name)]]) for name in names}
+        return self._program.record(self._state, self._data, rows, feeds, names)
 
     def state(self) -> dict[str, Array]:
         return {name: frozen(value) for name, value in self._state.items()}
-
-    def _inputs(self, rows: Rows, feeds: Mapping[str, Array]) -> list[Array]:
-        wiring = self._program.wiring
-        values: list[Array] = []
-        for name in self._program.step.input_names:
-            if name in wiring.state:
-                values.append(self._state[name])
-            elif name in wiring.data:
-                values.append(self._data[name][rows])
-            elif name == wiring.rows:
-                values.append(rows)
-            else:
-                values.append(feeds[name])
-        return values
 
 
 def _is_finite(value: Array) -> bool:
