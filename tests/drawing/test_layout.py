@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import given, settings
@@ -93,10 +94,21 @@ def test_every_edge_leads_from_its_box_to_its_box(drawn, direction):
         assert touches(end, last.points[-1])
         met = {last.points[0]}
         while not any(touches(start, point) for point in met):
-            before = [r for r in pieces if any(near(p, q) for p in r.points for q in met)]
+            before = [r for r in pieces if any(passes(r, point) for point in met)]
             grown = met | {point for route in before for point in route.points}
             assert grown != met, "a piece is missing"
             met = grown
+
+
+def passes(route, point):
+    """Whether a route goes through a point: one of its own, or one between two of them."""
+    x, y = point
+    return any(
+        min(a, c) - 0.3 <= x <= max(a, c) + 0.3
+        and min(b, d) - 0.3 <= y <= max(b, d) + 0.3
+        and (abs(a - c) < 0.3 or abs(b - d) < 0.3 or near((a, b), point) or near((c, d), point))
+        for (a, b), (c, d) in pairwise(route.points)
+    )
 
 
 def near(p, q):

@@ -8,7 +8,9 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from chainrule.drawing import Column, Neuron, Weight, draw_neurons
+from chainrule.drawing.chart import SMALL_SIZE
 from chainrule.drawing.neurons import RADIUS, shorten
+from chainrule.drawing.text import width_of
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -132,6 +134,22 @@ def test_many_numbers_are_left_to_the_titles_of_their_lines():
 def test_values_stand_for_numbers_of_weights():
     root = read(draw(NET, WEIGHTS, values={"w[0, 0]": "w₁"}))
     assert lines(root)["w", "0,0"].find(f"{SVG}title").text == "w[0, 0] = w₁"
+
+
+@pytest.mark.parametrize("direction", ["right", "down"])
+def test_texts_below_neurons_stay_apart(direction):
+    neurons = tuple(Neuron("x", k, text="0.123456789012345678901234567890") for k in range(2))
+    columns = [Column(("2", "x"), neurons), Column(("2", "h"), neurons)]
+    root = read(draw(columns, [[]], direction=direction))
+    places = [
+        (float(t.get("x")), float(t.get("y")), width_of(t.text, SMALL_SIZE, mono=True))
+        for t in root.iter(f"{SVG}text")
+        if t.text.startswith("0.1")
+    ]
+    assert len(places) == 4
+    for i, (x, y, width) in enumerate(places):
+        for other_x, other_y, other in places[:i]:
+            assert abs(x - other_x) >= (width + other) / 2 or abs(y - other_y) > SMALL_SIZE
 
 
 def test_what_is_left_out_is_dots():

@@ -81,6 +81,12 @@ def test_it_says_what_it_is_to_screen_readers():
     assert [element.text for element in said] == ["T", "D"]
 
 
+def test_frames_in_frames_a_thousand_deep_need_no_recursion():
+    clusters = tuple(Cluster(f"c{i}", f"c{i}", f"c{i - 1}" if i else None) for i in range(1000))
+    chart = Chart((box("a", cluster="c999"), box("b")), (Edge("a", "b"),), clusters)
+    assert draw(chart).svg.count('class="cluster"') == 1000
+
+
 def test_two_pictures_on_a_page_share_no_ids_of_their_titles():
     a, b = (draw(Chart((box(key),))).svg for key in "ab")
     ids = [set(re.findall(r'id="(test:(?:title|about)[^"]*)"', svg)) for svg in (a, b)]

@@ -108,6 +108,11 @@ def test_a_picture_draws_no_numbers():
     assert {row["value"] for row in diagram.table()} == {"not drawn yet"}
 
 
+def test_a_small_chain_can_be_read_on_a_phone():
+    """320 pixels wide, letters of 11 are still larger than 8."""
+    assert 11 * 320 / textbook().diagram().width > 8
+
+
 def test_values_are_written_at_neurons_and_weights():
     diagram = textbook().diagram(values={"1.out[0]": "0.593", "0.weight[0, 0]": "w1", "x[1]": "i2"})
     texts = [text.text for text in read(diagram).iter(f"{SVG}text")]

@@ -20,7 +20,7 @@ from chainrule.drawing.text import MONO, ellipsise, printable, width_of
 RADIUS, ROUND_ONE = 17.0, 11.0
 APART, APART_WITH_NUMBERS, COLUMNS_APART = 54.0, 74.0, 150.0
 THINNEST, THICKEST, THICKEST_OF_MANY, MANY = 0.7, 4.2, 2.6, 30
-LABEL_HEIGHT, LABEL_AT = 15.0, (0.22, 0.26, 0.3, 0.34, 0.38, 0.42, 0.18)
+LABEL_HEIGHT, NUMBER_ROOM, LABEL_AT = 15.0, 62.0, (0.22, 0.26, 0.3, 0.34, 0.38, 0.42, 0.18)
 HEADING, LEGEND = 3 * 15.0 + 8, 30.0
 
 
@@ -180,6 +180,11 @@ class _Plan:
             else (self.before + max(across, _LEGEND_WIDTH), along + texts + legend)
         )
 
+    @property
+    def room(self) -> float:
+        """How wide a text below a neuron can be."""
+        return (self.step if self.goes_right else self.apart) - 8
+
     def place(self, column: int, slot: float) -> Point:
         """The middle of the neuron in a slot of a column."""
         along = self.start + column * self.step
@@ -242,7 +247,8 @@ def _draw_fan(
         picture.say(line, f"{weight.element} = {values.get(weight.element, number_)}")
     for weight, place in _labels(plan, fan):
         text = values.get(weight.element, shorten(weight.value))
-        _draw_number(picture, parent, weight, printable(text), place)
+        shown = ellipsise(printable(text), NUMBER_ROOM, SMALL_SIZE, mono=True)
+        _draw_number(picture, parent, weight, shown, place)
 
 
 def _draw_number(
@@ -326,7 +332,8 @@ def _draw_column(picture: Picture, plan: _Plan, i: int, column: Column) -> None:
     group = picture.add(picture.body, "g", class_="layer")
     _draw_heading(picture, group, plan, i, column)
     for position, neuron in enumerate(column.neurons):
-        _draw_neuron(picture, group, column, neuron, plan.neuron(i, position))
+        place, room = plan.neuron(i, position), plan.room
+        _draw_neuron(picture, group, column, neuron, place, room)
     if column.left_out:
         x, y = plan.dots(i)
         for step in (-6.0, 0.0, 6.0):
@@ -356,7 +363,12 @@ def _draw_heading(picture: Picture, group: ET.Element, plan: _Plan, i: int, colu
 
 
 def _draw_neuron(
-    picture: Picture, parent: ET.Element, column: Column, neuron: Neuron, place: Point
+    picture: Picture,
+    parent: ET.Element,
+    column: Column,
+    neuron: Neuron,
+    place: Point,
+    room: float,
 ) -> None:
     x, y = place
     group = picture.add(
@@ -375,7 +387,8 @@ def _draw_neuron(
         shown = ellipsise(printable(neuron.label), 2 * RADIUS - 6, SMALL_SIZE, mono=True)
         picture.text(group, shown, "value", x, y + 4)
     if neuron.text:
-        picture.text(group, neuron.text, "value", x, y + RADIUS + 12)
+        shown = ellipsise(printable(neuron.text), room, SMALL_SIZE, mono=True)
+        picture.text(group, shown, "value", x, y + RADIUS + 12)
 
 
 def _curve(points: Sequence[Point], place: Point) -> str:

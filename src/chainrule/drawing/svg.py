@@ -1,10 +1,11 @@
-"""Writing pictures as SVG. All text goes through ElementTree, which escapes it."""
+"""Writing pictures as SVG: as a tree of elements, whose text is escaped where it is written."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
 from xml.etree import ElementTree as ET
+from xml.sax.saxutils import escape, quoteattr
 
 from chainrule.drawing.looks import FONT, ROOT_CLASS, attributes_of, style_sheet
 from chainrule.drawing.text import printable
@@ -81,32 +82,51 @@ class Picture:
 
     def written(self) -> str:
         """Return the image as text."""
-        body = "".join(ET.tostring(child, encoding="unicode") for child in self.root)
+        body = "".join(map(serialised, self.root))
         mark = hashlib.sha256((self.title + self.description + body).encode()).hexdigest()[:8]
         names = [f"{self.prefix}:title-{mark}", f"{self.prefix}:about-{mark}"]
-        head = [ET.Element(tag) for tag in ("title", "desc", "style")]
-        for element, words, name in zip(
-            head[:2], (self.title, self.description), names, strict=True
+        whole = ET.Element(
+            "svg",
+            {
+                "xmlns": "http://www.w3.org/2000/svg",
+                "viewBox": f"0 0 {number(self.width, self.height)}",
+                "width": number(self.width),
+                "height": number(self.height),
+                "class": ROOT_CLASS,
+                # What nearly all text has, once.
+                "font-family": FONT,
+                "text-anchor": "middle",
+                "role": "img",
+                "aria-labelledby": " ".join(names),
+            },
+        )
+        for tag, words, name in zip(
+            ("title", "desc"), (self.title, self.description), names, strict=True
         ):
-            element.text = words
-            element.set("id", name)
-        head[2].text = style_sheet(self.used)
-        attributes = {
-            "xmlns": "http://www.w3.org/2000/svg",
-            "viewBox": f"0 0 {number(self.width, self.height)}",
-            "width": number(self.width),
-            "height": number(self.height),
-            "class": ROOT_CLASS,
-            # What nearly all text has, once.
-            "font-family": FONT,
-            "text-anchor": "middle",
-            "role": "img",
-            "aria-labelledby": " ".join(names),
-        }
-        whole = ET.Element("svg", attributes)
-        whole.extend([*head, *self.root])
-        ET.indent(whole, space="")
-        return ET.tostring(whole, encoding="unicode") + "\n"
+            ET.SubElement(whole, tag, {"id": name}).text = words
+        ET.SubElement(whole, "style").text = style_sheet(self.used)
+        return serialised(whole).replace("</svg>\n", f"{body}</svg>\n")
+
+
+def serialised(element: ET.Element) -> str:
+    """Write an element, each one inside on a line of its own, without recursion."""
+    parts = []
+    stack: list[ET.Element | str] = [element]
+    while stack:
+        here = stack.pop()
+        if isinstance(here, str):
+            parts.append(here)
+            continue
+        attributes = "".join(f" {key}={quoteattr(value)}" for key, value in here.items())
+        if len(here):
+            parts.append(f"<{here.tag}{attributes}>\n")
+            stack.append(f"</{here.tag}>\n")
+            stack += reversed(here)
+        elif here.text:
+            parts.append(f"<{here.tag}{attributes}>{escape(here.text)}</{here.tag}>\n")
+        else:
+            parts.append(f"<{here.tag}{attributes}/>\n")
+    return "".join(parts)
 
 
 def number(*values: float) -> str:
