@@ -105,3 +105,15 @@ def test_the_page_takes_a_number_apart_as_python_does(name, browser, tmp_path):
             size = sum(map(abs, terms)) + abs(float(each.value))
             assert there["terms"] == pytest.approx(terms, rel=0, abs=8 * unit * size), each.name
     assert not browser.complaints
+
+
+@pytest.mark.parametrize("name", TRACES)
+def test_every_value_and_a_number_of_each_open(name, browser, tmp_path):
+    trace = TRACES[name]()
+    trace.to_html(tmp_path / "step.html")
+    browser.open((tmp_path / "step.html").as_uri())
+    headings = browser.run("""nodes.flatMap((node, i) => [node.name, nameOf({ node: i, at: 0 })]
+      .map((each) => h("div", {}, explained(find(each))).querySelector("h2").ariaLabel))""")
+    assert len(headings) == 2 * len(trace.opened.graph.nodes)
+    assert all(headings)
+    assert not browser.complaints

@@ -29,7 +29,7 @@ Json = dict[str, Any]
 LISTED_AT_MOST = 4096
 """How many operands in all a node may have whose elements are listed one by one."""
 
-PROVED_AT_MOST = 600
+PROVED_AT_MOST = 300
 """A step of so many numbers has the proofs of each; a larger one of the largest."""
 
 LARGEST = 2

@@ -119,16 +119,16 @@ function writer({ numbers = 0, letters = [], index = [] } = {}) {
     if (part.sum !== "add") return functionMath(part.sum, items);
     const markup = items.flatMap((item, i) => {
       const enclosed = item.precedence < SUM || (item.signed && i);
-      return [i ? operator("+") : null, enclosed ? parenthesized(item.markup) : item.markup];
+      return [i ? operator("+") : [], enclosed ? parenthesized(item.markup) : item.markup].flat();
     });
-    return { markup: markup.flat(), precedence: SUM, signed: items[0].signed };
+    return { markup, precedence: SUM, signed: items[0].signed };
   };
 
   return write;
 }
 
 function functionMath(name, args) {
-  const inner = args.flatMap((arg, i) => [i ? operator(",") : null, m("mrow", arg.markup)]);
+  const inner = args.flatMap((arg, i) => [i ? operator(",") : [], m("mrow", arg.markup)].flat());
   return { markup: [m("mi", name), applied(), parenthesized(inner)], precedence: ATOM };
 }
 

@@ -12,6 +12,7 @@ from chainrule.drawing import Column, Diagram, Neuron, Weight, draw_neurons
 from chainrule.explanation.captions import is_weighted_sum
 from chainrule.explanation.symbols import symbol_of
 from chainrule.explanation.trace import Place, Trace
+from chainrule.ops import OPS, Elementwise
 
 ALL_DRAWN, FIRST_DRAWN, LAYERS_AT_MOST, LABEL_AT_MOST = 12, 5, 12, 5
 
@@ -124,7 +125,11 @@ def _drawn(size: int) -> list[int]:
 
 def _heading(trace: Trace, position: int) -> str:
     node = trace.graph.nodes[position]
-    return "in" if node.op == "input" else f"{node.scope} {node.op}".strip()
+    if node.op == "input":
+        return "in"
+    declaration = OPS.get(node.op)
+    is_function = isinstance(declaration, Elementwise) and not declaration.is_primitive
+    return f"{node.scope} {node.op if is_function else ''}".strip()
 
 
 def _texts(trace: Trace, position: int, k: int) -> tuple[str, str]:

@@ -66,7 +66,8 @@ function numberExplained(place) {
     facts(node, nameOf(place), node.dtype),
     captionOf(node),
     derivation ?? section("Given", h("p", {}, givenWords(node))),
-    related.map(([title, other]) => (derivation ? shortly(title, other) : atOnce(title, other))),
+    related.map(([title, other]) =>
+      (derivation || !canOpen(other) ? shortly(title, other, place) : atOnce(title, other))),
     derivation && section("Checked", proofsOf(place)),
     origin(node),
     digitsOf(place),
@@ -108,7 +109,8 @@ function atOnce(title, place) {
     h("details", {}, h("summary", {}, "Checked"), proofsOf(place)));
 }
 
-function shortly(title, place) {
+function shortly(title, place, from) {
+  if (place.node === from.node) return h("p", { class: "result" }, "The update leaves it as it is.");
   return h("p", { class: "result" }, `${title}: `, numberButton(place));
 }
 
@@ -276,7 +278,9 @@ function proofsOf(place) {
     h("span", { class: "sign", "aria-hidden": "true" }, SIGNS[holds][0]),
     h("div", {}, h("b", {}, kind), h("span", { class: "unseen" }, ` ${SIGNS[holds][1]}`), " ", h("span", {}, statement)));
   if (proofs) return h("ul", { class: "proofs" }, proofs.map(item));
-  const { sum, stored, bound, terms } = opened(place);
+  const found = opened(place);
+  if (!found) return null;
+  const { sum, stored, bound, terms } = found;
   const holds = Number.isNaN(stored) ? Number.isNaN(sum) : Math.abs(sum - stored) <= bound;
   const count = terms.length === 1 ? "Its formula" : `Its ${terms.length} terms`;
   return h("ul", { class: "proofs" },

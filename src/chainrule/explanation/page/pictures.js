@@ -95,6 +95,7 @@ function movable(view) {
     if (!target || from?.moved || target.classList.contains("cluster")) return;
     const name = nameOfDrawn(target);
     if (name) open(name);
+    else if (pictureOf("graph") && frame.closest("[data-kind=modules]")) showKind("graph", target.dataset.name);
   });
 }
 
@@ -114,12 +115,18 @@ function toolsOf(kind) {
   if (!pictureOf("modules") || !pictureOf("graph")) return null;
   const to = kind === "graph" ? "modules" : "graph";
   return h("button", { type: "button", "aria-pressed": String(kind === "modules"), onclick: () => {
-    pictureOf(kind).hidden = true;
-    const other = pictureOf(to);
-    other.hidden = false;
-    other.querySelector("figcaption button").focus();
-    dispatchEvent(new Event("resize"));
+    showKind(to);
+    pictureOf(to).querySelector("figcaption button").focus();
   } }, "Modules collapsed");
+}
+
+/** Show the graph with its modules open or collapsed, and in it the module that was pressed. */
+function showKind(kind, module = null) {
+  for (const each of ["graph", "modules"]) pictureOf(each).hidden = each !== kind;
+  dispatchEvent(new Event("resize"));
+  const figure = pictureOf(kind);
+  const cluster = [...figure.querySelectorAll(".cluster")].find((each) => each.dataset.name === module);
+  if (cluster) bringIntoSight(figure.querySelector(".frame"), cluster.querySelector("text"));
 }
 
 // --- the network ---
@@ -200,7 +207,7 @@ function relabel() {
 
 /** A number in a picture: no longer than what there is room for. */
 function shortly_(value, significant) {
-  const text = digits(value, significant);
+  const text = digits(value || 0, significant);
   if (text.length <= significant + 3) return text;
   const [mantissa, power] = value.toExponential(1).split("e");
   return `${mantissa}e${Number(power)}`.replaceAll("-", "−");
@@ -246,7 +253,10 @@ function picturesFollow(place) {
   for (const kind of ["graph", "modules"]) {
     const figure = pictureOf(kind);
     if (!figure) continue;
-    const boxes = [...figure.querySelectorAll(".box")].filter((box) => box.dataset.name === node.name).map(mark);
+    const all = [...figure.querySelectorAll(".box")];
+    const itself = all.filter((box) => box.dataset.name === node.name);
+    const around = all.filter((box) => isInside(node, box.dataset.name));
+    const boxes = (itself.length ? itself : around).map(mark);
     if (boxes.length && !figure.hidden) bringIntoSight(figure.querySelector(".frame"), boxes[0]);
   }
   const figure = pictureOf("network");
@@ -260,6 +270,12 @@ function picturesFollow(place) {
   drawn.filter((element) => element.dataset.name === name)
     .filter((element) => place.at === undefined || placeDrawn(element).at === place.at).map(mark)
     .forEach((element) => element.classList.toggle("is-one", place.at !== undefined));
+}
+
+/** Whether a node is in a module: computed there, or a parameter of it. */
+function isInside(node, module) {
+  const path = node.op === "input" ? node.name : node.scope;
+  return path === module || path.startsWith(`${module}.`);
 }
 
 function bringIntoSight(frame, element) {

@@ -19,7 +19,7 @@ function placeOfNode(position) {
 function stepperShown() {
   const rows = PARTS.map(([part, label], number) => {
     const here = part === "given"
-      ? nodes.flatMap((node, i) => (node.op === "input" ? [i] : []))
+      ? nodes.flatMap((node, i) => (node.op === "input" && !node.name.includes(":") ? [i] : []))
       : steps.filter((position) => partNumber(nodes[position]) === number);
     if (!here.length) return null;
     return h("div", { class: `part ${part}` }, h("span", { class: "label", id: `part-${part}` }, label),

@@ -210,18 +210,18 @@ function withSumsOpened(part) {
  * is the number that is stored.
  */
 function evaluated(part, unit) {
-  if (part.literal !== undefined) return [Number(part.literal), 0];
-  if (part.number) return [valueOf(part.number), 0];
+  const rounded = (value, error) => [value, error + unit * Math.abs(value)];
+  if (part.literal !== undefined) return rounded(Number(part.literal), 0);
+  if (part.number) return converted(part.number, unit);
   if (part.items) {
     const parts = part.items.map((item) => evaluated(item, unit));
-    if (part.sum === "max") return [Math.max(...parts.map(([v]) => v)), 0];
+    if (part.sum === "max") return [Math.max(...parts.map(([v]) => v)), Math.max(...parts.map(([, error]) => error))];
     const sizes = exactSum(parts.map(([v]) => Math.abs(v)));
     const inherited = exactSum(parts.map(([, error]) => error));
     return [exactSum(parts.map(([v]) => v)), inherited + (parts.length + 1) * unit * sizes];
   }
   const parts = part.args.map((each) => evaluated(each, unit));
   const [[a, da], [b, db] = [0, 0]] = parts;
-  const rounded = (value, error) => [value, error + unit * Math.abs(value)];
   switch (part.op) {
     case "add": return rounded(a + b, da + db);
     case "sub": return rounded(a - b, da + db);
@@ -232,6 +232,12 @@ function evaluated(part, unit) {
     case "cast": return [a, da + unit * Math.abs(a)];
   }
   return part.at ? [valueOf(part.at), unit * Math.abs(valueOf(part.at))] : [NaN, NaN];
+}
+
+/** A number as a formula reads it: one of another dtype, such as the learning rate, is rounded. */
+function converted(place, unit) {
+  const value = valueOf(place);
+  return [value, nodes[place.node].dtype === "f64" && unit > UNIT.f64 ? unit * Math.abs(value) : 0];
 }
 
 /** A number opened: its terms with their values, and how well they add up to what is stored. */
