@@ -177,6 +177,15 @@ def test_a_module_can_be_collapsed():
     assert texts(boxes(diagram)["enc.0"][0]) == ["enc.0", "3 inside"]
 
 
+def test_a_graph_and_its_modules_share_no_ids():
+    graph = parse_graph(NESTED)
+    ids = [
+        {e.get("id") for e in read(diagram).iter() if e.get("id")}
+        for diagram in (graph.diagram(), graph.diagram(collapse=["enc.0"]))
+    ]
+    assert not ids[0] & ids[1]
+
+
 def test_long_updates_are_collapsed_unless_all_is_asked_for():
     lines = ["graph f(w: f32[2], g: f32[2]) -> f32[2]"]
     lines += [f"  %{i}: f32[2] = add({'w' if i == 2 else f'%{i - 1}'}, g)" for i in range(2, 8)]

@@ -105,8 +105,8 @@ def _box(picture: Picture, parent: ET.Element, box: Box, frame: Frame) -> None:
     height = sum(line.size * LINE_HEIGHT for line in box.lines)
     y = frame.y + (frame.height - height) / 2
     for line in box.lines:
-        # The baseline: letters reach about 0.8 of their size above it.
-        baseline = y + line.size * (LINE_HEIGHT - 0.27)
+        # Capital letters are 0.7 of their size high: their middle is that of the line.
+        baseline = y + line.size * (LINE_HEIGHT / 2 + 0.35)
         picture.text(group, line.shown, line.look, frame.x + frame.width / 2, baseline)
         y += line.size * LINE_HEIGHT
 

@@ -61,7 +61,8 @@ def draw_graph(
         Chart(tuple(chart.boxes), tuple(dict.fromkeys(chart.edges)), framed),
         title=f"Graph {graph.name}",
         description=_description(graph, parts),
-        prefix="graph",
+        # A page may show a graph both ways, and its ids once.
+        prefix="modules" if collapse else "graph",
         direction=direction,
         rows=tuple(_rows(graph, parts, shown)),
     )
