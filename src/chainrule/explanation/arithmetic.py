@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
 
 from chainrule.backends import get_backend
+from chainrule.backends.numpy.kernels import UFUNCS
 from chainrule.base.random import derive, row_bits
 from chainrule.explanation.trace import Array, Index, Place
 from chainrule.graph import DType, Graph, Node, TensorType
@@ -156,6 +157,9 @@ class _Reader:
         if not self.dtype.is_float or self.is_ordered:
             return Rounded(value)
         bound = 0.0 if _is_correctly_rounded(op) else _LIBRARY_ULPS * _ulp(value)
+        if value == 0 and _chooses(op):
+            # Which zero NumPy gives depends on the processor, and on how many numbers there are.
+            bound = float(np.finfo(value.dtype).smallest_subnormal)
         if value.dtype == np.bool_ or op == "select":
             bound = arguments[-1].bound if op == "select" else 0.0
             if op == "select":
@@ -229,12 +233,15 @@ def _ulp(value: Scalar) -> float:
 
 
 def _sum_bound(dtype: DType, items: Sequence[Scalar]) -> float:
-    """2γₙ Σ|tᵢ|: two orders of adding n terms, each product rounded   [Higham 2002, eq. 3.5]."""
-    if len(items) < 2:
-        return 0.0
+    """2γₙ Σ|tᵢ|: two orders of adding n terms, each product rounded   [Higham 2002, eq. 3.5].
+
+    And the smallest numbers, where products underflow; a sum that starts at 0 turns -0 into 0.
+    """
     precision: Any = np.finfo(dtype.numpy)
     unit, smallest = float(precision.eps) / 2, float(precision.smallest_subnormal)
     n = len(items) + 1
+    if len(items) == 1:
+        return smallest
     return 2 * n * unit / (1 - n * unit) * float(sum(abs(float(t)) for t in items)) + n * smallest
 
 
@@ -263,6 +270,10 @@ def primitive(backend: str, op: str, arguments: Sequence[Scalar]) -> Scalar:
         seed = np.array([low, high], np.uint32)
         key = derive(derive(seed, *stream), step % 2**32, step // 2**32)
         return row_bits(key, row, word + 1)[word]
+    if op == "select":
+        return arguments[1] if arguments[0] else arguments[2]
+    if _is_the_same_everywhere(op):  # asking a backend would only take time
+        return UFUNCS[op](*arguments)
     arrays = [np.asarray(argument) for argument in arguments]
     graph = _graph_of(op, tuple(DType.of(array.dtype) for array in arrays))
     return get_backend(backend).run(graph, arrays)[0][()]
@@ -271,6 +282,23 @@ def primitive(backend: str, op: str, arguments: Sequence[Scalar]) -> Scalar:
 def _is_correctly_rounded(op: str) -> bool:
     declaration = OPS.get(op)
     return isinstance(declaration, Elementwise) and declaration.correctly_rounded
+
+
+@cache
+def _is_the_same_everywhere(op: str) -> bool:
+    """Whether IEEE 754 leaves no choice in it; where an op has a kink, the sign of 0 is free."""
+    declaration = OPS.get(op)
+    if not isinstance(declaration, Elementwise) or op not in UFUNCS:
+        return False
+    decides = declaration.returns is DType.BOOL
+    return decides or (declaration.correctly_rounded and not declaration.kinks)
+
+
+@cache
+def _chooses(op: str) -> bool:
+    """Whether it gives one of its operands, as a maximum does: of two zeros, either."""
+    declaration = OPS.get(op)
+    return isinstance(declaration, Elementwise) and bool(declaration.kinks)
 
 
 @lru_cache(maxsize=1024)

@@ -29,6 +29,8 @@ from chainrule.ops.expression import (
 
 INLINED_AT_MOST = 40
 """How many parts a value without a name may have, to be shown inside of another."""
+WRITTEN_AT_MOST = 400
+"""How many numbers it may have with all that is in the terms of its sums."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,22 +50,36 @@ def expand(trace: Trace, place: Place) -> Expression:
     return _terms(trace, place)
 
 
-def constituents(trace: Trace, place: Place) -> list[Place]:
-    """The places without a name that `expand` opened on the way, and `place` itself.
+def constituents(trace: Trace, place: Place, most: int) -> tuple[list[Place], bool]:
+    """The places without a name that `expand` opened on the way, and `place` itself in front.
 
-    Each is one application of an op, from stored operands to a stored result.
+    Each is one application of an op, from stored operands to a stored result. Of a sum of very
+    many terms some are looked into, spread evenly.
+
+    Returns
+    -------
+    list of Place
+        At most about `most`.
+    bool
+        Whether these are all.
     """
     found: dict[Place, None] = {}
     stack = [place]
-    while stack:
+    is_all = True
+    while stack and len(found) < most:
         here = stack.pop()
         if here in found or trace.node(here).op == "input":
             continue
         found[here] = None
-        for leaf in leaves(_own_terms(trace, here)):
-            if not is_known(trace, leaf):
-                stack.append(leaf)
-    return list(found)
+        inside = _own_terms(trace, here)
+        if isinstance(inside, Fold) and len(inside.items) > most:
+            is_all = False
+            spread = range(0, len(inside.items), -(-len(inside.items) // most))
+            inside = Fold(inside.op, [inside.items[i] for i in spread])
+        stack.extend(
+            leaf for leaf in leaves(inside) if _is_written(trace, leaf) or opens_inside(trace, leaf)
+        )
+    return list(found), is_all and not stack
 
 
 def leaves(expression: Expression) -> list[Place]:
@@ -97,19 +113,86 @@ def is_known(trace: Trace, place: Place) -> bool:
 
 
 def _terms(trace: Trace, place: Place) -> Expression:
-    expression = _own_terms(trace, place)
-    return read_lazily(expression, lambda leaf: _shown(trace, leaf))
+    shown = _Inlined(trace)
+    return read_lazily(_own_terms(trace, place), shown)
 
 
-def _shown(trace: Trace, place: Place) -> Expression:
-    """A number as it is shown inside of another: as itself, or as what it is made of."""
-    place = _source(trace, place)
-    node = trace.node(place)
-    if not node.inputs and node.op != "input":
-        return Literal(trace.value(place).item())
-    if is_known(trace, place) or _size(trace, place, INLINED_AT_MOST) > INLINED_AT_MOST:
+class _Inlined:
+    """Shows a number inside of another: as itself, or as what it is made of."""
+
+    def __init__(self, trace: Trace) -> None:
+        self.trace = trace
+        self.known: dict[Place, Expression] = {}
+
+    def __call__(self, place: Place) -> Expression:
+        # A stack, not recursion: values without a name may be a long chain.
+        stack = [place]
+        while stack:
+            here = stack[-1]
+            if here in self.known:
+                stack.pop()
+                continue
+            if not opens_inside(self.trace, here):
+                self.known[here] = self._as_itself(here)
+                continue
+            own = _own_terms(self.trace, here)
+            missing = [leaf for leaf in leaves(own) if leaf not in self.known]
+            if missing:
+                stack.extend(missing)
+            else:
+                self.known[here] = read_lazily(own, self.known.__getitem__)
+        return self.known[place]
+
+    def _as_itself(self, place: Place) -> Expression:
+        place = _source(self.trace, place)
+        if _is_written(self.trace, place):
+            return Literal(self.trace.value(place).item())
         return Number(place)
-    return _terms(trace, place)
+
+
+def opens_inside(trace: Trace, place: Place) -> bool:
+    """Whether a number is shown as what it is made of: without a name, and of few parts."""
+    if is_known(trace, place) or _is_written(trace, place):
+        return False
+    parts = visited = 0
+    stack = [(place, True)]
+    while stack:
+        here, counts = stack.pop()
+        here = _source(trace, here)
+        visited += 1
+        if is_known(trace, here) or _is_written(trace, here):
+            parts += counts
+        else:
+            own = _own_terms(trace, here)
+            is_sum = isinstance(own, Fold)
+            parts += counts * (len(own.items) if isinstance(own, Fold) else 1)
+            if parts <= INLINED_AT_MOST:
+                # What is in the terms of a sum is no part, but it is written, and may be sums.
+                stack.extend((each, counts and not is_sum) for each in _occurrences(own))
+        if parts > INLINED_AT_MOST or visited > WRITTEN_AT_MOST:
+            return False
+    return True
+
+
+def _occurrences(expression: Expression) -> list[Place]:
+    """The numbers of an expression, as often as they stand in it."""
+    found: list[Place] = []
+    stack = [expression]
+    while stack:
+        match stack.pop():
+            case Number(place):
+                found.append(place)
+            case Apply() as part:
+                stack.extend(reversed(part.arguments))
+            case Fold() as part:
+                stack.extend(reversed(list(part.items)))
+    return found
+
+
+def _is_written(trace: Trace, place: Place) -> bool:
+    """Whether a number is written in the graph: a constant, or a count along an axis."""
+    node = trace.node(place)
+    return not node.inputs and node.op != "input"
 
 
 def _source(trace: Trace, place: Place) -> Place:
@@ -120,24 +203,6 @@ def _source(trace: Trace, place: Place) -> Place:
             break
         place = terms.place
     return place
-
-
-def _size(trace: Trace, place: Place, limit: int) -> int:
-    """How many numbers `place` is made of; at least, where it is more than `limit`."""
-    count = 0
-    stack = [place]
-    while stack and count <= limit:
-        here = _source(trace, stack.pop())
-        if is_known(trace, here) or not trace.node(here).inputs:
-            count += 1
-            continue
-        expression = _own_terms(trace, here)
-        if isinstance(expression, Fold):
-            count += len(expression.items)
-        else:
-            count += 1
-            stack.extend(leaves(expression))
-    return count
 
 
 def _own_terms(trace: Trace, place: Place) -> Expression:
@@ -167,7 +232,7 @@ def definition(trace: Trace, place: Place) -> Expression | None:
         return None
     types = tuple(trace.graph.nodes[i].type for i in node.inputs)
     expression = read_elements(trace, op.terms(types, place.index), node.inputs)
-    return read_lazily(expression, lambda leaf: _shown(trace, leaf))
+    return read_lazily(expression, _Inlined(trace))
 
 
 def read_elements(trace: Trace, expression: Expression, inputs: Sequence[int]) -> Expression:

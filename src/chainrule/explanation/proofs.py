@@ -15,16 +15,17 @@ import numpy as np
 from chainrule.backends import get_backend
 from chainrule.explanation.arithmetic import recompute
 from chainrule.explanation.batches import costs_of
+from chainrule.explanation.double import in_double_precision, kink_near, widen
 from chainrule.explanation.expansion import constituents
-from chainrule.explanation.trace import Array, Place, Trace
-from chainrule.graph import Graph, Output
-from chainrule.ops import OPS, Builder, Elementwise
+from chainrule.explanation.trace import Array, Index, Place, Trace
+from chainrule.graph import Graph
+from chainrule.ops import Builder
 from chainrule.testing.differences import differentiate, measure_noise
-from chainrule.testing.widen import in_float64
 
 REEVALUATION = "re-evaluation"
 DIFFERENCE = "finite difference"
 
+_CHECKED_AT_MOST = 1_000  # operations on the way to a number
 _ULPS = 8.0  # of rounding that is assumed at least, where none shows
 
 
@@ -62,15 +63,18 @@ class Proof:
 
 def reevaluation(trace: Trace, place: Place) -> Proof:
     """Compute a number again, and each one without a name on the way to it."""
+    inside, is_all = constituents(trace, place, _CHECKED_AT_MOST)
     again = [
         (here, recompute(trace.about.computed_by, trace.graph, trace.values, here))
-        for here in constituents(trace, place)
+        for here in inside
     ]
     wrong = [here for here, rounded in again if not rounded.explains(trace.value(here))]
-    value = next(rounded for here, rounded in again if here == place)
+    value = again[0][1]
     stored = float(trace.value(place))
     count = len(again)
     operations = "one operation" if count == 1 else f"{count} operations"
+    if not is_all:
+        operations = f"{operations} (of the terms' own, some spread evenly)"
     if wrong:
         node = trace.graph.name_of(wrong[0].node)
         index = ",".join(map(str, wrong[0].index))
@@ -95,7 +99,7 @@ def difference(trace: Trace, place: Place) -> Proof | None:
     if primal is None or trace.about.is_rule:
         return None
     graph, inputs, where = _what_depends_on(trace, primal, place.node)
-    wide = in_float64(graph)
+    wide = widen(graph)
     arrays = [
         np.asarray(array, wide.nodes[i].dtype.numpy)
         for i, array in zip(wide.inputs, inputs, strict=True)
@@ -116,13 +120,12 @@ def difference(trace: Trace, place: Place) -> Proof | None:
     # The gradient is rounded in double precision, too: no difference can be closer.
     bound = error + float(gradient_noise[place.index]) + _ULPS * float(np.spacing(abs(gradient)))
     holds: bool | None = abs(value - gradient) <= bound
-    kinks = _kinks(wide, arrays)
+    excuse = "" if holds else _no_derivative(graph, wide, arrays, where, place.index)
     moved = f"the loss moves by {value:.9g} for each unit, ± {error:.1g}"
     if not np.isfinite(error) or not np.isfinite(gradient):
         holds, statement = None, "the loss is not finite around this number"
-    elif not holds and kinks:
-        holds = None
-        statement = f"{moved}; {kinks} stands at a kink, where there is no derivative"
+    elif excuse:
+        holds, statement = None, f"{moved}; {excuse}"
     elif holds:
         statement = f"{moved}; the stored gradient is {abs(value - stored):.1g} away"
     else:
@@ -147,9 +150,8 @@ def _primal(trace: Trace, position: int) -> int | None:
 def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, list[Array], int]:
     """The part of the step that a value reaches, up to the loss and a gradient, in one graph.
 
-    What it does not reach is computed in the other precision too, since a mean over ten divides
-    and multiplies by tenths that have to agree. Held at what they were are the inputs, and what
-    integers alone decide: a dropout mask must not be drawn anew.
+    All else is held at what it is in double precision: a mean over ten divides and multiplies by
+    tenths that have to agree.
 
     Returns
     -------
@@ -160,7 +162,7 @@ def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, li
     int
         Which input is the value itself.
     """
-    graph = trace.graph
+    graph, values = trace.graph, in_double_precision(trace)
     costs = costs_of(graph, gradient)
     reached = {start}
     last = max(gradient, *costs)  # an update of several batches has its penalty behind gradients
@@ -168,59 +170,32 @@ def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, li
         if not reached.isdisjoint(graph.nodes[i].inputs):
             reached.add(i)
     needed = {*costs, gradient}
-    held = {start}
-    for i in range(last, -1, -1):
-        if i not in needed or i == start:
-            continue
-        if i not in reached and _is_held(graph, i):
-            held.add(i)
-        else:
+    for i in range(last, start, -1):
+        if i in needed and i in reached:
             needed.update(graph.nodes[i].inputs)
     b = Builder()
-    entering = sorted(held)
+    entering = [i for i in sorted(needed) if i not in reached or i == start]
     made = {i: b.input(graph.nodes[i].type, f"held{i}") for i in entering}
-    for i in sorted(needed - held):
+    for i in sorted(needed & reached - {start}):
         node = graph.nodes[i]
         made[i] = b.apply(node.op, *(made[j] for j in node.inputs), **dict(node.attributes))
     total = made[costs[0]]
     for cost in costs[1:]:
         total = total + made[cost]
     built = b.build("loss", {"loss": total, "gradient": made[gradient]})
-    return built, [trace.values[i] for i in entering], entering.index(start)
+    return built, [values[i] for i in entering], entering.index(start)
 
 
-def _is_held(graph: Graph, position: int) -> bool:
-    """Whether a value is an input, or made of integers: random bits, rows, classes."""
-    node = graph.nodes[position]
-    operands = [graph.nodes[i].dtype for i in node.inputs]
-    return node.op == "input" or (bool(operands) and not any(dtype.is_float for dtype in operands))
+def _no_derivative(
+    graph: Graph, wide: Graph, arrays: Sequence[Array], where: int, index: Index
+) -> str:
+    """Why the backward pass need not give what a difference gives; empty if it must."""
+    own = next((node.attributes["body"] for node in graph.nodes if node.op == "custom"), None)
+    if isinstance(own, Graph):
+        return f"{own.name} has a gradient of its own, which need not be its derivative"
+    kink = kink_near(wide, arrays, where, index)
+    return f"{kink} stands at a kink, where there is no derivative" if kink else ""
 
 
 def _only(graph: Graph, output: int) -> Graph:
     return Graph(graph.name, graph.nodes, (graph.outputs[output],), graph.aliases)
-
-
-def _kinks(graph: Graph, inputs: Sequence[Array]) -> str:
-    """The first op that stands at a declared kink, or near it; empty if none does."""
-    values = _values(graph, inputs)
-    for i, node in enumerate(graph.nodes):
-        declaration = OPS.get(node.op) if node.op in OPS else None
-        if not isinstance(declaration, Elementwise) or not declaration.kinks:
-            continue
-        operands = [values[j] for j in node.inputs]
-        for kink in declaration.kinks:
-            near = [
-                abs(np.asarray(x, np.float64) - at) <= 1e-6 * max(1.0, abs(at))
-                for x, at in zip(operands, kink.at, strict=False)
-            ]
-            if near and bool(np.any(np.logical_and.reduce(np.broadcast_arrays(*near)))):
-                return f"{node.op} ({graph.name_of(i)})"
-    return ""
-
-
-def _values(graph: Graph, inputs: Sequence[Array]) -> list[Array]:
-    """The value of every node, by position."""
-    every = tuple(Output(f"%{i}", i) for i in range(len(graph.nodes)))
-    backend = get_backend("numpy")
-    with np.errstate(all="ignore"):
-        return backend.run(Graph(graph.name, graph.nodes, every), inputs)

@@ -5,6 +5,7 @@
 //   {sum: op, items}  many of a kind             {slot: …}, {symbol: …}   in rules with letters
 
 const INLINED_AT_MOST = 40; // parts of a value without a name that is shown inside of another
+const WRITTEN_AT_MOST = 400; // numbers of it, with all that is in the terms of its sums
 
 function isKnown(place) {
   const node = nodes[place.node];
@@ -86,7 +87,7 @@ function expand(place) {
 function asShown(place) {
   place = sourceOf(place);
   if (isConstant(nodes[place.node])) return { literal: valueOf(place) };
-  if (isKnown(place) || !canOpen(place) || partsOf(place) > INLINED_AT_MOST) return { number: place };
+  if (isKnown(place) || !canOpen(place) || !isSmall(place)) return { number: place };
   return expand(place);
 }
 
@@ -100,22 +101,37 @@ function sourceOf(place) {
   return place;
 }
 
-/** Of how many numbers a value is made; at least, where there are very many. */
-function partsOf(place) {
-  let count = 0;
-  const stack = [place];
-  while (stack.length && count <= INLINED_AT_MOST) {
-    const here = sourceOf(stack.pop());
-    const node = nodes[here.node];
-    if (isKnown(here) || !node.inputs.length || !canOpen(here)) {
-      count += 1;
+/** Whether a value is of few enough parts to be shown inside of another. */
+function isSmall(place) {
+  let [parts, visited] = [0, 0];
+  const stack = [[place, true]];
+  while (stack.length) {
+    const [next, counts] = stack.pop();
+    const here = sourceOf(next);
+    visited += 1;
+    if (isKnown(here) || !nodes[here.node].inputs.length || !canOpen(here)) {
+      parts += Number(counts);
     } else {
       const terms = ownTerms(here);
-      count += terms.items ? terms.items.length : 1;
-      if (!terms.items) stack.push(...placesIn(terms));
+      parts += Number(counts) * (terms.items ? terms.items.length : 1);
+      if (parts <= INLINED_AT_MOST) {
+        // What is in the terms of a sum is no part, but it is written, and may be sums.
+        for (const each of occurrencesIn(terms)) stack.push([each, counts && !terms.items]);
+      }
     }
+    if (parts > INLINED_AT_MOST || visited > WRITTEN_AT_MOST) return false;
   }
-  return count;
+  return true;
+}
+
+/** The numbers of a formula, as often as they stand in it. */
+function occurrencesIn(part) {
+  const found = [];
+  mapped(part, (leaf) => {
+    if (leaf.number) found.push(leaf.number);
+    return leaf;
+  });
+  return found;
 }
 
 // --- for reading: constants gathered in front, factors of 1 left out ---
