@@ -30,6 +30,16 @@ def test_without_a_number_there_is_an_overview(chainrule):
         assert chainrule("explain", "2-2-2", name).status == 0
 
 
+def test_a_whole_step_is_written_as_one_page(chainrule, folder):
+    done = chainrule("explain", "2-2-2", "--html", "step.html")
+    assert done.status == 0
+    assert "step.html opens in a browser, without a network." in done.err
+    page = (folder / "step.html").read_text(encoding="utf-8")
+    assert page.startswith("<!doctype html>")
+    refused = chainrule("explain", "2-2-2", "--html", "step.txt")
+    assert "--html writes a .html file; got step.txt" in refused.err
+
+
 def test_what_is_said_to_open_the_rest_opens_it(chainrule):
     done = chainrule("explain", "iris", "0.weight[0,0]", "--depth", 1)
     typed = re.search(r"▸ is not opened here: chainrule explain iris \"(.*)\"", done.out)

@@ -29,6 +29,7 @@ command = App(
   chainrule explain iris                         what there is to open
   chainrule explain iris "0.weight[3,1]" --row 7
   chainrule explain runs/iris "2.bias[0]" --latex bias.tex
+  chainrule explain 2-2-2 --html step.html
   chainrule explain digits "1.out[0,5]" --depth 3 --json""",
 )
 
@@ -79,6 +80,12 @@ def explain(
             help="Write it as .tex, .html, .json or .txt; without a number, the trace as .json.",
         ),
     ] = None,
+    html: Annotated[
+        Path | None,
+        Parameter(
+            metavar="FILE", help="Write the whole step as one page in which every number opens."
+        ),
+    ] = None,
     changes: Annotated[
         list[str] | None,
         Parameter(
@@ -100,12 +107,17 @@ def explain(
     if most < 1:
         raise ConfigurationError(f"--most is a number of terms, at least 1; got {most}")
     trace = _trace(target, step, row, told)
+    if html is not None:
+        trace.to_html(_with_suffix(html, ".html", "--html"))
+        screen.remark(f"{html} opens in a browser, without a network.")
     if number is None:
         return _show_overview(trace, target, latex, save, screen)
     explanation = trace[number]
     for path in (latex, save):
         if path is not None:
-            explanation.save(path if path is save else _as_tex(path), depth, most)
+            explanation.save(
+                path if path is save else _with_suffix(path, ".tex", "--latex"), depth, most
+            )
     if showing.json:
         screen.document(explanation.as_data(depth, most))
     else:
@@ -171,7 +183,7 @@ def _quoted(name: str) -> str:
     return f'"{name}"' if "[" in name and shlex.quote(name) == f"'{name}'" else shlex.quote(name)
 
 
-def _as_tex(path: Path) -> Path:
-    if path.suffix.lower() == ".tex":
+def _with_suffix(path: Path, suffix: str, option: str) -> Path:
+    if path.suffix.lower() == suffix:
         return path
-    raise ConfigurationError(f"--latex writes a .tex file; got {path.name}")
+    raise ConfigurationError(f"{option} writes a {suffix} file; got {path.name}")
