@@ -15,7 +15,8 @@ A document runs in an empty folder of its own. What a block does depends on its 
 ```text, toml, json, …  is shown. TOML and JSON have to be well formed.
 
 `slow` on the first line (```console slow) leaves a block to `make test-slow`; `data` runs it only
-where CHAINRULE_DATA names the folder of real data sets. There is no word that turns a block off.
+where CHAINRULE_DATA names the folder of real data sets, `torch` only where torch is installed.
+There is no word that turns a block off.
 
 When something is compared, `...` stands for anything, runs of white space are equal, and a number
 is compared to the digits that are shown.
@@ -31,6 +32,7 @@ import subprocess
 import sys
 import tomllib
 from doctest import ELLIPSIS, NORMALIZE_WHITESPACE, Example
+from importlib.util import find_spec
 from pathlib import Path
 
 from sybil import Sybil
@@ -43,7 +45,7 @@ from tests.tree import ROOT
 
 FLAGS = ELLIPSIS | NORMALIZE_WHITESPACE | NUMBER
 LANGUAGES = {"console", "csv", "diff", "html", "json", "latex", "mermaid", "python", "text", "toml"}
-WORDS = {"data", "output", "slow"}
+WORDS = {"data", "output", "slow", "torch"}
 RUN = {"cat", "chainrule", "head", "ls", "python"}
 SHOWN = {"cd", "git", "pip"}
 SECONDS = 300
@@ -54,7 +56,7 @@ FIRST_LINE = re.compile(r"(?P<language>[^\s`]*)(?P<words>[^\n`]*)$\n?", re.MULTI
 def run_document(path, slow=False):
     """Run the blocks of a Markdown file in the current folder.
 
-    Returns the lines of blocks that were left out because they need data that is not here.
+    Returns the lines of blocks that were left out because they need what is not here.
     """
     blocks = Blocks(slow=slow, data=bool(os.environ.get("CHAINRULE_DATA")))
     document = Sybil(parsers=[blocks]).parse(Path(path))
@@ -92,7 +94,9 @@ class Blocks:
     def is_wanted(self, region, document):
         if "slow" in region.words and not self.slow:
             return False
-        if "data" in region.words and not self.data:
+        is_missing = "data" in region.words and not self.data
+        is_missing |= "torch" in region.words and not find_spec("torch")
+        if is_missing:
             self.left_out.append(document.text.count("\n", 0, region.start) + 1)
             return False
         return True

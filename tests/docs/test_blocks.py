@@ -121,6 +121,16 @@ def test_slow_block_runs_when_asked_for(tmp_path):
 
 
 @pytest.mark.usefixtures("empty_folder")
+def test_block_that_needs_torch_is_reported_when_torch_is_missing(tmp_path, monkeypatch):
+    path = write(tmp_path, "```python torch\nraise RuntimeError('torch')\n```")
+    monkeypatch.setattr("tests.docs.blocks.find_spec", lambda name: None)
+    assert run_document(path) == [3]
+    monkeypatch.setattr("tests.docs.blocks.find_spec", lambda name: name)
+    with pytest.raises(RuntimeError, match="torch"):
+        run_document(path)
+
+
+@pytest.mark.usefixtures("empty_folder")
 def test_block_that_needs_data_is_reported_when_left_out(tmp_path, monkeypatch):
     path = write(tmp_path, "```python data\nraise RuntimeError('data')\n```")
     monkeypatch.delenv("CHAINRULE_DATA", raising=False)

@@ -20,7 +20,7 @@ def run(path, folder, monkeypatch, slow):
     monkeypatch.chdir(folder)
     left_out = run_document(path, slow=slow)
     if left_out:
-        pytest.skip(f"blocks at lines {left_out} need CHAINRULE_DATA; the others passed")
+        pytest.skip(f"blocks at lines {left_out} need CHAINRULE_DATA, or torch; the others passed")
 
 
 @pytest.mark.parametrize("path", DOCUMENTS, ids=short)

@@ -78,6 +78,11 @@ TARGET is what `chainrule train` would learn from, the folder of a run, or a
 saved trace. NUMBER is a name such as w5 (of 2-2-2), 0.weight[3,7], 1.out[0,2] or
 d_2.bias[0]. What is shown ends with two proofs: the number computed again, and a
 finite difference of the loss. Without NUMBER: what there is to open.""",
+    "diff": """Compare two training steps, or two runs, value by value.
+
+A and B are saved traces, or the folders of two runs, which are followed to the
+first step that is not the same. What rounding explains is told from a difference;
+the first value that differs is named, and opened on both sides.""",
     "inspect": """Show what a training step is compiled into, stage by stage.
 
 TARGET is what `chainrule train` would learn from. Its step is a graph; that

@@ -15,7 +15,7 @@ from chainrule.cli.experiment import Experiment
 from chainrule.cli.sources import load_source
 from chainrule.cli.training import Origin, Plan
 from chainrule.nn.evaluation import InputTypes
-from chainrule.train import Moment, load_run
+from chainrule.train import Moment, Run, load_run
 from chainrule.train.engine import Engine
 from chainrule.train.folder import RunFolder
 from chainrule.train.reading import Reader
@@ -78,6 +78,19 @@ def step_of_run(folder: Path, step: int | None, row: int | None) -> Chosen:
     ReplayError
         If the folder holds no run of ``chainrule train``, or has no such step.
     """
+    run, plan = run_in(folder)
+    moment = run.at(-1 if step is None and run.steps else step or 0)
+    return Chosen(moment if row is None else _of_one(moment, row), _names(plan))
+
+
+def run_in(folder: Path) -> tuple[Run, Plan]:
+    """A run that is kept in a folder, with its data, and what it was planned as.
+
+    Raises
+    ------
+    ReplayError
+        If the folder holds no run of ``chainrule train``.
+    """
     kept = RunFolder.open(folder).experiment()
     if kept.origin is None:
         raise ReplayError(
@@ -86,9 +99,7 @@ def step_of_run(folder: Path, step: int | None, row: int | None) -> Chosen:
         )
     experiment = Origin.read(kept.origin, str(folder)).experiment
     plan = Plan(experiment, load_source(experiment.data))
-    run = load_run(folder, *plan.arrays(plan.parts.training))
-    moment = run.at(-1 if step is None and run.steps else step or 0)
-    return Chosen(moment if row is None else _of_one(moment, row), _names(plan))
+    return load_run(folder, *plan.arrays(plan.parts.training)), plan
 
 
 def _plan(experiment: Experiment) -> Plan:
