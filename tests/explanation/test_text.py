@@ -230,3 +230,22 @@ def test_a_bias_is_summed_over_the_batch():
     text = trace["0.bias[0]"].text()
     assert "BP3" in text
     assert "Σ over b of" in text
+
+
+def test_a_loaded_trace_opens_inside_of_composites_too(classifier, tmp_path):
+    classifier.save(tmp_path / "step.json")
+    loaded = cr.load_trace(tmp_path / "step.json")
+    assert loaded["loss"].text() == classifier["loss"].text()
+
+
+def test_a_trace_that_was_altered_says_so_first(classifier, tmp_path):
+    values = list(classifier.values)
+    position = classifier.graph.find("d_4.bias")
+    values[position] = values[position] + 1
+    replace(classifier, values=tuple(values), stored=classifier.seal).save(tmp_path / "step.json")
+    loaded = cr.load_trace(tmp_path / "step.json")
+    for name in ("4.bias[0]", "loss"):
+        lines = " ".join(loaded[name].text().splitlines()[:3])
+        assert lines.startswith("This trace was altered after it was captured.")
+    assert "This trace was altered" in loaded._repr_html_()
+    assert loaded["loss"].as_data()["notice"]

@@ -94,7 +94,7 @@ def rows_of(explanation: Explanation) -> list[Row]:
         return []
     trace, terms = explanation.trace, explanation.terms
     expressions = [_readable(trace, term.expression) for term in terms]
-    whole = _alike(trace, expressions) if len(terms) > FEW else None
+    whole = _alike(trace, expressions) if is_large(terms) else None
     if whole is not None:
         return [Row(_shortened(trace, whole, FEW))]
     rule = _readable(trace, explanation.rule)
@@ -106,6 +106,11 @@ def rows_of(explanation: Explanation) -> list[Row]:
     if 1 < len(terms) <= FEW and not all(map(_is_leaf, expressions)) and not _has_guard(terms):
         rows.append(Row(Fold("add", tuple(Figure(term.value) for term in terms)), True))
     return rows
+
+
+def is_large(terms: Sequence[Term]) -> bool:
+    """Whether a sum is read as a table: of many terms, or of one for each example."""
+    return len(terms) > FEW or (len(terms) > 1 and terms[0].example is not None)
 
 
 def definitions_of(explanations: Sequence[Explanation]) -> list[Definition]:

@@ -26,7 +26,8 @@ def open_composites(trace: Trace) -> Trace:
         return trace
     known = {rewriting.moved[i]: value for i, value in enumerate(trace.values)}
     values = known | _computed(trace, graph, known)
-    return replace(trace, graph=graph, values=tuple(values[i] for i in range(len(graph.nodes))))
+    array_of = tuple(values[i] for i in range(len(graph.nodes)))
+    return replace(trace, graph=graph, values=array_of, stored=None)
 
 
 def name_inside(graph: Graph, position: int) -> str:

@@ -249,19 +249,19 @@ def in_latex(expression: Expression, name_leaf: Callable[[Expression], str]) -> 
         The LaTeX of a leaf.
     """
     found = read(expression, _Reader(name_leaf))
-    if len(found.terms) < 2 or _length(found.text) <= LONGEST:
+    if len(found.terms) < 2 or length_of(found.text) <= LONGEST:
         return [found.text]
     lines: list[str] = []
     for term in found.terms:
-        if lines and _length(lines[-1]) + _length(term) <= LONGEST:
+        if lines and length_of(lines[-1]) + length_of(term) <= LONGEST:
             lines[-1] += term
         else:
             lines.append(term)
     return lines
 
 
-def _length(text: str) -> int:
-    """About how many characters of a line it takes."""
+def length_of(text: str) -> int:
+    """About how many characters of a line some LaTeX takes."""
     return len(re.sub(r"\\(?:text\w*|math\w*|frac|partial|left|right|cdot) ?|[{}\\_^]", "", text))
 
 

@@ -9,6 +9,7 @@ from chainrule.explanation.digits import number
 from chainrule.explanation.latex import (
     definition_in_latex,
     escape,
+    length_of,
     number_in_latex,
     rows_in_latex,
     symbol_in_latex,
@@ -21,12 +22,18 @@ _BEGINNING = r"""\documentclass[a4paper,landscape]{article}
 \usepackage[margin=18mm]{geometry}
 \usepackage[T1]{fontenc}
 \usepackage{textcomp}
-\usepackage{amsmath,amssymb}
+\usepackage{amsmath,amssymb,graphicx}
+\newsavebox{\whole}
+\newcommand{\fitted}[1]{\sbox{\whole}{$\displaystyle #1$}%
+\ifdim\wd\whole>0.75\linewidth\resizebox{0.75\linewidth}{!}{\usebox{\whole}}\else\usebox{\whole}\fi}
 \allowdisplaybreaks
 \setlength{\parindent}{0pt}
 \setlength{\parskip}{1ex}
 \begin{document}
 """
+_TABLE = "\\begin{center}\\begin{tabular}{%srr}\n"
+_LABEL_FITS = 60
+_FITS = 60  # characters of a formula that are sure to
 _VERDICTS = {True: "holds", False: "does not hold", None: "says nothing"}
 
 
@@ -57,7 +64,7 @@ def document(report: Report) -> str:
     )
     for section in report.sections:
         parts.append(f"\\subsection*{{{escape(section.heading)}}}\n")
-        parts.append(_aligned(_equations(section.tree)))
+        parts.append(_aligned(_equations(section.tree, _FITS)))
         if section.change is not None:
             change = number_in_latex(number(section.change))
             parts.append(_paragraph(f"$\\Delta {symbol_in_latex(explanation.symbol)} = {change}$"))
@@ -82,12 +89,15 @@ def document(report: Report) -> str:
         parts.append(_paragraph(f"${symbol_in_latex(about.symbol)}$, {told}"))
     if report.source_line is not None:
         where, text = report.source_line
-        parts.append(_paragraph(f"{escape(where)}: \\texttt{{{escape(text)}}}"))
+        parts.append(f"{{\\raggedright {escape(where)}: \\texttt{{{_breakable(text)}}}\\par}}\n")
     return "".join([*parts, "\\end{document}\n"])
 
 
-def _equations(tree: Branch) -> Iterator[str]:
-    """Each number that is opened, from the top down, as rows of an align block."""
+def _equations(tree: Branch, longest: int | None = None) -> Iterator[str]:
+    """Each number that is opened, from the top down, as rows of an align block.
+
+    A row of more than `longest` characters, about, is set as small as it takes to fit the page.
+    """
     for _, branch in tree.walk():
         if branch.is_repeated:
             continue
@@ -95,9 +105,10 @@ def _equations(tree: Branch) -> Iterator[str]:
         lines: list[str] = []
         for row in rows_in_latex(branch.explanation):
             for k, line in enumerate(row):
-                lines.append(
-                    f"{'' if lines else left} &{'=' if k == 0 else chr(92) + 'quad'} {line}"
-                )
+                sign = "=" if k == 0 else r"\quad"
+                is_long = longest is not None and length_of(line) > longest
+                body = f"\\fitted{{{line}}}" if is_long else line
+                lines.append(f"{'' if lines else left} &{sign} {body}")
         yield " \\\\\n".join(lines)
 
 
@@ -108,7 +119,7 @@ def _table(table: Balance) -> str:
     first = "example" if table.examples_differ else "term"
     rows = [
         [
-            escape(label_of(table, item)),
+            _breakable(label_of(table, item)),
             f"${text}$",
             "" if item.share is None else f"{100 * item.share:.1f}\\,\\%",
         ]
@@ -120,7 +131,14 @@ def _table(table: Balance) -> str:
     body = " \\\\\n".join(" & ".join(row) for row in rows)
     end = " \\\\[0.5ex]\\hline\\rule{0pt}{3ex}%\n"
     inside = f"{first} & value{unit} & share{end}{body}{end}{' & '.join(total)}\n"
-    return f"\\begin{{center}}\\begin{{tabular}}{{lrr}}\n{inside}\\end{{tabular}}\\end{{center}}\n"
+    labels = (len(label_of(table, item)) for item in table.items)
+    first_column = "l" if max(labels) <= _LABEL_FITS else r"p{0.6\linewidth}"
+    return f"{_TABLE % first_column}{inside}\\end{{tabular}}\\end{{center}}\n"
+
+
+def _breakable(text: str) -> str:
+    """A line of Python that may be broken after its punctuation."""
+    return "".join(escape(c) + (r"\allowbreak{}" if c in ",(=.[" else "") for c in text)
 
 
 def _paragraph(text: str) -> str:

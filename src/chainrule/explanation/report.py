@@ -12,7 +12,7 @@ from chainrule.explanation.balance import Balance, balance
 from chainrule.explanation.captions import Caption
 from chainrule.explanation.digits import number
 from chainrule.explanation.explanation import Explanation
-from chainrule.explanation.formulas import FEW, Definition, definitions_of
+from chainrule.explanation.formulas import FEW, Definition, definitions_of, is_large
 from chainrule.explanation.proofs import Proof
 from chainrule.explanation.trace import Place
 from chainrule.explanation.tree import Branch, grow
@@ -147,14 +147,10 @@ class Report:
         explanation = branch.explanation
         if explanation.is_given:
             return None
-        is_first = any(section.tree is branch for section in self.sections)
-        if len(explanation.terms) <= (1 if is_first and _is_by_example(explanation) else FEW):
+        if not is_large(explanation.terms):
             return None
+        is_first = any(section.tree is branch for section in self.sections)
         return balance(explanation, self.most if is_first else min(_MOST_BELOW, self.most))
-
-
-def _is_by_example(explanation: Explanation) -> bool:
-    return any(term.example is not None for term in explanation.terms)
 
 
 def report_of(explanation: Explanation, depth: int | None = None, most: int = MOST) -> Report:

@@ -256,7 +256,10 @@ class Trace:
         """The trace with composites, such as a softmax, as the ops that they are made of."""
         from chainrule.explanation.inside import open_composites
 
-        return open_composites(self)
+        found = open_composites(self)
+        # Hashes are of the graph that was stored; what they say is true of what is inside, too.
+        found.__dict__["altered"] = self.altered
+        return found
 
     @cached_property
     def _named_places(self) -> Mapping[str, Place]:

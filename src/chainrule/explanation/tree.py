@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chainrule.explanation.explanation import Explanation, Term
-from chainrule.explanation.formulas import FEW
+from chainrule.explanation.formulas import is_large
 from chainrule.explanation.trace import Place
 
 READ_WITH_EASE = 20
@@ -113,7 +113,7 @@ def _choose(explanation: Explanation, depth: int | None, above: frozenset[Place]
         for part in parts_below(here):
             if part.place in chosen or part.place in above:
                 continue
-            room -= 1 if len(part.terms) <= FEW else _OF_A_TABLE
+            room -= _OF_A_TABLE if is_large(part.terms) else 1
             if room < 0:
                 return chosen
             chosen.add(part.place)
@@ -124,7 +124,7 @@ def _choose(explanation: Explanation, depth: int | None, above: frozenset[Place]
 def parts_below(explanation: Explanation) -> list[Explanation]:
     """The computed numbers that one is made of, in the order of reading; of many, the largest."""
     terms = explanation.terms
-    if len(terms) > FEW or len(_computed(explanation, terms)) > _WIDEST:
+    if is_large(terms) or len(_computed(explanation, terms)) > _WIDEST:
         terms = [max(terms, key=lambda term: abs(term.value))]
     parts = _computed(explanation, terms)
     return parts if len(parts) <= _WIDEST else parts[:1]
