@@ -23,6 +23,7 @@ from chainrule.eager.trees import is_array, leaves
 from chainrule.graph import Axis, Graph, Node, TensorType
 from chainrule.graph.diagram import is_literal, is_moved, scope_around
 from chainrule.nn.calling import as_tensors, float_type, join
+from chainrule.nn.initializers import zeros
 from chainrule.nn.mode import evaluation
 from chainrule.nn.module import Module
 from chainrule.nn.parameter import Variable
@@ -93,9 +94,13 @@ def _traced(net: Module, twin: Module, x: Any) -> Graph:
 
 
 def _twin(net: Module) -> Module:
-    """A copy that shares the numbers there are; what has none is drawn in the copy."""
+    """A copy that shares the numbers there are, and has zeros where none are drawn yet."""
     numbers = (v.numpy() for _, v in net.named_variables() if v.is_drawn)
-    return copy.deepcopy(net, {id(array): array for array in numbers})
+    twin = copy.deepcopy(net, {id(array): array for array in numbers})
+    for _, variable in twin.named_variables():
+        if not variable.is_drawn:
+            variable.initializer = zeros()
+    return twin
 
 
 def _marked(twin: Module) -> Module:
