@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -80,6 +81,15 @@ def test_text_can_neither_end_a_script_nor_begin_one(tmp_path):
     assert "<img" not in document
     own = [node["own"] for node in content_in(document)["nodes"] if "own" in node]
     assert own[0]["0"]["name"] == hostile
+
+
+def test_an_altered_trace_says_so(document):
+    assert content_in(document)["notice"] == ""
+    trace = explain_worked()
+    values = [value.copy() for value in trace.values]
+    values[trace.graph.find("d_2.weight")][0, 0] = 1.0
+    altered = replace(trace, values=tuple(values), stored=trace.seal)
+    assert "altered" in content_in(document_of(altered))["notice"]
 
 
 def test_the_file_is_written_by_the_trace(tmp_path):

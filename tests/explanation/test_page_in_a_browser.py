@@ -131,6 +131,25 @@ def test_nothing_makes_the_page_wider_than_the_screen(page, width):
         assert page.run("document.documentElement.scrollWidth") <= width, name
 
 
+def test_long_names_do_not_make_the_page_wider(browser, tmp_path):
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.the_first_layer_of_an_encoder_with_a_very_long_name_indeed = nn.Linear(2, 1)
+
+        def forward(self, x):
+            return self.the_first_layer_of_an_encoder_with_a_very_long_name_indeed(x)
+
+    trace = cr.explain(Net(), np.ones((3, 2)), np.ones((3, 1)), loss=nn.MSELoss())
+    trace.to_html(tmp_path / "step.html")
+    browser.resize(320, 700)
+    browser.open((tmp_path / "step.html").as_uri())
+    names = browser.run("nodes.flatMap((n, i) => [n.name, nameOf({ node: i, at: 0 })])")
+    for name in names:
+        browser.run(f"open({json.dumps(name)})")
+        assert browser.run("document.documentElement.scrollWidth") <= 320, name
+
+
 def test_light_and_dark_are_chosen_and_remembered(page, address):
     paper = "getComputedStyle(document.body).backgroundColor"
     picture = "getComputedStyle(document.querySelector('.cr-paper')).fill"

@@ -54,6 +54,13 @@ def embedded():
     return explained(net, x, draw(3, 1), nn.HuberLoss(), optim.AdamW(lr=0.1))
 
 
+def images():
+    layers = [nn.Linear(784, 30), nn.Sigmoid(), nn.Linear(30, 10), nn.Sigmoid()]
+    net = nn.Sequential(*layers).initialize(0)
+    x, y = abs(draw(10, 784)), np.eye(10, dtype=np.float32)
+    return explained(net, x, y, nn.QuadraticLoss(), optim.SGD(lr=3.0), "native")
+
+
 TRACES = {
     "worked": explain_worked,
     "dense": dense,
@@ -86,7 +93,14 @@ READ = """JSON.stringify(%s.map((name) => {
 
 @pytest.mark.parametrize("name", TRACES)
 def test_the_page_takes_a_number_apart_as_python_does(name, browser, tmp_path):
-    trace = TRACES[name]()
+    takes_apart_as_python_does(TRACES[name](), browser, tmp_path)
+
+
+def test_the_page_opens_any_weight_of_a_network_for_images(browser, tmp_path):
+    takes_apart_as_python_does(images(), browser, tmp_path)
+
+
+def takes_apart_as_python_does(trace, browser, tmp_path):
     trace.to_html(tmp_path / "step.html")
     browser.open((tmp_path / "step.html").as_uri())
     opened = trace.opened

@@ -40,7 +40,7 @@ function show(focus) {
 
 /** What is wider than its place can be moved by keys, too. */
 function reachable() {
-  panel.querySelectorAll(".right, .definition, .scroll").forEach((each) => {
+  panel.querySelectorAll(".left, .right, .definition, .scroll").forEach((each) => {
     const scrolls = each.scrollWidth > each.clientWidth;
     for (const [name, value] of [["tabindex", "0"], ["role", "group"], ["aria-label", "A wide formula or table"]]) {
       if (scrolls) each.setAttribute(name, value);

@@ -27,7 +27,7 @@ function nodeExplained(position) {
     facts(node, node.name, shapeText(node)),
     captionOf(node),
     ruleOf(position) && section("The rule of each number", ruleOf(position), definitionOf(node)),
-    section(node.op === "input" ? "Given" : "Its numbers", tensorView(position)),
+    section(node.op === "input" ? "Given" : "Its numbers", tensorView(position), largestOf(position)),
     origin(node),
   ];
 }
@@ -65,7 +65,7 @@ function numberExplained(place) {
     heading(symbolAt(place), shown(place)),
     facts(node, nameOf(place), node.dtype),
     captionOf(node),
-    derivation ?? section("Given", h("p", {}, givenWords(node))),
+    derivation ?? h("p", {}, givenWords(node)),
     related.map(([title, other]) =>
       (derivation || !canOpen(other) ? shortly(title, other, place) : atOnce(title, other))),
     derivation && section("Checked", proofsOf(place)),
@@ -80,13 +80,13 @@ function givenWords(node) {
       ? `The elements of ${node.op} differ in more than where they are, and these are too many to be listed here. In Python, trace["${node.name}", …] opens them.`
       : "A number of the formula itself: nothing computed it.";
   }
-  return "Nothing computed it in this step: it is where the step began.";
+  return "Given: nothing computed it in this step.";
 }
 
 function heading(symbol, value) {
   const words = value === null ? written(symbol) : `${written(symbol)} = ${value}`;
   return h("h2", { tabindex: "-1", "aria-label": words }, mathOf(symbolMath(symbol)),
-    value === null ? null : [" ", mathOf(m("mo", "="), numberMath(value))]);
+    value === null ? null : mathOf(operator("="), numberMath(value)));
 }
 
 function facts(node, name, more) {
@@ -102,10 +102,8 @@ function captionOf(node) {
 
 /** A given number with what the step made of it, opened with it: one click fewer. */
 function atOnce(title, place) {
-  const left = symbolMath(symbolAt(place));
   return h("section", { class: "related" },
-    h("h3", {}, title), h("p", { class: "result" }, mathOf(left, operator("=")), " ", numberButton(place, { named: false })),
-    captionOf(nodes[place.node]), derivationOf(place, true),
+    h("h3", {}, title, " ", numberButton(place)), captionOf(nodes[place.node]), derivationOf(place, true),
     h("details", {}, h("summary", {}, "Checked"), proofsOf(place)));
 }
 

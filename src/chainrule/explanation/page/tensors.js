@@ -1,6 +1,6 @@
 // A whole node: its numbers as a table, and as a heat map where they are many.
 
-const ROWS = 10, COLUMNS = 6, MAPPED_FROM = 60;
+const ROWS = 10, COLUMNS = 6, MAPPED_FROM = 60, LARGEST = 6;
 
 /** One tab stop for many buttons; the arrow keys move between them. */
 function roving(container, selector) {
@@ -72,6 +72,22 @@ function tensorView(position) {
   choices.forEach((choice) => choice.addEventListener("change", draw));
   draw();
   return box;
+}
+
+/** Of many numbers, those to look at first. */
+function largestOf(position) {
+  const node = nodes[position];
+  if (sizeOf(node) < MAPPED_FROM) return null;
+  const values = arrayOf(position);
+  const best = [];
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(Number(values[i]));
+    if (best.length === LARGEST && !(size > best.at(-1).size)) continue;
+    best.push({ size, at: i });
+    best.sort((a, b) => b.size - a.size).splice(LARGEST);
+  }
+  return h("div", { class: "largest" }, h("span", {}, "The largest"),
+    best.map(({ at: place }) => numberButton({ node: position, at: place }, { significant: 6 })));
 }
 
 function choiceOf(axis, size, name) {
