@@ -296,6 +296,16 @@ def test_an_edited_number_is_where_the_difference_begins(name, backend):
         assert diff.first.place == index
 
 
+@pytest.mark.parametrize("name", ["0.out", "1.out", "2.out", "d_3.weight", "next.3.bias"])
+def test_an_edit_among_the_rounding_of_two_backends_is_found(name):
+    a, b = traced(), traced(backend="numpy")
+    largest = np.unravel_index(np.argmax(abs(b.values[b.graph.find(name)])), b.graph[name].shape)
+    edited = changed_value(b, name, largest, lambda v: v * np.float32(1 + 1e-4))
+    diff = cr.diff(a, edited)
+    assert (diff.first.name, diff.first.kind) == (name, "arises")
+    assert diff.first.place == tuple(map(int, largest))
+
+
 def test_an_edited_last_bit_is_found_where_the_arithmetic_is_the_same():
     trace = traced()
     edited = changed_value(trace, "2.out", (0, 0), lambda v: np.nextafter(v, np.float32(9)))

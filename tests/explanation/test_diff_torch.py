@@ -503,6 +503,36 @@ def test_what_cannot_be_recorded_is_refused(torch):
         cr.trace_torch(module, X, LABELS, "MSELoss")
 
 
+def test_bfloat16_is_refused(torch):
+    module = torchs(torch, torch.nn.ReLU()).bfloat16()
+    with pytest.raises(ConfigurationError, match="trace_torch got bfloat16, which NumPy does not"):
+        cr.trace_torch(module, X, LABELS, torch.nn.CrossEntropyLoss())
+
+
+def test_half_precision_is_compared_by_its_own_rounding(torch):
+    net = plain("Tanh").initialize(0)
+    module = ported(torch, net, torchs(torch, torch.nn.Tanh())).half()
+    half = {name: p.detach().float().numpy() for name, p in module.named_parameters()}
+    net.load_state_dict(half)
+    a = cr.explain(net, X.astype("float16"), LABELS, loss=nn.CrossEntropyLoss(), backend="numpy")
+    b = cr.trace_torch(module, X.astype("float16"), LABELS, torch.nn.CrossEntropyLoss())
+    diff = cr.diff(a, b)
+    assert diff.same, shown(diff)
+    assert b["loss"].dtype == np.float16
+
+
+def test_an_embedding_and_its_gradient_are_compared(torch):
+    t = torch.nn
+    net = nn.Sequential(nn.Embedding(7, 4), nn.Flatten(), nn.Linear(12, 5)).initialize(0)
+    module = t.Sequential(t.Embedding(7, 4), t.Flatten(), t.Linear(12, 5))
+    module.load_state_dict({k: torch.tensor(v) for k, v in net.state_dict().items()})
+    words = RNG.integers(0, 7, (8, 3))
+    a = cr.explain(net, words, LABELS, loss=nn.CrossEntropyLoss(), backend="numpy")
+    diff = cr.diff(a, cr.trace_torch(module, words, LABELS, t.CrossEntropyLoss()))
+    assert diff.same, shown(diff)
+    assert "d_0.weight" in {each.name for each in diff.values}
+
+
 def test_a_name_that_is_not_there_is_refused_with_the_nearest(torch):
     trace = cr.trace_torch(torchs(torch, torch.nn.ReLU()), X, LABELS, torch.nn.CrossEntropyLoss())
     with pytest.raises(KeyError, match=r'Did you mean "0\.weight"'):

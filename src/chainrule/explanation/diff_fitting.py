@@ -13,6 +13,7 @@ from chainrule.explanation.trace import Array
 
 _STEPS = 40
 _DIGITS = 6
+_HOPELESS = 1000.0  # times what is allowed: digits that are rounded off make no such difference
 
 
 def fitted(stored: Array, compute: Callable[[float], Estimate], start: float) -> float | None:
@@ -60,6 +61,8 @@ def _secant(f: Callable[[float], float], x0: float, x1: float) -> float | None:
 
 
 def _simplest(stored: Array, compute: Callable[[float], Estimate], found: float) -> float | None:
+    if excess(stored, compute(found))[0] > _HOPELESS:
+        return None
     for digits in range(1, _DIGITS + 1):
         candidate = float(f"{found:.{digits}g}")
         if excess(stored, compute(candidate))[0] <= 1:
@@ -98,5 +101,8 @@ def ratio_of(stored: Array, found: Estimate) -> float | None:
             gap = np.spacing(np.abs(value).astype(stored.dtype)).astype(np.float64)
             return excess(stored, Estimate(value, abs(k) * found.error + gap))[0] <= 1
 
+        scaled = Estimate(factor * found.value, abs(factor) * found.error)
+        if not found.is_exact and excess(stored, scaled)[0] > _HOPELESS:
+            return None
         candidate = nice(factor, explains)
         return candidate if explains(candidate) else None

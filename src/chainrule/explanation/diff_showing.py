@@ -103,6 +103,7 @@ def _listed(names: Sequence[str]) -> str:
 def _element(each: Difference) -> str:
     index = ",".join(map(str, each.place))
     name = each.name if each.name == each.other else f"{each.name} ({each.other} in b)"
+    name = f"{each.op} {name}" if name.startswith("%") else name
     return f"{name}[{index}]" if index else name
 
 

@@ -89,6 +89,8 @@ class Difference:
     shapes : tuple of two tuples of int
     note : str
         More on it.
+    op : str
+        What computes it, in the trace that has a graph.
     """
 
     name: str
@@ -101,6 +103,7 @@ class Difference:
     where: Index = ()
     shapes: tuple[tuple[int, ...], tuple[int, ...]] = ((), ())
     note: str = ""
+    op: str = ""
 
     @property
     def is_real(self) -> bool:

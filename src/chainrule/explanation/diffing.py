@@ -191,6 +191,7 @@ class _Comparison:
             kinds.EQUAL,
             None,
             shapes=(mine.shape, theirs.shape),
+            op=node.op,
         )
         if mine.shape != theirs.shape:
             return replace(base, kind=kinds.SHAPE, note=self._about_shape(mine, theirs))

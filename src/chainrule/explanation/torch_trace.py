@@ -79,7 +79,7 @@ def trace_torch(module: Any, x: Any, y: Any, loss: Any, optimizer: Any = None) -
     Raises
     ------
     ConfigurationError
-        If what is given is not torch's, or the loss is no scalar.
+        If what is given is not torch's, the loss is no scalar, or the module is of bfloat16.
 
     Notes
     -----
@@ -223,8 +223,11 @@ class _Record:
 def _as_array(tensor: Any) -> Array:
     copy = tensor.detach().cpu()
     copy = copy.to_dense() if copy.is_sparse else copy  # an embedding's gradient may be sparse
-    if str(copy.dtype) == "torch.bfloat16":  # which NumPy does not have
-        copy = copy.float()
+    if str(copy.dtype) == "torch.bfloat16":
+        raise ConfigurationError(
+            "trace_torch got bfloat16, which NumPy does not have",
+            advice="Record module.float(), or module.half()",
+        )
     found: Array = np.array(copy.resolve_conj().resolve_neg().numpy(), copy=True)
     return found
 
