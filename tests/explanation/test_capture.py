@@ -263,6 +263,19 @@ def test_a_step_is_explained_while_training_goes_on():
     assert watching.trace == cr.explain(run.at(step=-1))
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_step_that_is_not_finite_is_explained_from_its_folder(tmp_path, backend):
+    net, y = nn.Sequential(nn.Linear(4, 8), nn.Linear(8, 1)), X[:, :1] * 1e3
+    told = {"loss": "MSELoss", "optimizer": optim.SGD(lr=50.0), "folder": tmp_path / "run"}
+    with pytest.raises(NonFiniteError):
+        train(net, y=y, epochs=40, backend=backend, **told)
+    run = cr.load_run(tmp_path / "run", X, y)
+    trace = cr.explain(run.at(step=run.steps))
+    assert not np.isfinite(trace["loss"].value)
+    trace.save(tmp_path / "step.json")
+    assert cr.load_trace(tmp_path / "step.json") == trace
+
+
 @pytest.mark.parametrize("step", [1.0, "3", None, True])
 def test_a_step_that_is_no_number_is_refused(step):
     with pytest.raises(ReplayError, match="A step is a whole number from 0 to 12; got"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import random
 from base64 import b64decode, b64encode
 from dataclasses import replace
 
@@ -136,6 +137,17 @@ def test_an_edited_number_whose_hash_was_edited_too_is_not_what_its_operands_giv
     assert again.altered == ("loss",)
 
 
+def test_no_number_of_a_textbooks_network_is_forged_alone(worked, tmp_path):
+    for position, node in enumerate(worked.graph.nodes):
+        if node.op == "input" or not node.dtype.is_float:
+            continue
+        values = list(worked.values)
+        values[position] = np.asarray(values[position] + 0.1)
+        replace(worked, values=tuple(values)).save(tmp_path / "forged.json")
+        found = cr.load_trace(tmp_path / "forged.json").altered
+        assert worked.graph.name_of(position) in found, worked.graph.name_of(position)
+
+
 def test_an_altered_trace_that_is_saved_again_stays_altered(saved, tmp_path):
     def change(content):
         value = content["values"]["0.weight"]
@@ -221,6 +233,23 @@ def test_a_file_cut_anywhere_is_refused(saved):
     for end in range(0, len(text), max(len(text) // 60, 1)):
         saved.write_bytes(text[:end])
         refusal(saved)
+
+
+def test_whatever_is_changed_in_a_file_is_refused_or_read(worked, saved):
+    text = saved.read_text()
+    draw = random.Random(0)
+    read = 0
+    for _ in range(300):
+        place, gone = draw.randrange(len(text)), draw.randrange(3)
+        put = draw.choice(["", "[", "{", '"', "null", "9" * 30, chr(draw.randrange(32, 127))])
+        saved.write_text(text[:place] + put + text[place + gone :])
+        try:
+            found = cr.load_trace(saved)
+        except FileFormatError:
+            continue
+        read += 1
+        assert found == worked or found.is_altered
+    assert read
 
 
 CHANGES = {

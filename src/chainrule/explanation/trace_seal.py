@@ -24,8 +24,8 @@ GRAPH = "the graph"
 ABOUT = "what the trace says of its step"
 """What may be altered besides values; a value's name has no spaces."""
 
-WORK_OF_VALUE = 500
-WORK_OF_TRACE = 3_000
+WORK_OF_VALUE = 250
+WORK_OF_TRACE = 1_000
 """How many operations are done again, at the most: of a step of a small network that is all."""
 
 

@@ -201,7 +201,7 @@ class NumpyProgram(Program):
         values: list[Array] = []
         for name in self.step.input_names:
             if name in wiring.state:
-                values.append(np.asarray(state[name]))
+                values.append(state[name])
             elif name in wiring.data:
                 values.append(data[name][rows])
             else:
