@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explanation.captions import caption_of
-from chainrule.explanation.expansion import read_elements
+from chainrule.explanation.expansion import INLINED_AT_MOST, WRITTEN_AT_MOST, read_elements
 from chainrule.explanation.explanation import Explanation
 from chainrule.explanation.forms import Form, form_of
 from chainrule.explanation.inside import is_composite
@@ -52,6 +52,7 @@ def content_of(trace: Trace) -> Json:
         "loss": trace.graph.labels.get("loss"),
         "nodes": nodes,
         "captions": captions,
+        "limits": {"inlined": INLINED_AT_MOST, "written": WRITTEN_AT_MOST},
         "ops": dict(_ops()),
         "proofs": _proofs(trace),
     }

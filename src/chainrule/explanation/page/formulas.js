@@ -206,7 +206,7 @@ function mathOf(...markup) {
 function formula(part, options) {
   const write = writer(options);
   const pieces = [];
-  const terms = summands(part);
+  const terms = writtenTerms(part);
   terms.forEach((term, i) => {
     const negative = term.op === "neg" && i > 0;
     const inner = negative ? term.args[0] : term;

@@ -242,7 +242,7 @@ function chainOf(place, found) {
 function pathsIn(part) {
   const parts = factors(part);
   const sums = parts.filter((factor) => summands(factor).length > 1);
-  if (sums.length !== 1 || summands(part).length > 1) return null;
+  if (sums.length !== 1 || writtenTerms(part).length > 1) return null;
   const others = parts.filter((factor) => factor !== sums[0]);
   return { terms: summands(sums[0]), others };
 }

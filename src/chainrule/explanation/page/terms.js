@@ -4,9 +4,6 @@
 //   {number: place}   a number of the step       {literal: value}   one written in the formula
 //   {sum: op, items}  many of a kind             {slot: …}, {symbol: …}   in rules with letters
 
-const INLINED_AT_MOST = 40; // parts of a value without a name that is shown inside of another
-const WRITTEN_AT_MOST = 400; // numbers of it, with all that is in the terms of its sums
-
 function isKnown(place) {
   const node = nodes[place.node];
   return node.named || node.op === "input" || node.composite;
@@ -70,11 +67,7 @@ function mapped(part, change) {
 }
 
 function placesIn(part) {
-  const found = new Map();
-  mapped(part, (leaf) => {
-    if (leaf.number) found.set(`${leaf.number.node},${leaf.number.at}`, leaf.number);
-    return leaf;
-  });
+  const found = new Map(occurrencesIn(part).map((place) => [`${place.node},${place.at}`, place]));
   return [...found.values()];
 }
 
@@ -114,12 +107,12 @@ function isSmall(place) {
     } else {
       const terms = ownTerms(here);
       parts += Number(counts) * (terms.items ? terms.items.length : 1);
-      if (parts <= INLINED_AT_MOST) {
+      if (parts <= step.limits.inlined) {
         // What is in the terms of a sum is no part, but it is written, and may be sums.
         for (const each of occurrencesIn(terms)) stack.push([each, counts && !terms.items]);
       }
     }
-    if (parts > INLINED_AT_MOST || visited > WRITTEN_AT_MOST) return false;
+    if (parts > step.limits.inlined || visited > step.limits.written) return false;
   }
   return true;
 }
@@ -190,8 +183,12 @@ function scaled(scale, rest) {
 
 /** The terms of nested sums and differences, as they are written; a minus sign goes with its term. */
 function summands(part, negative = false) {
-  if (part.items && part.sum === "add" && !part.over) {
-    return part.items.flatMap((item) => summands(item, negative));
+  const isSum = (each) => Boolean(each.items) && each.sum === "add" && !each.over;
+  if (isSum(part)) return part.items.flatMap((item) => summands(item, negative));
+  if (part.op === "mul" && isLiteral(part.args[0]) && isSum(part.args[1])) {
+    // The mean over a batch: 0.1·(a + b) is what each example adds.
+    const scale = { literal: part.args[0].literal * (negative ? -1 : 1) };
+    return part.args[1].items.map((item) => tidy(times(scale, item)));
   }
   if (part.op === "add") return part.args.flatMap((each) => summands(each, negative));
   if (part.op === "sub") {
@@ -199,6 +196,11 @@ function summands(part, negative = false) {
   }
   if (part.op === "neg") return summands(part.args[0], !negative);
   return [negative ? { op: "neg", args: [part] } : part];
+}
+
+/** The terms as the formula stands: a factor before a sum stays in front of it. */
+function writtenTerms(part) {
+  return part.op === "mul" ? [part] : summands(part);
 }
 
 /** The factors of nested products, as they are written. */
@@ -215,7 +217,8 @@ function withSumsOpened(part) {
     const inner = negative ? term.args[0] : term;
     if (!inner.number || isKnown(inner.number) || !canOpen(inner.number)) return [term];
     const opened = tidy(expand(inner.number));
-    return opened.sum === "add" ? summands(opened, negative) : [term];
+    const inside = summands(opened, negative);
+    return inside.length > 1 ? inside : [term];
   });
   return terms.length === 1 ? terms[0] : { sum: "add", items: terms };
 }
