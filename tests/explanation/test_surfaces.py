@@ -18,6 +18,7 @@ from chainrule.data.worked import worked_example
 from chainrule.explanation import Trace
 from chainrule.explanation.document import as_data
 from chainrule.explanation.latex import escape
+from tests.explanation.drawn import COMBINATIONS, draw, random_places
 from tests.explanation.traces import explain_classifier, explain_digits, explain_worked
 
 HOSTILE = (
@@ -301,3 +302,23 @@ def test_no_line_of_an_overview_is_longer_than_asked_for(classifier, width):
 
 def test_an_overview_of_hostile_names_is_plain_text(hostile):
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]", hostile.text())
+
+
+# --- any number of any network --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("i", range(3, 200, 28))
+def test_any_number_of_a_random_step_is_shown_in_every_form(i):
+    trace = draw(i, *COMBINATIONS[i % len(COMBINATIONS)])
+    for name, index in random_places(trace, 3, i):
+        explanation = trace[(name, *index)]
+        text = explanation.text()
+        assert max(map(len, text.splitlines())) <= 80
+        assert "DOES NOT HOLD" not in text
+        assert json.loads(explanation.to_json(), parse_constant=no_constant)
+        for formula in re.findall(r"<math>.*?</math>", html_of(explanation)):
+            ET.fromstring(formula.replace("&#x2061;", "").replace("&#xA0;", " "))
+        block = re.sub(r"\\[{}]", "", explanation.latex())
+        assert block.count("{") == block.count("}")
+        assert block.count(r"\left") == block.count(r"\right")
+        assert block.isascii()

@@ -154,6 +154,13 @@ def opens_inside(trace: Trace, place: Place) -> bool:
     """Whether a number is shown as what it is made of: without a name, and of few parts."""
     if is_known(trace, place) or _is_written(trace, place):
         return False
+    answer = trace.opening.get(place)
+    if answer is None:
+        answer = trace.opening[place] = _is_of_few_parts(trace, place)
+    return answer
+
+
+def _is_of_few_parts(trace: Trace, place: Place) -> bool:
     parts = visited = 0
     stack = [(place, True)]
     while stack:

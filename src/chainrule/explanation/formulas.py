@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chainrule.explanation.expansion import Number, expand
+from chainrule.explanation.expansion import Number, expand, is_known
 from chainrule.explanation.explanation import Explanation, Term
 from chainrule.explanation.symbols import Symbol, symbol_of_any
 from chainrule.explanation.tidying import tidy
@@ -24,6 +24,8 @@ FEW = 4
 
 _LONG = 120  # characters of a rule that is written with Σ wherever it can be
 _LETTERS = "jklmnpqrstuvw"
+_NESTED_AT_MOST = 6
+_LETTERS_AT_MOST = 3  # indices that run together; of more, nobody sees how
 _FUNCTION = re.compile(r"[a-z_]\w*\(")
 
 
@@ -195,6 +197,8 @@ def _alike(trace: Trace, terms: Sequence[Expression], op: str = "add") -> Expres
         return None
     letters: dict[tuple[int | str, ...], str] = {}
     used = {i for leaf in leaves[0] for i in leaf[1] if isinstance(i, str)}
+    if len(used) > _NESTED_AT_MOST:
+        return None
     free = (letter for letter in _LETTERS if letter not in used)
     places = []
     for slot in zip(*leaves, strict=True):
@@ -205,8 +209,11 @@ def _alike(trace: Trace, terms: Sequence[Expression], op: str = "add") -> Expres
         index: list[int | str] = []
         for axis, positions in enumerate(zip(*(each[1] for each in slot), strict=True)):
             if len(set(positions)) > 1 and positions not in letters:
+                if len(letters) == _LETTERS_AT_MOST:
+                    return None
                 name = (getattr(shape[axis], "name", None) or "").lower()
-                letters[positions] = name if name and name not in letters.values() else next(free)
+                is_free = name and name not in used and name not in letters.values()
+                letters[positions] = name if is_free else next(free)
             index.append(positions[0] if len(set(positions)) == 1 else letters[positions])
         places.append((node, tuple(index)))
     if not letters:
@@ -353,9 +360,17 @@ class _Shortened:
         return Fold(op, (items[0], Omitted(), items[-1]), order)
 
 
+def _is_long_sum(trace: Trace, place: Place) -> bool:
+    """Whether one op adds many terms to it; that is known before the terms are opened."""
+    node = trace.node(place)
+    types = tuple(trace.graph.nodes[i].type for i in node.inputs)
+    terms = bind(node.op, node.attributes).terms(types, place.index) if node.inputs else None
+    return isinstance(terms, Fold) and len(terms.items) > FEW
+
+
 def sum_of_products(trace: Trace, place: Place) -> Expression | None:
     """Σ for a number without a name that is a long sum of alike terms; None for any other."""
-    if trace.node(place).name is not None or trace.node(place).op == "input":
+    if is_known(trace, place) or not _is_long_sum(trace, place):
         return None
     expression = _readable(trace, expand(trace, place))
     if not isinstance(expression, Fold) or expression.op != "add":

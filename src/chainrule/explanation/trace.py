@@ -262,6 +262,11 @@ class Trace:
         return found
 
     @cached_property
+    def opening(self) -> dict[Place, bool]:
+        """Whether a number is shown inside of another, as far as that was asked: it takes long."""
+        return {}
+
+    @cached_property
     def _named_places(self) -> Mapping[str, Place]:
         """The places of names of single numbers; of several, the first."""
         return {

@@ -72,7 +72,8 @@ def grow(
     above : frozenset of Place
         What is opened elsewhere already.
     """
-    opened = _choose(explanation, depth, above)
+    parts = _Parts({explanation.place: explanation})
+    opened = _choose(parts, explanation, depth, above)
     taken: set[Place] = set(above)
     # From the top down, each number is opened at its first place; then put together from below.
     stack: list[tuple[Explanation, list[Explanation] | None, tuple[Explanation, ...]]]
@@ -89,19 +90,17 @@ def grow(
             results.append(Branch(here, is_repeated=True))
             continue
         taken.add(here.place)
-        parts = parts_below(here)
-        inside = [part for part in parts if part.place in opened or part.place in taken]
-        shut = tuple(
-            part
-            for part in every_part(here)
-            if part.place not in opened and part.place not in taken
-        )
+        known = opened | taken
+        inside = [part for part in parts.below(here) if part.place in known]
+        shut = tuple(part for part in parts.of(here, here.terms) if part.place not in known)
         stack.append((here, inside, shut))
         stack.extend((part, None, ()) for part in reversed(inside))
     return results[0]
 
 
-def _choose(explanation: Explanation, depth: int | None, above: frozenset[Place]) -> set[Place]:
+def _choose(
+    parts: _Parts, explanation: Explanation, depth: int | None, above: frozenset[Place]
+) -> set[Place]:
     """The numbers that are opened: those nearest to the one that is asked for."""
     room = READ_WITH_EASE if depth is None else _NEVER_MORE
     chosen = {explanation.place}
@@ -110,7 +109,7 @@ def _choose(explanation: Explanation, depth: int | None, above: frozenset[Place]
         here, level = waiting.popleft()
         if depth is not None and level >= depth:
             continue
-        for part in parts_below(here):
+        for part in parts.below(here):
             if part.place in chosen or part.place in above:
                 continue
             room -= _OF_A_TABLE if is_large(part.terms) else 1
@@ -121,21 +120,23 @@ def _choose(explanation: Explanation, depth: int | None, above: frozenset[Place]
     return chosen
 
 
-def parts_below(explanation: Explanation) -> list[Explanation]:
-    """The computed numbers that one is made of, in the order of reading; of many, the largest."""
-    terms = explanation.terms
-    if is_large(terms) or len(_computed(explanation, terms)) > _WIDEST:
-        terms = [max(terms, key=lambda term: abs(term.value))]
-    parts = _computed(explanation, terms)
-    return parts if len(parts) <= _WIDEST else parts[:1]
+@dataclass(frozen=True)
+class _Parts:
+    """The computed numbers that others are made of, each opened once however often it is met."""
 
+    known: dict[Place, Explanation]
 
-def every_part(explanation: Explanation) -> list[Explanation]:
-    """All computed numbers that one is made of."""
-    return _computed(explanation, explanation.terms)
+    def below(self, explanation: Explanation) -> list[Explanation]:
+        """What is opened of a number, in the order of reading; of much, what is in the largest."""
+        terms = explanation.terms
+        if is_large(terms) or len(self.of(explanation, terms)) > _WIDEST:
+            terms = [max(terms, key=lambda term: abs(term.value))]
+        parts = self.of(explanation, terms)
+        return parts if len(parts) <= _WIDEST else parts[:1]
 
-
-def _computed(explanation: Explanation, terms: list[Term]) -> list[Explanation]:
-    places = dict.fromkeys(place for term in terms for place in term.places)
-    every = (Explanation(explanation.trace, place) for place in places)
-    return [each for each in every if not each.is_given]
+    def of(self, explanation: Explanation, terms: list[Term]) -> list[Explanation]:
+        """Everything that stands in terms of a number and was computed."""
+        trace = explanation.trace
+        places = dict.fromkeys(place for term in terms for place in term.places)
+        every = (self.known.setdefault(place, Explanation(trace, place)) for place in places)
+        return [each for each in every if not each.is_given]
