@@ -196,6 +196,16 @@ def test_batches_of_other_sizes_are_not_compared_number_by_number():
     assert not diff.causes
 
 
+def test_a_layer_of_another_width_is_a_difference_of_shapes():
+    a, b = (nn.Sequential(nn.Linear(3, n), nn.Tanh(), nn.Linear(n, 5)) for n in (4, 6))
+    diff = cr.diff(traced(a), traced(b))
+    assert (diff.first.name, diff.first.kind) == ("0.weight", "shape")
+    assert diff.first.shapes == ((4, 3), (6, 3))
+    assert not diff.causes
+    assert diff.opened is None
+    assert "[4, 3] and [6, 3]" in shown(diff)
+
+
 def test_the_transpose_of_a_weight_is_recognised():
     def turn(state):
         state["0.weight"] = state["0.weight"].T.copy()

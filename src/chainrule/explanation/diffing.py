@@ -297,8 +297,8 @@ class _Comparison:
             if each.is_real and each.kind != kinds.SHAPE
         ]
         computed = [each for each in real if self.graph.nodes[each[1]].inputs]
-        if not computed or not self.is_comparable:
-            return None
+        if not computed or not self.is_comparable or self.unusable:
+            return None  # values of other shapes have no place in the graph: nothing to show there
         begun = [each for each in computed if each[2].kind == kinds.ARISES]
         named = [each for each in computed if self.graph.nodes[each[1]].name is not None]
         computed = named or computed
