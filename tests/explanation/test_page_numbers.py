@@ -67,6 +67,7 @@ TRACES = {
     "normalised": normalised,
     "branched": branched,
     "embedded": embedded,
+    "images": images,
 }
 
 
@@ -91,18 +92,18 @@ READ = """JSON.stringify(%s.map((name) => {
 }))"""
 
 
-@pytest.mark.parametrize("name", TRACES)
-def test_the_page_takes_a_number_apart_as_python_does(name, browser, tmp_path):
-    takes_apart_as_python_does(TRACES[name](), browser, tmp_path)
+@pytest.fixture(scope="module", params=TRACES)
+def step(request, browser, tmp_path_factory):
+    """A step, with its page in the browser."""
+    trace = TRACES[request.param]()
+    path = tmp_path_factory.mktemp(request.param) / "step.html"
+    trace.to_html(path)
+    browser.open(path.as_uri())
+    return trace
 
 
-def test_the_page_opens_any_weight_of_a_network_for_images(browser, tmp_path):
-    takes_apart_as_python_does(images(), browser, tmp_path)
-
-
-def takes_apart_as_python_does(trace, browser, tmp_path):
-    trace.to_html(tmp_path / "step.html")
-    browser.open((tmp_path / "step.html").as_uri())
+def test_the_page_takes_a_number_apart_as_python_does(step, browser):
+    trace = step
     opened = trace.opened
     expected = list(some_numbers(opened))
     found = json.loads(browser.run(READ % json.dumps([each.name for each in expected])))
@@ -120,13 +121,9 @@ def takes_apart_as_python_does(trace, browser, tmp_path):
     assert not browser.complaints
 
 
-@pytest.mark.parametrize("name", TRACES)
-def test_every_value_and_a_number_of_each_open(name, browser, tmp_path):
-    trace = TRACES[name]()
-    trace.to_html(tmp_path / "step.html")
-    browser.open((tmp_path / "step.html").as_uri())
+def test_every_value_and_a_number_of_each_open(step, browser):
     headings = browser.run("""nodes.flatMap((node, i) => [node.name, nameOf({ node: i, at: 0 })]
       .map((each) => h("div", {}, explained(find(each))).querySelector("h2").ariaLabel))""")
-    assert len(headings) == 2 * len(trace.opened.graph.nodes)
+    assert len(headings) == 2 * len(step.opened.graph.nodes)
     assert all(headings)
     assert not browser.complaints

@@ -179,4 +179,4 @@ def _inner_noun(trace: Trace, node: Node, name: str) -> str:
         return f"the {name}"
     if name.endswith(".out") or ".out#" in name:
         return f"the {'weighted sum' if is_weighted_sum(trace, node) else 'output'}{where}"
-    return f"a value of {node.op}{where}"
+    return f"a value of {name.partition('%')[0] or node.op}{where}"  # of a softmax: softmax%7

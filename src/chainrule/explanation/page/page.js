@@ -163,6 +163,9 @@ function aboutShown() {
   const { computed_by, step: number, epoch, learning_rate, network, loss, optimizer, versions } = step.about;
   const list = (entries) => h("dl", {}, Object.entries(entries).filter(([, v]) => v !== null && v !== "")
     .flatMap(([key, value]) => [h("dt", {}, key), h("dd", {}, String(value))]));
+  const batch = step.about.rows.length;
+  document.getElementById("summary").textContent = [loss, optimizer, batch === 1 ? "1 example"
+    : batch ? `${batch} examples` : "", `computed by ${computed_by}`].filter(Boolean).join(" · ");
   document.getElementById("about").append(
     h("pre", { tabindex: "0", "aria-label": "The network" }, network),
     list({ loss, optimizer, step: number, epoch, "learning rate": learning_rate, "computed by": computed_by, ...versions }));

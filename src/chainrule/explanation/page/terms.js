@@ -214,11 +214,10 @@ function factors(part) {
 function withSumsOpened(part) {
   const terms = summands(part).flatMap((term) => {
     const negative = term.op === "neg";
-    const inner = negative ? term.args[0] : term;
-    if (!inner.number || isKnown(inner.number) || !canOpen(inner.number)) return [term];
-    const opened = tidy(expand(inner.number));
-    const inside = summands(opened, negative);
-    return inside.length > 1 ? inside : [term];
+    const [scale, inner] = constantOf(negative ? term.args[0] : term);
+    if (!inner?.number || isKnown(inner.number) || !canOpen(inner.number)) return [term];
+    const inside = summands(tidy(expand(inner.number)), negative);
+    return inside.length > 1 ? inside.map((item) => tidy(times({ literal: scale }, item))) : [term];
   });
   return terms.length === 1 ? terms[0] : { sum: "add", items: terms };
 }
