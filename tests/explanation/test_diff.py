@@ -6,6 +6,7 @@ import dataclasses
 import io
 import json
 import math
+import re
 
 import numpy as np
 import pytest
@@ -342,6 +343,28 @@ def test_show_is_plain_and_fits_80_columns_where_there_is_no_terminal():
     assert max(map(len, text.splitlines())) <= 80
     assert "eps of BatchNorm1d 1: 1e-05 in a, 0.001 in b." in text
     assert "1.out" in text
+
+
+@pytest.mark.parametrize(("no_color", "has_colour"), [("", True), ("1", False)])
+def test_a_terminal_has_colours_unless_they_are_unwanted(monkeypatch, no_color, has_colour):
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setenv("NO_COLOR", no_color)
+    out = Terminal()
+    cr.diff(traced(), traced(network(eps=1e-3))).show(out)
+    assert ("\x1b[1;31m" in out.getvalue()) == has_colour
+    assert max(map(len, re.sub(r"\x1b\[[\d;]*m", "", out.getvalue()).splitlines())) <= 60
+
+
+def test_a_terminal_without_greek_letters_shows_question_marks():
+    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
+    cr.diff(traced(), traced(with_state(lambda s: s["0.weight"].__setitem__(0, 1)))).show(out)
+    out.flush()
+    assert b"begins" in out.buffer.getvalue() or b"given" in out.buffer.getvalue()
 
 
 def test_show_opens_the_first_differing_number_on_both_sides():
