@@ -36,7 +36,7 @@ def in_double_precision(trace: Trace) -> list[Array]:
     if trace not in _DOUBLE:
         graph = trace.graph
         b = Builder()
-        held = [i for i, node in enumerate(graph.nodes) if node.op == "input" or _is_draw(graph, i)]
+        held = [i for i, node in enumerate(graph.nodes) if node.op == "input" or is_draw(graph, i)]
         made = {i: b.input(graph.nodes[i].type, f"held{i}") for i in held}
         for i, node in enumerate(graph.nodes):
             if i not in made:
@@ -48,7 +48,7 @@ def in_double_precision(trace: Trace) -> list[Array]:
     return _DOUBLE[trace]
 
 
-def _is_draw(graph: Graph, position: int) -> bool:
+def is_draw(graph: Graph, position: int) -> bool:
     """Whether a float is made of integers alone: drawn from a seed, or counted."""
     node = graph.nodes[position]
     operands = [graph.nodes[i].dtype for i in node.inputs]

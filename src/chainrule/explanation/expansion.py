@@ -229,6 +229,15 @@ def _own_terms(trace: Trace, place: Place) -> Expression:
     return read_elements(trace, op.terms(types, place.index), node.inputs)
 
 
+def one_op(trace: Trace, place: Place) -> Expression:
+    """What one op made the number of, in `Number` leaves; constants are written as numbers."""
+
+    def shown(leaf: Place) -> Expression:
+        return Literal(trace.value(leaf).item()) if _is_written(trace, leaf) else Number(leaf)
+
+    return read_lazily(_own_terms(trace, place), shown)
+
+
 def definition(trace: Trace, place: Place) -> Expression | None:
     """The formula of the function that made a number, in its operands; None for a primitive."""
     node = trace.node(place)

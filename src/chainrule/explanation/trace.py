@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from os import PathLike
 
     from chainrule.explanation.explanation import Explanation
+    from chainrule.explanation.questions import Largest, Paths, Samples, Update, WhyZero
+    from chainrule.explanation.questions.places import Named
     from chainrule.explanation.trace_seal import Seal
 
 Array = NDArray[Any]
@@ -150,6 +152,91 @@ class Trace:
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> dict[str, str]:
         return {"text/plain": self.text(), "text/html": self._repr_html_()}
+
+    def largest(self, name: str, n: int = 10) -> Largest:
+        """The elements of a value that are largest by size, and what each is made of.
+
+        Parameters
+        ----------
+        name : str
+            ``"d_0.weight"``.
+        n : int
+            How many.
+
+        Raises
+        ------
+        NameNotFoundError
+        """
+        from chainrule.explanation.questions.largest import largest
+
+        return largest(self, name, n)
+
+    def why_zero(self, name: str, *index: int) -> WhyZero:
+        """Follow a number that is zero to its cause, such as a unit that is off or a pixel.
+
+        Raises
+        ------
+        NameNotFoundError, ShapeError
+        """
+        from chainrule.explanation.questions.cause import why_zero
+
+        return why_zero(self, (name, *index))
+
+    def path(self, from_: Named, to: Named, *, through: Named | None = None, n: int = 8) -> Paths:
+        """The ways on which a gradient comes about, with the share of each; they add up.
+
+        Parameters
+        ----------
+        from_ : str, or tuple of a name and an index
+            What is differentiated: ``"loss"``, ``"2.out[0,1]"``, ``("2.out", 0, 1)``.
+        to : str, or tuple of a name and an index
+            By what: a weight, an activation, an input.
+        through : str, or tuple of a name and an index, optional
+            One unit: how much of the gradient flows through it.
+        n : int
+            How many ways are followed to their end, those with the largest shares first.
+
+        Raises
+        ------
+        NameNotFoundError, ShapeError
+        ConfigurationError
+            If the one is not computed from the other.
+        """
+        from chainrule.explanation.questions.path import path
+
+        return path(self, from_, to, through=through, n=n)
+
+    def samples(self, name: str, *index: int) -> Samples:
+        """What each sample of the batch gives to a gradient; the shares add up to it.
+
+        Parameters
+        ----------
+        name : str
+            The parameter or value, or its gradient: ``"0.weight"`` or ``"d_0.weight"``.
+        *index : int
+
+        Raises
+        ------
+        NameNotFoundError, ShapeError
+        ConfigurationError
+            If the update is of several batches, or follows no gradient.
+        """
+        from chainrule.explanation.questions.samples import samples
+
+        return samples(self, (name, *index))
+
+    def optimizer(self, name: str, *index: int) -> Update:
+        """How a gradient becomes a change of its parameter, in numbers, whatever the optimiser.
+
+        Raises
+        ------
+        NameNotFoundError, ShapeError
+        ConfigurationError
+            If the step does not update it.
+        """
+        from chainrule.explanation.questions.update import update
+
+        return update(self, (name, *index))
 
     def find(self, name: str, *index: int) -> Place:
         """Return where a number is: by canonical name, alias, ``%position`` or a name of its own.
