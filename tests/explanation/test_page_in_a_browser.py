@@ -72,6 +72,17 @@ def test_one_press_on_the_first_screen_gives_the_two_paths_of_a_gradient(page):
     assert text.count("✓") == 2
 
 
+def test_the_paths_of_a_gradient_stand_out_in_the_network(page):
+    page.run("open('d_0.weight[0,0]')")
+    marked = page.run(
+        "[...document.querySelectorAll('line.is-path, .neuron.is-path')]"
+        ".map((e) => e.dataset.name + ' ' + e.dataset.index)"
+    )
+    assert sorted(marked) == [
+        "1.out 0", "2.weight 0,0", "2.weight 1,0", "3.out 0", "3.out 1", "x 0",
+    ]  # fmt: skip
+
+
 def test_numbers_inside_of_a_formula_open_and_the_way_leads_back(page):
     press(page, '#panel [data-open="d_2.weight[0,0]"]')
     press(page, '.equation mrow[data-open="d_2.out[0,0]"]')

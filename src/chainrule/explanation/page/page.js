@@ -23,7 +23,7 @@ function show(focus) {
   const place = open_ < 0 ? null : find(trail[open_]);
   panel.replaceChildren(...[trailShown(), place ? explained(place) : welcome()].flat(Infinity).filter(Boolean));
   stepperFollows(place ? place.node : -1);
-  document.querySelectorAll(".is-open").forEach((each) => each.classList.remove("is-open"));
+  document.querySelectorAll(".is-open, .is-path").forEach((each) => each.classList.remove("is-open", "is-path"));
   picturesFollow(place);
   reachable();
   const title = place ? titleOf(place) : "Nothing is open";

@@ -1,6 +1,6 @@
 // One number, opened: its rule, the same with numbers, its terms, the way back to the loss, proofs.
 
-const MOST_TERMS = 8, FEW_PARTS = 6, CHAIN_PARTS = 10;
+const MOST_TERMS = 8, FEW_PARTS = 6, CHAIN_PARTS = 10, CHAIN_LEVELS = 2;
 
 function section(title, ...children) {
   return h("section", {}, h("h3", {}, title), ...children);
@@ -212,30 +212,33 @@ function isBackward(place) {
   return node.part === "backward" && canOpen(place) && node.name.startsWith("d_") && !node.name.includes("/");
 }
 
-/** The formula with gradients opened, level by level, as long as it can be read. */
-function chainOf(place, found) {
-  if (nodes[place.node].part !== "backward") return null;
-  const rows = [];
+/** The formula with gradients opened, level by level, as long as it can be read; then one more. */
+function chainLevels(place, found) {
+  const levels = [];
   let part = found.expression;
-  let sum = null;
-  while (rows.length < 4) {
+  let isReadable = nodes[place.node].part === "backward";
+  while (isReadable && levels.length < CHAIN_LEVELS) {
     let changed = false;
-    const next = tidy(mapped(part, (leaf) => {
+    part = tidy(mapped(part, (leaf) => {
       if (!leaf.number || !isBackward(leaf.number)) return leaf;
       changed = true;
       return tidy(expand(leaf.number));
     }));
-    if (!changed || placesIn(next).length > CHAIN_PARTS) {
-      sum ??= changed ? pathsIn(next) : null;
-      break;
-    }
-    rows.push(formula(next), formula(next, { numbers: 6 }));
-    sum ??= pathsIn(next);
-    part = next;
+    if (!changed) break;
+    isReadable = placesIn(part).length <= CHAIN_PARTS;
+    levels.push({ part, isReadable });
   }
-  if (!rows.length && !sum) return null;
+  return levels;
+}
+
+function chainOf(place, found) {
+  const levels = chainLevels(place, found);
+  const rows = levels.filter(({ isReadable }) => isReadable)
+    .flatMap(({ part }) => [formula(part), formula(part, { numbers: 6 })]);
+  const paths = levels.map(({ part }) => pathsIn(part)).find(Boolean);
+  if (!rows.length && !paths) return null;
   return h("section", { class: "chain" }, h("h3", {}, "The chain rule, opened further"),
-    rows.length ? equation(symbolMath(symbolAt(place)), ...rows) : null, sum && pathsOf(sum, place));
+    rows.length ? equation(symbolMath(symbolAt(place)), ...rows) : null, paths && pathsOf(paths, place));
 }
 
 /** A product with one sum in it: each term of that is one path back to the loss. */

@@ -259,17 +259,39 @@ function picturesFollow(place) {
     const boxes = (itself.length ? itself : around).map(mark);
     if (boxes.length && !figure.hidden) bringIntoSight(figure.querySelector(".frame"), boxes[0]);
   }
-  const figure = pictureOf("network");
-  if (!figure) return;
-  const primal = nodes.findIndex((each, i) => i === place.node || each.gradient === place.node || each.next === place.node);
-  const sum = nodes[primal];
-  // A weighted sum stands in the neuron that its activation does.
-  const drawn = [...figure.querySelectorAll("[data-index]:not(.hit)")];
-  const names = [sum.name, ...nodes.filter((each) => each.inputs.includes(primal) && each.part === "forward").map((each) => each.name)];
+  if (pictureOf("network")) networkFollows(place);
+}
+
+function networkFollows(place) {
+  const svg = pictureOf("network").querySelector("svg");
+  const drawn = [...svg.querySelectorAll("[data-index]:not(.hit)")];
+  for (const element of drawnFor(place, drawn)) {
+    element.classList.add("is-open");
+    element.classList.toggle("is-one", place.at !== undefined);
+  }
+  const path = placesOnTheWay(place).flatMap((each) => drawnFor(each, drawn));
+  for (const element of path) element.classList.add("is-path");
+  svg.classList.toggle("has-path", path.some((element) => element.tagName === "line"));
+}
+
+/** What a gradient is made of, as far back to the loss as its formula is opened. */
+function placesOnTheWay(place) {
+  if (place.at === undefined || nodes[place.node].part !== "backward") return [];
+  const found = opened(place);
+  const last = found && chainLevels(place, found).at(-1);
+  return last ? placesIn(last.part) : [];
+}
+
+/** What stands for a number in the network; a weighted sum is in the neuron that its activation is. */
+function drawnFor(place, drawn) {
+  const [, by] = /^d_.+\/d_(.+)$/.exec(nodes[place.node].name) ?? []; // a factor of the chain rule
+  const primal = by ? positions.get(by) : nodes.findIndex((each, i) =>
+    i === place.node || each.gradient === place.node || each.next === place.node);
+  const readers = nodes.filter((each) => each.inputs.includes(primal) && each.part === "forward");
+  const names = [nodes[primal].name, ...readers.map((each) => each.name)];
   const name = names.find((each) => drawn.some((element) => element.dataset.name === each));
-  drawn.filter((element) => element.dataset.name === name)
-    .filter((element) => place.at === undefined || placeDrawn(element).at === place.at).map(mark)
-    .forEach((element) => element.classList.toggle("is-one", place.at !== undefined));
+  return drawn.filter((element) => element.dataset.name === name &&
+    (place.at === undefined || placeDrawn(element).at === place.at));
 }
 
 /** Whether a node is in a module: computed there, or a parameter of it. */
