@@ -249,3 +249,8 @@ def test_a_trace_that_was_altered_says_so_first(classifier, tmp_path):
         assert lines.startswith("This trace was altered after it was captured.")
     assert "This trace was altered" in loaded._repr_html_()
     assert loaded["loss"].as_data()["notice"]
+
+
+def test_what_python_shows_of_a_trace_is_a_line(worked, digits):
+    assert repr(worked).startswith("Trace(update 0 of one example, ")
+    assert repr(digits["2.bias[0]"]) == f"Explanation(b2[0] = {digits['2.bias[0]'].value})"

@@ -392,6 +392,10 @@ class Trace:
             f'trace["{name}"{"".join(f", {int(n) - 1}" for n in shape)}] is the last',
         )
 
+    def __repr__(self) -> str:
+        named = len(self.graph.positions)
+        return f"Trace(update {self.about.step} of {_counted(len(self.about.rows))}, {named} values)"
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):
             return NotImplemented
@@ -402,3 +406,7 @@ class Trace:
         ) and all(a.dtype == b.dtype and np.array_equal(a, b, equal_nan=True) for a, b in pairs)
 
     __hash__ = object.__hash__
+
+
+def _counted(examples: int) -> str:
+    return "one example" if examples == 1 else f"{examples} examples"
