@@ -31,11 +31,13 @@ from chainrule.explanation.tree import Branch
 from chainrule.ops.expression import Expression, Literal
 from chainrule.ops.mathml import mathml
 
+# What a notebook says of tables and lists of its own is stronger than a class: hence !important.
 _STYLE = (
     "<style>.chainrule{line-height:1.5}.chainrule table{border-collapse:collapse}"
-    ".chainrule td,.chainrule th{padding:0 .8em 0 0;text-align:left;font-weight:normal}"
-    ".chainrule .n{text-align:right;font-variant-numeric:tabular-nums}"
-    ".chainrule ul{list-style:none;padding-left:1.2em;margin:0}"
+    ".chainrule td,.chainrule th{padding:0 .8em 0 0;text-align:left!important;font-weight:normal}"
+    ".chainrule .n{text-align:right!important;font-variant-numeric:tabular-nums}"
+    ".chainrule ul,.chainrule li{list-style:none!important}"
+    ".chainrule ul{padding-left:1.2em;margin:0}"
     ".chainrule math{font-size:1.05em}.chainrule .q{opacity:.7}"
     ".chainrule .scroll{overflow-x:auto;overflow-y:hidden;padding:.2em 0}</style>"
 )
