@@ -162,7 +162,7 @@ def _branch(report: Report, branch: Branch, below: list[str], *, is_open: bool) 
     items = [*below, *(_closed(each) for each in branch.closed[:_CLOSED])]
     if len(branch.closed) > _CLOSED:
         items.append(f'<span class="q">and {len(branch.closed) - _CLOSED} more</span>')
-    if items:
+    if branch.closed or not all(each.is_repeated for each in branch.branches):
         listed = f"<ul>{''.join(f'<li>{item}</li>' for item in items)}</ul>"
         inner.append(
             f"<details{' open' if is_open else ''}><summary>made of</summary>{listed}</details>"

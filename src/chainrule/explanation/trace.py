@@ -393,8 +393,8 @@ class Trace:
         )
 
     def __repr__(self) -> str:
-        named = len(self.graph.positions)
-        return f"Trace(update {self.about.step} of {_counted(len(self.about.rows))}, {named} values)"
+        examples, named = _counted(len(self.about.rows)), len(self.graph.positions)
+        return f"Trace(update {self.about.step} of {examples}, {named} values)"
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):
