@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import mmap
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -16,6 +18,9 @@ from chainrule.graph import DType
 
 LINE = 64
 """Bytes of a line of the processor's cache."""
+
+LARGE_PAGE = 2**21
+"""Bytes of what the system hands out at once, if it is told to."""
 
 ALIGNMENT = LINE
 """Bytes: also the longest vector."""
@@ -77,6 +82,24 @@ def new_arena(size: int) -> Any:
     memory = np.zeros(size + ALIGNMENT, np.uint8)
     begin = -memory.ctypes.data % ALIGNMENT
     return memory[begin : begin + size]
+
+
+def new_whole_arena(size: int) -> Any:
+    """An arena that is written once, all of it: in large pages, where the system has some.
+
+    To hand out 49 MB in pages of 2 MB takes two thirds of the time that it takes where the first
+    and the last of them come in pieces of 4 kB, which is where memory begins that C hands out.
+    """
+    if size < 2 * LARGE_PAGE or not hasattr(mmap, "MADV_HUGEPAGE"):
+        return new_arena(size)
+    length = -(-size // LARGE_PAGE) * LARGE_PAGE  # then it begins where such a page does, too
+    try:
+        memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    except OSError:
+        return new_arena(size)
+    with suppress(OSError):  # a kernel may have no such pages
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    return np.frombuffer(memory, np.uint8)[:size]
 
 
 def take_fault(arena: Any, offset: int, faults: Sequence[Fault]) -> DataError | None:

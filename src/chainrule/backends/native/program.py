@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.backends.native.arena import Place, new_arena
+from chainrule.backends.native.arena import Place, new_arena, new_whole_arena
 from chainrule.backends.native.compiled import Compiler
 from chainrule.backends.native.held import HeldState
 from chainrule.backends.native.meeting import ABANDONED, numbers
@@ -46,15 +46,18 @@ class Routine:
 
     def run(self, inputs: Sequence[Array]) -> Any:
         """Compute all there is, in an arena of its own."""
-        compiled = self.compiled
-        arena = new_arena(compiled.arena)
-        for place, array in zip(compiled.inputs.values(), inputs, strict=True):
+        arena = new_arena(self.compiled.arena)
+        for place, array in zip(self.compiled.inputs.values(), inputs, strict=True):
             place.of(arena)[...] = array
+        self.run_in(arena)
+        return arena
+
+    def run_in(self, arena: Any) -> None:
+        """Compute all there is, in an arena that holds the inputs."""
         self._run(arena.ctypes.data)
-        fault = compiled.take_fault(arena)
+        fault = self.compiled.take_fault(arena)
         if fault is not None:
             raise fault
-        return arena
 
 
 class NativeProgram(Program):
@@ -96,15 +99,17 @@ class NativeProgram(Program):
         step, wiring = self.step, self.wiring
         wiring.check_arrays(step, state, data)
         self.check(data, rows[None], {n: np.asarray(value)[None] for n, value in feeds.items()})
-        inputs = []
-        for name in step.input_names:
+        arena = new_whole_arena(self.recorder.compiled.arena)
+        for name, place in self.recorder.compiled.inputs.items():
+            value = place.of(arena)
             if name in wiring.state:
-                inputs.append(state[name])
+                value[...] = state[name]
             elif name in wiring.data:
-                inputs.append(data[name][rows])
+                # The rows were checked; told to look itself, NumPy would gather them elsewhere.
+                np.take(data[name], rows, axis=0, out=value, mode="clip")
             else:
-                inputs.append(rows if name == wiring.rows else np.asarray(feeds[name]))
-        arena = self.recorder.run(inputs)
+                value[...] = rows if name == wiring.rows else feeds[name]
+        self.recorder.run_in(arena)
         make_constant(arena)  # and so are all views of it
         if names is None:
             return {name: place.of(arena) for name, place in self._places}
