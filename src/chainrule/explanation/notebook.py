@@ -112,7 +112,7 @@ def overview_fragment(overview: Overview) -> str:
             _text(row.shape),
             "" if row.value is None else f"{row.value:.6g}",
             "" if row.gradient is None else f"{row.gradient:.6g}",
-            _text(", ".join([*([row.alias] if row.alias else []), *row.own])),
+            _text(", ".join(row.names)),
         ]
         for row in overview.rows
     ]

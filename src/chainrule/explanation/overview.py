@@ -95,6 +95,11 @@ class Row:
     own: tuple[str, ...] = ()
     is_parameter: bool = False
 
+    @property
+    def names(self) -> list[str]:
+        """What else it is called, or numbers in it are, each once."""
+        return list(dict.fromkeys(name for name in (self.alias, *self.own) if name))
+
 
 def overview_of(trace: Trace) -> Overview:
     """Return what there is to open in a trace: data, parameters and what each layer gave."""
@@ -145,7 +150,7 @@ def lines_of_overview(overview: Overview, width: int, opening: Opening = in_pyth
     lines.append(Line())
     cells = [["value", "shape", "largest |value|", "|gradient|", "names"]]
     for row in overview.rows:
-        names = ", ".join([*([row.alias] if row.alias else []), *row.own])
+        names = ", ".join(row.names)
         cells.append(
             [plain(row.name), row.shape, _shown(row.value), _shown(row.gradient), plain(names)]
         )
