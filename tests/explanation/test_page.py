@@ -13,7 +13,9 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.explanation.page import proved
 from chainrule.explanation.page.document import document_of
+from chainrule.explanation.page.proved import numbers_to_prove
 from tests.explanation.traces import explain_worked
 
 
@@ -81,6 +83,23 @@ def test_text_can_neither_end_a_script_nor_begin_one(tmp_path):
     assert "<img" not in document
     own = [node["own"] for node in content_in(document)["nodes"] if "own" in node]
     assert own[0]["0"]["name"] == hostile
+
+
+def test_a_small_step_has_the_proofs_of_each_number_with_a_name(document):
+    trace = explain_worked().opened
+    proofs = content_in(document)["proofs"]
+    for position, node in enumerate(trace.graph.nodes):
+        if node.name is not None and node.inputs:
+            assert len(proofs[str(position)]) == node.type.size
+    kinds = [proof["kind"] for proof in proofs[str(trace.graph.find("d_2.weight"))]["0"]]
+    assert kinds == ["re-evaluation", "finite difference"]
+
+
+def test_a_large_step_has_the_proofs_of_the_largest_gradients(monkeypatch):
+    trace = explain_worked().opened
+    monkeypatch.setattr(proved, "AFFORDABLE", 0)
+    found = {trace.graph.name_of(position): at for position, at in numbers_to_prove(trace)}
+    assert found == {"d_0.weight": 3, "d_2.weight": 1}
 
 
 def test_an_altered_trace_says_so(document):

@@ -11,11 +11,10 @@ import numpy as np
 
 from chainrule.explanation.captions import caption_of
 from chainrule.explanation.expansion import INLINED_AT_MOST, WRITTEN_AT_MOST, read_elements
-from chainrule.explanation.explanation import Explanation
 from chainrule.explanation.forms import Form, form_of
 from chainrule.explanation.inside import is_composite
-from chainrule.explanation.page.trees import Tree, axis_as_list, plain, tree_of
-from chainrule.explanation.proofs import Proof
+from chainrule.explanation.page.proved import proofs_of
+from chainrule.explanation.page.trees import Tree, axis_as_list, tree_of
 from chainrule.explanation.rules import rule_of
 from chainrule.explanation.symbols import NEXT, describe, symbol_of, symbol_of_any
 from chainrule.explanation.trace import Array, Index, Place, Trace
@@ -28,12 +27,6 @@ Json = dict[str, Any]
 
 LISTED_AT_MOST = 4096
 """How many operands in all a node may have whose elements are listed one by one."""
-
-PROVED_AT_MOST = 300
-"""A step of so many numbers has the proofs of each; a larger one of the largest."""
-
-LARGEST = 2
-"""Of how many numbers of each tensor, where not all are proved."""
 
 
 def content_of(trace: Trace) -> Json:
@@ -54,7 +47,7 @@ def content_of(trace: Trace) -> Json:
         "captions": captions,
         "limits": {"inlined": INLINED_AT_MOST, "written": WRITTEN_AT_MOST},
         "ops": dict(_ops()),
-        "proofs": _proofs(trace),
+        "proofs": proofs_of(trace),
     }
 
 
@@ -224,39 +217,3 @@ def _definition(trace: Trace, node: Node) -> Json | None:
         return None
     left: Tree = [op.name, *(["$", operand] for operand in op.declaration.operands)]
     return {"left": left, "right": tree_of(op.value, trace)}
-
-
-# --- proofs -----------------------------------------------------------------------------------
-
-
-def _proofs(trace: Trace) -> dict[str, dict[str, list[Json]]]:
-    """The proofs of the step's numbers, by node and offset."""
-    nodes = trace.graph.nodes
-    computed = [i for i, node in enumerate(nodes) if node.name is not None and node.inputs]
-    every = sum(nodes[i].type.size for i in computed) <= PROVED_AT_MOST
-    found: dict[str, dict[str, list[Json]]] = {}
-    for position in computed:
-        shape = tuple(map(int, nodes[position].shape))
-        for offset in _proved(trace, position, every=every):
-            index = tuple(map(int, np.unravel_index(offset, shape))) if shape else ()
-            proofs = Explanation(trace, Place(position, index)).proofs
-            found.setdefault(str(position), {})[str(offset)] = [_proof(proof) for proof in proofs]
-    return found
-
-
-def _proved(trace: Trace, position: int, *, every: bool) -> list[int]:
-    size = trace.graph.nodes[position].type.size
-    if every:
-        return list(range(size))
-    values = np.abs(trace.values[position].astype(np.float64)).ravel()
-    return [int(i) for i in np.argsort(-values, kind="stable")[:LARGEST]]
-
-
-def _proof(proof: Proof) -> Json:
-    return {
-        "kind": proof.kind,
-        "holds": proof.holds,
-        "value": plain(proof.value),
-        "bound": plain(proof.bound),
-        "statement": proof.statement,
-    }
