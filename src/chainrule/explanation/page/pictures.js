@@ -59,8 +59,12 @@ function zoom(view, by, x = view.frame.clientWidth / 2, y = view.frame.clientHei
 function fit(view) {
   const room = view.frame.clientWidth || view.width;
   scaleTo(view, Math.min(1.15, Math.max(room / view.width, READABLE)));
-  view.frame.scrollLeft = (view.width * view.scale - room) / 2;
   view.fitted = true;
+  const boxes = [...view.svg.querySelectorAll(".box")];
+  const start = boxes.find((box) => box.dataset.name === "x") ?? boxes[0];
+  if (!start) return;
+  const [inner, outer] = [start, view.frame].map((each) => each.getBoundingClientRect());
+  view.frame.scrollLeft += (inner.left + inner.right - outer.left - outer.right) / 2;
 }
 
 /** Drag to move, Ctrl and wheel to zoom; touch and keys move it as they scroll. */
@@ -271,6 +275,8 @@ function networkFollows(place) {
   }
   const path = placesOnTheWay(place).flatMap((each) => drawnFor(each, drawn));
   for (const element of path) element.classList.add("is-path");
+  const here = svg.querySelector(".is-one");
+  if (here) bringIntoSight(svg.parentElement, here);
   svg.classList.toggle("has-path", path.some((element) => element.tagName === "line"));
 }
 
@@ -302,9 +308,9 @@ function isInside(node, module) {
 
 function bringIntoSight(frame, element) {
   const inner = element.getBoundingClientRect(), outer = frame.getBoundingClientRect();
-  const smooth = matchMedia("(prefers-reduced-motion: reduce)").matches ? "instant" : "smooth";
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
   if (inner.top >= outer.top && inner.bottom <= outer.bottom && inner.left >= outer.left && inner.right <= outer.right) return;
-  frame.scrollBy({ behavior: smooth, left: (inner.left + inner.right - outer.left - outer.right) / 2, top: (inner.top + inner.bottom - outer.top - outer.bottom) / 2 });
+  frame.scrollBy({ behavior: isStill ? "instant" : "smooth", left: (inner.left + inner.right - outer.left - outer.right) / 2, top: (inner.top + inner.bottom - outer.top - outer.bottom) / 2 });
 }
 
 // --- the same as tables ---
