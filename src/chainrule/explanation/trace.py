@@ -253,7 +253,7 @@ class Trace:
                 name, index = match["name"], tuple(map(int, match["index"].split(",")))
         if name not in self.graph.positions and name not in self.graph.labels and name[:1] != "%":
             known = [*self._named_places, *self.graph.positions, *self.graph.labels]
-            raise NameNotFoundError.among("value", name, known, where="the trace")
+            raise NameNotFoundError.among("value", name, known)
         position = self.graph.find(name)
         return Place(position, self._checked(position, index))
 

@@ -51,7 +51,7 @@ def find_gradient(trace: Trace, named: Named) -> Place:
     name = "d_" + trace.graph.name_of(primal.node)
     if name not in trace.graph.positions:
         known = [each for each in trace.graph.positions if each.startswith("d_")]
-        raise NameNotFoundError.among("gradient", name, known, where="the trace")
+        raise NameNotFoundError.among("gradient", name, known)
     return Place(trace.graph.positions[name], primal.index)
 
 
