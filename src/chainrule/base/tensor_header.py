@@ -127,7 +127,7 @@ def check_name(name: str, path: str) -> None:
     """Raise FileFormatError for a tensor's name that could leave a folder or garble a terminal."""
     if (
         name.startswith(("/", "\\"))
-        or name[1:2] == ":"  # C: and what follows is a place on Windows
+        or name[1:3] in (":/", ":\\")  # a place on Windows; w:exp_avg is an optimiser's state
         or ".." in name.replace("\\", "/").split("/")
         or not name
         or not name.isprintable()
