@@ -1,7 +1,7 @@
 """Any number of any network opens, adds up, and holds both proofs.
 
 200 random training steps, in float32 and float64, by both backends; 50 random numbers of each are
-opened. In float32 and by native code a number is computed again bit for bit. A finite difference
+opened. By native code a number is computed again bit for bit. A finite difference
 lies within its own bound of the gradient, or the loss has no derivative there, and is said so.
 """
 

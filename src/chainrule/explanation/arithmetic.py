@@ -8,7 +8,7 @@ bound comes with the number.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache, lru_cache
@@ -19,6 +19,7 @@ import numpy as np
 from chainrule.backends import get_backend
 from chainrule.backends.numpy.kernels import UFUNCS
 from chainrule.base.random import derive, row_bits
+from chainrule.explanation.long_sums import operands_of_long_sum
 from chainrule.explanation.trace import Array, Index, Place
 from chainrule.graph import DType, Graph, Node, TensorType
 from chainrule.ops import OPS, Builder, CompositeOp, Custom, Elementwise, bind
@@ -67,6 +68,9 @@ def recompute(computed_by: str, graph: Graph, values: Sequence[Array], place: Pl
     arrays = [values[i] for i in node.inputs]
     types = tuple(graph.nodes[i].type for i in node.inputs)
     with np.errstate(all="ignore"):
+        many = operands_of_long_sum(graph, values, place)
+        if many is not None:
+            return _long_sum(computed_by, node, types, many, place.index)
         return _element(computed_by, node, types, lambda i, at: Rounded(arrays[i][at]), place.index)
 
 
@@ -80,11 +84,31 @@ def _element(
     terms = op.terms(types, index)
     reader = _Reader(computed_by, node.dtype, look_up)
     if node.op == "contract" and isinstance(terms, Fold):
-        return reader.accumulate(terms)
+        return reader.accumulate(
+            [read(argument, reader) for argument in item.arguments]
+            for item in terms.items
+            if isinstance(item, Apply)  # a contraction is made of products
+        )
     found = read(terms, reader)
     if isinstance(found.value, np.generic):
         return found
     return Rounded(node.dtype.numpy.type(found.value))  # a number of the formula, by itself
+
+
+def _long_sum(
+    computed_by: str,
+    node: Node,
+    types: tuple[TensorType, ...],
+    factors: Sequence[Array],
+    index: Index,
+) -> Rounded:
+    """A sum of very many elements, or products, as `_element` computes it."""
+    reader = _Reader(computed_by, node.dtype, lambda i, at: Rounded(0.0))
+    if node.op == "contract":
+        return reader.accumulate([Rounded(a) for a in each] for each in zip(*factors, strict=True))
+    terms = bind(node.op, node.attributes).terms(types, index)
+    order = terms.order if isinstance(terms, Fold) else "front_to_back"
+    return reader.fold("add", [Rounded(item) for item in factors[0]], order)
 
 
 def _inside(computed_by: str, body: Graph, look_up: Lookup, position: int, index: Index) -> Rounded:
@@ -186,14 +210,12 @@ class _Reader:
             return Rounded(value, inherited)
         return Rounded(value, inherited + _sum_bound(self.dtype, numbers))
 
-    def accumulate(self, terms: Fold) -> Rounded:
+    def accumulate(self, factors: Iterable[Sequence[Rounded]]) -> Rounded:
         """The sum of the products of a contraction."""
         fused = self.computed_by.endswith(" fma")
         total: Scalar = None
         products, inherited = [], 0.0
-        for item in terms.items:
-            assert isinstance(item, Apply)  # a contraction is made of products
-            first, second = (read(argument, self) for argument in item.arguments)
+        for first, second in factors:
             a, b = first.value, second.value
             if not self.is_ordered:
                 products.append(a * b)

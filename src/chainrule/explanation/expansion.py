@@ -72,13 +72,15 @@ def constituents(trace: Trace, place: Place, most: int) -> tuple[list[Place], bo
             continue
         found[here] = None
         inside = _own_terms(trace, here)
-        if isinstance(inside, Fold) and len(inside.items) > most:
-            is_all = False
+        is_sampled = isinstance(inside, Fold) and len(inside.items) > most
+        if isinstance(inside, Fold) and is_sampled:
             spread = range(0, len(inside.items), -(-len(inside.items) // most))
             inside = Fold(inside.op, [inside.items[i] for i in spread])
-        stack.extend(
+        opened = [
             leaf for leaf in leaves(inside) if _is_written(trace, leaf) or opens_inside(trace, leaf)
-        )
+        ]
+        is_all = is_all and not (is_sampled and opened)
+        stack.extend(opened)
     return list(found), is_all and not stack
 
 

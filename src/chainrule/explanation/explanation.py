@@ -15,10 +15,11 @@ from chainrule.explanation.arithmetic import primitive, typed
 from chainrule.explanation.captions import Caption, caption_of
 from chainrule.explanation.expansion import Number, definition, expand, leaves
 from chainrule.explanation.inside import is_composite, name_inside
+from chainrule.explanation.long_sums import operands_of_long_sum
 from chainrule.explanation.proofs import Proof, difference, reevaluation
 from chainrule.explanation.symbols import NEXT, Symbol, describe, symbol_of
 from chainrule.explanation.tidying import tidy
-from chainrule.explanation.trace import Place, Trace
+from chainrule.explanation.trace import Array, Place, Trace
 from chainrule.graph import DType, Source
 from chainrule.ops import OPS, Elementwise
 from chainrule.ops.expression import Apply, Expression, Fold, Literal, apply, read
@@ -155,6 +156,10 @@ class Explanation:
 
     def summary(self, most: int = 8) -> Summary:
         """The terms of largest size, with the exact sum of the others."""
+        found = operands_of_long_sum(self.trace.graph, self.trace.values, self.place)
+        if found is not None and isinstance(self.expression, Fold):
+            values = np.prod([each.astype(np.float64) for each in found], axis=0)
+            return self._summary_of_many(values, most)
         order = sorted(self.terms, key=lambda term: -abs(term.value))
         largest, rest = order[:most], order[most:]
         total = _exact_sum([term.value for term in order])
@@ -162,6 +167,19 @@ class Explanation:
         return Summary(
             largest, len(rest), _exact_sum([term.value for term in rest]), stored - total
         )
+
+    def _summary_of_many(self, values: Array, most: int) -> Summary:
+        """The summary of a sum whose terms have these values; only the largest are written."""
+        assert isinstance(self.expression, Fold)
+        chosen = np.argsort(-abs(values), kind="stable")[:most]
+        parts = [tidy(self.expression.items[int(i)]) for i in chosen]
+        largest = [
+            Term(part, float(values[i]), tuple(_factors(part)), example)
+            for part, i, example in zip(parts, chosen, self._examples(parts), strict=True)
+        ]
+        rest = np.delete(values, chosen)
+        rounding = float(self.value) - _exact_sum(list(values))
+        return Summary(largest, len(rest), _exact_sum(list(rest)), rounding)
 
     @cached_property
     def proofs(self) -> list[Proof]:
