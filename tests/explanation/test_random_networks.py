@@ -13,6 +13,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+import chainrule as cr
 from chainrule import nn, optim
 from chainrule.explanation.expansion import leaves
 from chainrule.explanation.proofs import DIFFERENCE, REEVALUATION
@@ -121,3 +122,14 @@ def test_a_wrong_partial_is_found(monkeypatch):
     proofs = opened(trace, OPENED, 1)[1]
     assert proofs[DIFFERENCE, False] > 0
     assert proofs[REEVALUATION, False] == 0
+
+
+def test_a_difference_across_a_kink_is_flagged_and_not_failed():
+    net = nn.Sequential(nn.Linear(1, 1), nn.ReLU(), nn.Linear(1, 1)).astype("float64").initialize(0)
+    net.load_state_dict({**net.state_dict(), "0.weight": [[1.0]], "0.bias": [-1.0]})
+    trace = cr.explain(net, [[1.0]], [[5.0]], loss="MSELoss")  # the unit's weighted sum is 0
+    again, moved = trace["d_0.bias", 0].proofs
+    assert again.holds is True
+    assert moved.holds is None
+    assert 'of layer "1" stands at a kink' in moved.statement
+    assert trace["d_2.bias", 0].proofs[1].holds is True

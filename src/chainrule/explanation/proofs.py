@@ -178,7 +178,8 @@ def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, li
     made = {i: b.input(graph.nodes[i].type, f"held{i}") for i in entering}
     for i in sorted(needed & reached - {start}):
         node = graph.nodes[i]
-        made[i] = b.apply(node.op, *(made[j] for j in node.inputs), **dict(node.attributes))
+        with b.in_scope(node.scope, node.source):
+            made[i] = b.apply(node.op, *(made[j] for j in node.inputs), **dict(node.attributes))
     total = made[costs[0]]
     for cost in costs[1:]:
         total = total + made[cost]
