@@ -15,7 +15,7 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
 from chainrule.explanation import Trace
-from chainrule.explanation.difference import distance
+from chainrule.explanation.comparing.difference import distance
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(8, 3)).astype("float32")

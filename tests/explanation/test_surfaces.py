@@ -16,8 +16,8 @@ import pytest
 from chainrule.base.errors import ConfigurationError
 from chainrule.data.worked import worked_example
 from chainrule.explanation import Trace
-from chainrule.explanation.document import as_data
-from chainrule.explanation.latex import escape
+from chainrule.explanation.printing.document import as_data
+from chainrule.explanation.printing.latex import escape
 from tests.explanation.drawn import COMBINATIONS, draw, random_places
 from tests.explanation.traces import explain_classifier, explain_digits, explain_worked
 

@@ -14,7 +14,7 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.base.errors import ConfigurationError, FileFormatError
 from chainrule.base.files import read_tensors, write_tensors
-from chainrule.explanation.trace_seal import ABOUT, GRAPH
+from chainrule.explanation.capturing.seal import ABOUT, GRAPH
 from tests.explanation.traces import explain_worked
 
 

@@ -15,8 +15,8 @@ from chainrule.cli.screen import Screen, Showing, percent
 from chainrule.data import Dataset
 from chainrule.data import load as load_by_name
 from chainrule.explanation import Explanation, explain
-from chainrule.explanation.terminal import show
-from chainrule.explanation.text import lines_of
+from chainrule.explanation.printing.terminal import show
+from chainrule.explanation.printing.text import lines_of
 from chainrule.nn import CrossEntropyLoss, Linear, Module, ReLU, Sequential
 from chainrule.optim import SGD, CosineAnnealingLR
 from chainrule.train import Run, fit

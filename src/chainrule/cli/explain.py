@@ -15,11 +15,11 @@ from chainrule.cli.experiment_file import overlaid
 from chainrule.cli.screen import Screen, Showing
 from chainrule.cli.sources import table_of
 from chainrule.explanation import Explanation, Trace, load_trace
-from chainrule.explanation.capture import explain_moment
-from chainrule.explanation.overview import lines_of_overview, overview_as_data, overview_of
-from chainrule.explanation.report import name_to_type
-from chainrule.explanation.terminal import show
-from chainrule.explanation.text import lines_of
+from chainrule.explanation.capturing.capture import explain_moment
+from chainrule.explanation.printing.overview import lines_of_overview, overview_as_data, overview_of
+from chainrule.explanation.printing.report import name_to_type
+from chainrule.explanation.printing.terminal import show
+from chainrule.explanation.printing.text import lines_of
 
 command = App(
     name="explain",

@@ -25,7 +25,7 @@ from chainrule.ops import OPS, Elementwise
 from chainrule.ops.expression import Apply, Expression, Fold, Literal, apply, read
 
 if TYPE_CHECKING:
-    from chainrule.explanation.report import Report
+    from chainrule.explanation.printing.report import Report
     from chainrule.explanation.tree import Branch
 
 
@@ -241,13 +241,13 @@ class Explanation:
         most : int
             How many terms of a sum have a line of their own.
         """
-        from chainrule.explanation.report import report_of
+        from chainrule.explanation.printing.report import report_of
 
         return report_of(self, depth, most)
 
     def text(self, width: int = 80, depth: int | None = None, most: int = 8) -> str:
         """The report as plain text, in lines of at most `width` characters."""
-        from chainrule.explanation.text import lines_of
+        from chainrule.explanation.printing.text import lines_of
 
         return "\n".join(line.plain for line in lines_of(self.report(depth, most), width))
 
@@ -261,27 +261,27 @@ class Explanation:
         file : text file, optional
             Standard output by default.
         """
-        from chainrule.explanation.terminal import show
-        from chainrule.explanation.text import lines_of
+        from chainrule.explanation.printing.terminal import show
+        from chainrule.explanation.printing.text import lines_of
 
         report = self.report(depth, most)
         show(lambda width: lines_of(report, width), file)
 
     def as_data(self, depth: int | None = None, most: int = 8) -> dict[str, Any]:
         """The report as plain data: dicts, lists, texts and numbers."""
-        from chainrule.explanation.document import as_data
+        from chainrule.explanation.printing.document import as_data
 
         return as_data(self.report(depth, most))
 
     def to_json(self, depth: int | None = None, most: int = 8) -> str:
         """The report as JSON; NaN and infinities are texts in it."""
-        from chainrule.explanation.document import as_json
+        from chainrule.explanation.printing.document import as_json
 
         return as_json(self.report(depth, most))
 
     def latex(self, depth: int | None = None) -> str:
         """The derivation as an align block of LaTeX; amsmath sets it."""
-        from chainrule.explanation.latex_document import align_block
+        from chainrule.explanation.printing.latex_document import align_block
 
         return align_block(self.report(depth))
 
@@ -301,12 +301,12 @@ class Explanation:
         ConfigurationError
             If the ending is another.
         """
-        from chainrule.explanation.saving import save
+        from chainrule.explanation.printing.saving import save
 
         save(self.report(depth, most), Path(path))
 
     def _repr_html_(self) -> str:
-        from chainrule.explanation.notebook import fragment
+        from chainrule.explanation.printing.notebook import fragment
 
         return fragment(self.report())
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.backends import get_backend
 from chainrule.explanation.arithmetic import recompute
-from chainrule.explanation.batches import costs_of
+from chainrule.explanation.capturing.batches import costs_of
 from chainrule.explanation.double import in_double_precision, kink_near, widen
 from chainrule.explanation.expansion import constituents
 from chainrule.explanation.trace import Array, Index, Place, Trace

@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from chainrule.explanation.batches import COST, prefix_of, split_batch
 from chainrule.explanation.captions import is_weighted_sum
+from chainrule.explanation.capturing.batches import COST, prefix_of, split_batch
 from chainrule.explanation.trace import Place, Trace
 from chainrule.graph import Node
 from chainrule.train.writing import ACCUMULATED, TOTAL_WEIGHT

@@ -17,10 +17,10 @@ from chainrule.graph import Graph, Node, format_shape
 if TYPE_CHECKING:
     from os import PathLike
 
+    from chainrule.explanation.capturing.seal import Seal
     from chainrule.explanation.explanation import Explanation
     from chainrule.explanation.questions import Largest, Paths, Samples, Update, WhyZero
     from chainrule.explanation.questions.places import Named
-    from chainrule.explanation.trace_seal import Seal
 
 Array = NDArray[Any]
 Index = tuple[int, ...]
@@ -132,21 +132,21 @@ class Trace:
 
     def show(self, *, file: TextIO | None = None) -> None:
         """Print every value that has a name, its size and its gradient's, and how to open one."""
-        from chainrule.explanation.overview import lines_of_overview, overview_of
-        from chainrule.explanation.terminal import show
+        from chainrule.explanation.printing.overview import lines_of_overview, overview_of
+        from chainrule.explanation.printing.terminal import show
 
         overview = overview_of(self)
         show(lambda width: lines_of_overview(overview, width), file)
 
     def text(self, width: int = 80) -> str:
         """What `show` prints, as plain text."""
-        from chainrule.explanation.overview import lines_of_overview, overview_of
+        from chainrule.explanation.printing.overview import lines_of_overview, overview_of
 
         return "\n".join(line.plain for line in lines_of_overview(overview_of(self), width))
 
     def _repr_html_(self) -> str:
-        from chainrule.explanation.notebook import overview_fragment
-        from chainrule.explanation.overview import overview_of
+        from chainrule.explanation.printing.notebook import overview_fragment
+        from chainrule.explanation.printing.overview import overview_of
 
         return overview_fragment(overview_of(self))
 
@@ -298,7 +298,7 @@ class Trace:
         OSError
             As the system says.
         """
-        from chainrule.explanation.trace_file import save_trace
+        from chainrule.explanation.capturing.file import save_trace
 
         save_trace(self, path)
 
@@ -308,7 +308,7 @@ class Trace:
 
         They are computed when they are asked for: capturing a step takes no time for it.
         """
-        from chainrule.explanation.trace_seal import Seal
+        from chainrule.explanation.capturing.seal import Seal
 
         return Seal.of(self) if self.stored is None else self.stored
 
@@ -321,7 +321,7 @@ class Trace:
         the same arithmetic is there. ``"the graph"`` and ``"what the trace says of its step"``
         stand in front if these were changed.
         """
-        from chainrule.explanation.trace_seal import find_altered
+        from chainrule.explanation.capturing.seal import find_altered
 
         return () if self.stored is None else find_altered(self, self.stored)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from chainrule.explanation.explanation import Explanation, Term
-from chainrule.explanation.formulas import is_large
+from chainrule.explanation.printing.formulas import is_large
 from chainrule.explanation.trace import Place
 
 READ_WITH_EASE = 20

@@ -8,8 +8,8 @@ from typing import ClassVar, TextIO
 
 import msgspec
 
-from chainrule.explanation.terminal import show
-from chainrule.explanation.text import Line, lay_out, plain, wrap
+from chainrule.explanation.printing.terminal import show
+from chainrule.explanation.printing.text import Line, lay_out, plain, wrap
 
 
 class Answer(ABC):

@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from chainrule.explanation.digits import number
 from chainrule.explanation.expansion import Number, definition, leaves, one_op
 from chainrule.explanation.explanation import Explanation, open_place
+from chainrule.explanation.printing.digits import number
+from chainrule.explanation.printing.text import write
 from chainrule.explanation.questions.answer import Answer
 from chainrule.explanation.questions.places import Named, called, element, find
 from chainrule.explanation.symbols import describe
-from chainrule.explanation.text import write
 from chainrule.explanation.trace import Place, Trace
 from chainrule.ops.expression import Apply, Expression, Fold, Literal
 

@@ -9,11 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError
-from chainrule.explanation.digits import number
+from chainrule.explanation.printing.digits import number
+from chainrule.explanation.printing.report import in_python
+from chainrule.explanation.printing.text import write
 from chainrule.explanation.questions.answer import Answer
 from chainrule.explanation.questions.places import called, element
-from chainrule.explanation.report import in_python
-from chainrule.explanation.text import write
 from chainrule.explanation.trace import Index, Place, Trace
 
 

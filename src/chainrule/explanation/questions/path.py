@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError
-from chainrule.explanation.digits import number
+from chainrule.explanation.printing.digits import number
 from chainrule.explanation.questions.answer import Answer
 from chainrule.explanation.questions.flow import Flow
 from chainrule.explanation.questions.places import Named, called, find, find_primal, loss_of

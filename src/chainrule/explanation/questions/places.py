@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
+from chainrule.explanation.printing.text import plain
 from chainrule.explanation.symbols import symbol_of
-from chainrule.explanation.text import plain
 from chainrule.explanation.trace import Place, Trace
 
 Named = str | tuple[str | int, ...]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.base.errors import ConfigurationError
-from chainrule.explanation.digits import number
+from chainrule.explanation.printing.digits import number
 from chainrule.explanation.questions.answer import Answer
 from chainrule.explanation.questions.flow import Flow
 from chainrule.explanation.questions.places import (

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from chainrule.base.errors import ConfigurationError, did_you_mean
 from chainrule.base.files import write_durably
-from chainrule.explanation.document import as_json
-from chainrule.explanation.latex_document import document
-from chainrule.explanation.notebook import page
-from chainrule.explanation.report import Report
-from chainrule.explanation.text import lines_of
+from chainrule.explanation.printing.document import as_json
+from chainrule.explanation.printing.latex_document import document
+from chainrule.explanation.printing.notebook import page
+from chainrule.explanation.printing.report import Report
+from chainrule.explanation.printing.text import lines_of
 
 _WIDTH = 80
 

@@ -10,12 +10,12 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chainrule.explanation.balance import Balance, Item
 from chainrule.explanation.captions import Caption
-from chainrule.explanation.digits import literal, number
 from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation
-from chainrule.explanation.formulas import (
+from chainrule.explanation.printing.balance import Balance, Item
+from chainrule.explanation.printing.digits import literal, number
+from chainrule.explanation.printing.formulas import (
     Any,
     Figure,
     Omitted,
@@ -24,8 +24,8 @@ from chainrule.explanation.formulas import (
     symbol_of_leaf,
     term_row,
 )
+from chainrule.explanation.printing.report import Report, in_python, title_of
 from chainrule.explanation.proofs import Proof
-from chainrule.explanation.report import Report, in_python, title_of
 from chainrule.explanation.tree import Branch
 from chainrule.ops import format_expression
 from chainrule.ops.expression import Apply, Expression, Fold, Literal

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explanation.diff_rounding import Estimate, excess
+from chainrule.explanation.comparing.rounding import Estimate, excess
 from chainrule.explanation.trace import Array
 
 _STEPS = 40

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from chainrule.explanation.balance import Balance, balance
 from chainrule.explanation.captions import Caption
-from chainrule.explanation.digits import number
 from chainrule.explanation.explanation import Explanation
-from chainrule.explanation.formulas import FEW, Definition, definitions_of, is_large
+from chainrule.explanation.printing.balance import Balance, balance
+from chainrule.explanation.printing.digits import number
+from chainrule.explanation.printing.formulas import FEW, Definition, definitions_of, is_large
 from chainrule.explanation.proofs import Proof
 from chainrule.explanation.trace import Place
 from chainrule.explanation.tree import Branch, grow

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from chainrule.explanation.diff_following import Followed
-from chainrule.explanation.diff_rounding import Estimate, excess
-from chainrule.explanation.diff_sides import Matching
-from chainrule.explanation.difference import Difference
+from chainrule.explanation.comparing.difference import Difference
+from chainrule.explanation.comparing.following import Followed
+from chainrule.explanation.comparing.rounding import Estimate, excess
+from chainrule.explanation.comparing.sides import Matching
 from chainrule.explanation.trace import Array, Trace
 from chainrule.graph import Node
 

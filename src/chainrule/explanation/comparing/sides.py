@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError
-from chainrule.explanation.torch_trace import TorchTrace
+from chainrule.explanation.comparing.torch_trace import TorchTrace
 from chainrule.explanation.trace import About, Array, Trace
 from chainrule.graph import Graph
 from chainrule.train.writing import RESERVED

@@ -15,14 +15,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explanation import difference as kinds
-from chainrule.explanation.diff_causes import find_causes
-from chainrule.explanation.diff_following import Followed
-from chainrule.explanation.diff_rounding import Rounding, excess
-from chainrule.explanation.diff_runs import diff_runs
-from chainrule.explanation.diff_sides import Matching, Side, is_turned, match
-from chainrule.explanation.diff_suspects import Suspects
-from chainrule.explanation.difference import Diff, Difference, Opened, Setting, distance
+from chainrule.explanation.comparing import difference as kinds
+from chainrule.explanation.comparing.causes import find_causes
+from chainrule.explanation.comparing.difference import Diff, Difference, Opened, Setting, distance
+from chainrule.explanation.comparing.following import Followed
+from chainrule.explanation.comparing.rounding import Rounding, excess
+from chainrule.explanation.comparing.runs import diff_runs
+from chainrule.explanation.comparing.sides import Matching, Side, is_turned, match
+from chainrule.explanation.comparing.suspects import Suspects
 from chainrule.explanation.symbols import NEXT
 from chainrule.explanation.trace import Array, Trace
 from chainrule.graph import Graph

@@ -26,8 +26,8 @@ import numpy as np
 
 from chainrule.base.errors import ChainruleError, ConfigurationError, FileFormatError
 from chainrule.base.files import Pathlike, read_tensors, write_durably, write_tensors
+from chainrule.explanation.capturing.seal import Seal
 from chainrule.explanation.trace import About, Array, Trace
-from chainrule.explanation.trace_seal import Seal
 from chainrule.graph import Graph, Node, Source, TensorType, parse_graph
 from chainrule.ops import verify
 

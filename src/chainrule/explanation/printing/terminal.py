@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, TextIO
 
-from chainrule.explanation.text import Line
+from chainrule.explanation.printing.text import Line
 
 WIDEST = 100  # a line that is longer is hard to read, however wide the terminal is
 OTHERWISE = 80

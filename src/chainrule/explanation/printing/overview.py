@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explanation.digits import number
 from chainrule.explanation.explanation import Explanation
-from chainrule.explanation.report import in_python, name_to_type
+from chainrule.explanation.printing.digits import number
+from chainrule.explanation.printing.report import in_python, name_to_type
+from chainrule.explanation.printing.text import Line, Opening, lay_out, plain, wrap
 from chainrule.explanation.symbols import NEXT, aliases_of, describe
-from chainrule.explanation.text import Line, Opening, lay_out, plain, wrap
 from chainrule.explanation.trace import Array, Place, Trace
 from chainrule.graph import format_shape
 
@@ -164,7 +164,7 @@ def lines_of_overview(overview: Overview, width: int, opening: Opening = in_pyth
 
 def overview_as_data(overview: Overview) -> dict[str, Any]:
     """An overview as plain data."""
-    from chainrule.explanation.document import plain_number
+    from chainrule.explanation.printing.document import plain_number
 
     about = overview.trace.about
     return {

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.explanation.explanation import Explanation
-from chainrule.explanation.formulas import rows_of
+from chainrule.explanation.printing.formulas import rows_of
+from chainrule.explanation.printing.report import Report
+from chainrule.explanation.printing.text import write
 from chainrule.explanation.proofs import Proof
-from chainrule.explanation.report import Report
-from chainrule.explanation.text import write
 from chainrule.explanation.tree import Branch
 
 FORMAT = "chainrule explanation"

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explanation.diff_fitting import fitted, nice, ratio_of
-from chainrule.explanation.diff_layers import attribute_of, is_option, layer_of, option_of
-from chainrule.explanation.diff_rounding import Estimate
-from chainrule.explanation.diff_suspects import Suspect
-from chainrule.explanation.difference import distance
+from chainrule.explanation.comparing.difference import distance
+from chainrule.explanation.comparing.fitting import fitted, nice, ratio_of
+from chainrule.explanation.comparing.layers import attribute_of, is_option, layer_of, option_of
+from chainrule.explanation.comparing.rounding import Estimate
+from chainrule.explanation.comparing.suspects import Suspect
 from chainrule.explanation.symbols import NEXT
 from chainrule.explanation.trace import Array
 from chainrule.graph import Attributes, DType, Node

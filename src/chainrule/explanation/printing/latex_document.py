@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from chainrule.explanation.balance import Balance
-from chainrule.explanation.digits import number
-from chainrule.explanation.latex import (
+from chainrule.explanation.printing.balance import Balance
+from chainrule.explanation.printing.digits import number
+from chainrule.explanation.printing.latex import (
     definition_in_latex,
     escape,
     length_of,
@@ -14,8 +14,8 @@ from chainrule.explanation.latex import (
     rows_in_latex,
     symbol_in_latex,
 )
-from chainrule.explanation.report import Report
-from chainrule.explanation.text import label_of
+from chainrule.explanation.printing.report import Report
+from chainrule.explanation.printing.text import label_of
 from chainrule.explanation.tree import Branch
 
 _BEGINNING = r"""\documentclass[a4paper,landscape]{article}

@@ -271,7 +271,7 @@ class Diff:
 
     def show(self, file: Any = None) -> None:
         """Print what was found, for people; plain text where `file` is no terminal."""
-        from chainrule.explanation.diff_showing import show
+        from chainrule.explanation.comparing.showing import show
 
         show(self, file)
 

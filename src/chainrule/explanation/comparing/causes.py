@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from chainrule.explanation.diff_hypotheses import HYPOTHESES
-from chainrule.explanation.diff_suspects import Suspect, Suspects
-from chainrule.explanation.difference import ARISES, GIVEN, SHAPE, distance
+from chainrule.explanation.comparing.difference import ARISES, GIVEN, SHAPE, distance
+from chainrule.explanation.comparing.hypotheses import HYPOTHESES
+from chainrule.explanation.comparing.suspects import Suspect, Suspects
 from chainrule.explanation.symbols import NEXT
 
 _FIRST = 3

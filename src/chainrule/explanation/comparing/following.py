@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from chainrule.explanation.diff_rounding import (
+from chainrule.explanation.comparing.rounding import (
     ANOTHER_FORMULA,
     Estimate,
     Rounding,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from chainrule.explanation.digits import Column, column
 from chainrule.explanation.explanation import Explanation, Term
+from chainrule.explanation.printing.digits import Column, column
 
 
 @dataclass(frozen=True)

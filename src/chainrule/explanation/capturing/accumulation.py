@@ -23,7 +23,7 @@ from chainrule.backends import Backend
 from chainrule.eager import Tensor
 from chainrule.eager import Trace as Tracing
 from chainrule.explanation.arithmetic import primitive
-from chainrule.explanation.batches import COST, prefix_of
+from chainrule.explanation.capturing.batches import COST, prefix_of
 from chainrule.explanation.trace import Array
 from chainrule.graph import Attributes, Graph, Node, Output, TensorType
 from chainrule.nn.losses import Loss

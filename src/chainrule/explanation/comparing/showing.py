@@ -11,11 +11,19 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from chainrule.explanation.difference import ARISES, EQUAL, GIVEN, WORDS, Diff, Difference, Opened
+from chainrule.explanation.comparing.difference import (
+    ARISES,
+    EQUAL,
+    GIVEN,
+    WORDS,
+    Diff,
+    Difference,
+    Opened,
+)
 from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation, Term
+from chainrule.explanation.printing.text import plain
 from chainrule.explanation.symbols import symbol_of
-from chainrule.explanation.text import plain
 from chainrule.explanation.trace import Place
 from chainrule.ops import format_expression
 from chainrule.ops.expression import Expression, Literal

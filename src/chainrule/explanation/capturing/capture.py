@@ -12,7 +12,7 @@ from importlib import metadata
 from typing import Any
 
 from chainrule.base.errors import ConfigurationError
-from chainrule.explanation.accumulation import compose
+from chainrule.explanation.capturing.accumulation import compose
 from chainrule.explanation.trace import About, Trace
 from chainrule.graph import Graph
 from chainrule.nn import Module

@@ -12,10 +12,17 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chainrule.explanation.digits import literal, number
 from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation
-from chainrule.explanation.formulas import Any, Figure, Omitted, Row, rows_of, symbol_of_leaf
+from chainrule.explanation.printing.digits import literal, number
+from chainrule.explanation.printing.formulas import (
+    Any,
+    Figure,
+    Omitted,
+    Row,
+    rows_of,
+    symbol_of_leaf,
+)
 from chainrule.explanation.symbols import Symbol
 from chainrule.explanation.trace import Trace
 from chainrule.graph import DType

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError
-from chainrule.explanation import difference as kinds
-from chainrule.explanation.capture import explain_moment
-from chainrule.explanation.diff_sides import Side
-from chainrule.explanation.difference import Diff, Difference, distance
+from chainrule.explanation.capturing.capture import explain_moment
+from chainrule.explanation.comparing import difference as kinds
+from chainrule.explanation.comparing.difference import Diff, Difference, distance
+from chainrule.explanation.comparing.sides import Side
 from chainrule.explanation.trace import Array
 from chainrule.train import Run
 

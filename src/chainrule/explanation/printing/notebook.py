@@ -10,11 +10,11 @@ import re
 from collections.abc import Callable
 from html import escape
 
-from chainrule.explanation.balance import Balance
-from chainrule.explanation.digits import literal, number
 from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation
-from chainrule.explanation.formulas import (
+from chainrule.explanation.printing.balance import Balance
+from chainrule.explanation.printing.digits import literal, number
+from chainrule.explanation.printing.formulas import (
     Any,
     Figure,
     Omitted,
@@ -22,10 +22,10 @@ from chainrule.explanation.formulas import (
     rows_of,
     symbol_of_leaf,
 )
-from chainrule.explanation.overview import Overview
-from chainrule.explanation.report import Report, in_python, title_of
+from chainrule.explanation.printing.overview import Overview
+from chainrule.explanation.printing.report import Report, in_python, title_of
+from chainrule.explanation.printing.text import label_of, plain
 from chainrule.explanation.symbols import Symbol
-from chainrule.explanation.text import label_of, plain
 from chainrule.explanation.trace import Trace
 from chainrule.explanation.tree import Branch
 from chainrule.ops.expression import Expression, Literal
