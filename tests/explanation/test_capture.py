@@ -454,3 +454,18 @@ def test_a_whole_run_is_refused_with_what_to_write():
         "explain takes a network or a step of a run; got Run. Write cr.explain(net, x, y, "
         "loss=...) or cr.explain(run.at(0))."
     )
+
+
+@pytest.mark.parametrize("penalty", [None, nn.L2Penalty(0.1)])
+def test_gradients_of_several_terms_have_the_equation_of_all_of_them(penalty):
+    shared = nn.Linear(3, 3)
+    net = nn.Sequential(shared, nn.Tanh(), shared, nn.Tanh(), nn.Linear(3, 2)).initialize(0)
+    x, y = np.ones((4, 3)), np.array([0, 1, 0, 1])
+    trace = cr.explain(net, x, y, loss=nn.CrossEntropyLoss(), penalty=penalty)
+    found = {
+        name: caption and caption.name
+        for name in ("0.weight", "0.bias", "4.weight", "4.bias")
+        for caption in [trace[f"d_{name}", *(0 for _ in trace.graph[name].shape)].caption]
+    }
+    weight = "BP4" if penalty is None else None  # a penalty's term is of neither
+    assert found == {"0.weight": weight, "0.bias": "BP3", "4.weight": weight, "4.bias": "BP3"}

@@ -58,15 +58,42 @@ def caption_of(trace: Trace, position: int) -> Caption | None:
 
 
 def _of_parameter(trace: Trace, position: int, parameter: str) -> Caption | None:
-    """BP3 or BP4, if the gradient is made of an error of the weighted sum it goes into."""
-    errors = [
-        i
-        for i in _operands(trace, position)
-        if _is_error(trace, i) and _goes_into(trace, parameter, trace.graph.name_of(i)[2:])
-    ]
-    if not errors:
-        return None
-    return BP4 if trace.graph.nodes[position].op == "contract" else BP3
+    """BP3 or BP4, if each term of the gradient has an error of a sum that the parameter is in.
+
+    A parameter that is used several times has several such terms. A penalty's term has none, and
+    the gradient then is neither of the two.
+    """
+    captions: set[Caption | None] = set()
+    for term in _terms(trace, position):
+        made_of = [term] if _is_error(trace, term) else _operands(trace, term)
+        sums = [trace.graph.name_of(i).removeprefix("d_") for i in made_of if _is_error(trace, i)]
+        roles = {_role(trace, parameter, value) for value in sums} - {None}
+        captions |= roles or {None}
+    return captions.pop() if len(captions) == 1 else None
+
+
+def _role(trace: Trace, parameter: str, value: str) -> Caption | None:
+    """BP4 of what a weighted sum multiplies, BP3 of what it adds."""
+    position = trace.graph.positions[parameter]
+    operands = trace.graph[value].inputs
+    nodes = [trace.graph[value], *(trace.graph.nodes[i] for i in operands)]
+    for node in nodes:
+        if position in node.inputs and (node is nodes[0] or node.name is None):
+            return BP4 if node.op == "contract" else BP3
+    return None
+
+
+def _terms(trace: Trace, position: int) -> list[int]:
+    """The terms that a gradient adds, as far as these have no names."""
+    found = []
+    stack = [position]
+    while stack:
+        node = trace.graph.nodes[here := stack.pop()]
+        if node.op == "add" and (here == position or node.name is None):
+            stack.extend(node.inputs)
+        else:
+            found.append(here)
+    return found
 
 
 def _is_error(trace: Trace, position: int) -> bool:
@@ -91,16 +118,6 @@ def _is_parameter(trace: Trace, position: int) -> bool:
     """Whether a value is a parameter: an input of the step, with a gradient or an update."""
     node = trace.graph.nodes[position]
     return node.op == "input" and len(node.shape) == 2 and "." in (node.name or ".")
-
-
-def _goes_into(trace: Trace, parameter: str, value: str) -> bool:
-    """Whether the parameter is an operand of the weighted sum."""
-    position = trace.graph.positions[parameter]
-    operands = [*trace.graph[value].inputs]
-    for i in list(operands):
-        if trace.graph.nodes[i].name is None:
-            operands.extend(trace.graph.nodes[i].inputs)
-    return position in operands
 
 
 def _comes_through_weights(trace: Trace, position: int) -> bool:
