@@ -21,7 +21,8 @@ WORDS = {
         "trian",
         (
             'Unknown command "trian". Did you mean "train"? Available commands: demo, train, '
-            "predict, evaluate, inspect, data, cache. `chainrule --help` shows what there is."
+            "predict, evaluate, explain, diff, inspect, diagram, ... `chainrule --help` shows what "
+            "there is."
         ),
     ),
     "unknown option": (
@@ -151,6 +152,21 @@ def check(done, message, folder, allowed=()):
     assert done.err.count("\n") == 1
     assert matches(f"chainrule: {message}\n", done.err), done.err
     assert {path.name for path in folder.iterdir()} == set(allowed)
+
+
+@pytest.mark.parametrize("words", [["explain", "2-2-2", "w\x1b[31m5"], ["train", "i\x1b]0;x\a"]])
+def test_names_steer_no_terminal(chainrule, words):
+    done = chainrule(*words)
+    assert done.status == 2
+    assert "\\x1b" in done.err
+    assert "\x1b" not in done.err
+
+
+def test_classes_of_a_table_steer_no_terminal(chainrule, folder, flowers):
+    flowers.write_text(flowers.read_text().replace("setosa", "se\x1b[31mtosa"))
+    done = chainrule("train", flowers, "--target", "species", "--epochs", 1)
+    assert "se\\x1b[31mtosa" in done.out
+    assert "\x1b" not in done.out + done.err
 
 
 @pytest.mark.parametrize(("words", "message"), WORDS.values(), ids=WORDS)

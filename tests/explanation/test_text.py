@@ -12,10 +12,11 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
+from chainrule.base.harmless import plain
 from chainrule.data.worked import worked_example
 from chainrule.explanation import Trace
 from chainrule.explanation.printing.digits import column, literal, number
-from chainrule.explanation.printing.text import plain, wrap
+from chainrule.explanation.printing.text import wrap
 from tests.explanation.traces import explain_classifier, explain_digits, explain_worked
 
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")

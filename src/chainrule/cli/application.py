@@ -18,6 +18,7 @@ from cyclopts import App, Parameter
 from cyclopts.exceptions import CycloptsError
 
 from chainrule.base.errors import ChainruleError
+from chainrule.base.harmless import plain
 
 FAILED, REFUSED, INTERRUPTED, NOT_READ = 1, 2, 130, 141
 
@@ -180,7 +181,7 @@ def _show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _complain(text: str) -> None:
-    print(f"chainrule: {text}", file=sys.stderr)
+    print(f"chainrule: {plain(text)}", file=sys.stderr)
 
 
 def _one_line(error: BaseException) -> str:

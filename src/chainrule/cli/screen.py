@@ -7,6 +7,7 @@ is all that standard output gets.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from cyclopts import Parameter
 
+from chainrule.base.harmless import plain
 from chainrule.nn.metrics import is_share
 
 if TYPE_CHECKING:
@@ -64,16 +66,16 @@ class Screen:
     def say(self, text: str = "", *, style: str | None = None) -> None:
         """Print text for people, wrapped between words."""
         if not self.as_json:
-            self._print(text, style=style, markup=False)
+            self._print(_harmless(text), style=style, markup=False)
 
     def verbatim(self, text: str) -> None:
         """Print text for people exactly as it is, however long its lines are."""
         if not self.as_json:
-            self.out.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.out.print(_harmless(text), markup=False, highlight=False, soft_wrap=True)
 
     def remark(self, text: str) -> None:
         """Say something on standard error, also beside JSON."""
-        self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+        self.err.print(_harmless(text), markup=False, highlight=False, soft_wrap=True)
 
     def heading(self, text: str) -> None:
         """Print a line that stands out, after an empty one."""
@@ -108,13 +110,13 @@ class Screen:
         for i, column in enumerate(columns):
             is_text = i in left
             table.add_column(
-                Text(column),
+                Text(_harmless(column)),
                 justify="left" if is_text else "right",
                 no_wrap=not is_text,
                 overflow="fold",
             )
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(_harmless(cell)) for cell in row))
         self._print(table)
 
     def _print(self, thing: Any, **how: Any) -> None:
@@ -130,6 +132,11 @@ class Screen:
             is_unicode = (sys.stdout.encoding or "").lower().replace("-", "") == "utf8"
             text = json.dumps(data, indent=2, ensure_ascii=not is_unicode, allow_nan=False)
             sys.stdout.write(f"{text}\n")
+
+
+def _harmless(text: str) -> str:
+    """The text with its lines and tabs, in which names of files and classes steer no terminal."""
+    return re.sub(r"[^\n\t]+", lambda piece: plain(piece[0]), text)
 
 
 def _console(*, stderr: bool) -> Console:

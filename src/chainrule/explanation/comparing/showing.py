@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from chainrule.base.harmless import plain
 from chainrule.explanation.comparing.difference import (
     ARISES,
     EQUAL,
@@ -22,7 +23,6 @@ from chainrule.explanation.comparing.difference import (
 )
 from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation, Term
-from chainrule.explanation.printing.text import plain
 from chainrule.explanation.symbols import symbol_of
 from chainrule.explanation.trace import Place
 from chainrule.ops import format_expression

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from html import escape
 
+from chainrule.base.harmless import plain
 from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation
 from chainrule.explanation.printing.balance import Balance
@@ -24,7 +25,7 @@ from chainrule.explanation.printing.formulas import (
 )
 from chainrule.explanation.printing.overview import Overview
 from chainrule.explanation.printing.report import Report, in_python, title_of
-from chainrule.explanation.printing.text import label_of, plain
+from chainrule.explanation.printing.text import label_of
 from chainrule.explanation.symbols import Symbol
 from chainrule.explanation.trace import Trace
 from chainrule.explanation.tree import Branch

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.base.harmless import plain
 from chainrule.explanation.explanation import Explanation
 from chainrule.explanation.printing.digits import number
 from chainrule.explanation.printing.report import in_python, name_to_type
-from chainrule.explanation.printing.text import Line, Opening, lay_out, plain, wrap
+from chainrule.explanation.printing.text import Line, Opening, lay_out, wrap
 from chainrule.explanation.symbols import NEXT, aliases_of, describe
 from chainrule.explanation.trace import Array, Place, Trace
 from chainrule.graph import format_shape

@@ -6,10 +6,10 @@ Characters that could steer a terminal are shown as what they are, wherever a te
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from chainrule.base.harmless import plain
 from chainrule.explanation.captions import Caption
 from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation
@@ -55,22 +55,6 @@ class Line:
     def plain(self) -> str:
         """The text alone."""
         return "".join(text for text, _ in self.parts).rstrip()
-
-
-def plain(text: str) -> str:
-    r"""Return a text in which nothing steers a terminal or hides: ``\x1b`` for an escape.
-
-    Examples
-    --------
-    >>> plain("w\x1b[31m5") == "w\\x1b[31m5"
-    True
-    """
-    return "".join(c if _is_harmless(c) else repr(c)[1:-1] for c in text)
-
-
-def _is_harmless(character: str) -> bool:
-    # Controls, marks that turn the direction of reading or are invisible, surrogates, line breaks.
-    return unicodedata.category(character) not in ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def written(explanation: Explanation, row: Row) -> str:

@@ -8,8 +8,9 @@ from typing import ClassVar, TextIO
 
 import msgspec
 
+from chainrule.base.harmless import plain
 from chainrule.explanation.printing.terminal import show
-from chainrule.explanation.printing.text import Line, lay_out, plain, wrap
+from chainrule.explanation.printing.text import Line, lay_out, wrap
 
 
 class Answer(ABC):

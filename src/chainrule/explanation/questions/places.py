@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
-from chainrule.explanation.printing.text import plain
+from chainrule.base.harmless import plain
 from chainrule.explanation.symbols import symbol_of
 from chainrule.explanation.trace import Place, Trace
 

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.base.errors import ConfigurationError
+from chainrule.base.harmless import plain
 from chainrule.explanation.expansion import Number, one_op
 from chainrule.explanation.printing.digits import literal, number
-from chainrule.explanation.printing.text import plain
 from chainrule.explanation.questions.answer import Answer
 from chainrule.explanation.questions.places import Named, called, find_primal
 from chainrule.explanation.symbols import NEXT
