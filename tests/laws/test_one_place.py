@@ -49,6 +49,9 @@ EXCEPTIONS = {
         ("LogSoftmax", "Sigmoid"), "the last layer that is chosen for what a loss reads"
     ),
     "eager/axes.py": dict.fromkeys(("prod", "sum"), "of integers, as NumPy does"),
+    "explanation/long_sums.py": dict.fromkeys(
+        ("add", "mul"), "what a sum of products is, term by term or as arrays"
+    ),
     "explanation/tidying.py": dict.fromkeys(
         ("add", "div", "mul", "sub"), "the arithmetic by which constants are gathered for reading"
     ),
