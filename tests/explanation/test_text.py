@@ -12,6 +12,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
+from chainrule.base.errors import ConfigurationError, ShapeError
 from chainrule.base.harmless import plain
 from chainrule.data.worked import worked_example
 from chainrule.explanation import Trace
@@ -255,3 +256,26 @@ def test_a_trace_that_was_altered_says_so_first(classifier, tmp_path):
 def test_what_python_shows_of_a_trace_is_a_line(worked, digits):
     assert repr(worked).startswith("Trace(update 0 of one example, ")
     assert repr(digits["2.bias[0]"]) == f"Explanation(b2[0] = {digits['2.bias[0]'].value})"
+
+
+def test_the_loss_opens_by_the_letter_that_it_is_shown_with():
+    trace = explain_digits()
+    assert trace["C"].symbol == trace["loss"].symbol
+    assert trace["C"].value == trace["loss"].value
+    assert explain_worked()["E"].value == explain_worked()["loss"].value
+
+
+@pytest.mark.parametrize(
+    ("key", "message"),
+    [
+        (3, "opened by the name of its value; got int"),
+        ((), "opened by the name of its value; got NoneType"),
+        (("0.weight", 1.5, 2), r"whole numbers; got 1\.5"),
+        (("0.weight", slice(None), 2), "whole numbers; got slice"),
+        (("0.weight", "1", "2"), "whole numbers; got '1'"),
+        (("0.weight", (1, 2)), r"whole numbers; got \(1, 2\)"),
+    ],
+)
+def test_what_is_no_name_or_no_index_is_refused(key, message):
+    with pytest.raises((ConfigurationError, ShapeError), match=message):
+        explain_digits()[key]

@@ -212,6 +212,14 @@ def test_a_newer_format_says_what_to_do(saved):
     )
 
 
+@pytest.mark.parametrize("version", [None, "1", 1.5])
+def test_a_version_that_is_none_is_named(saved, version):
+    edit(saved, lambda content: content.update(version=version))
+    assert refusal(saved).startswith(
+        f"step.json does not say which version of the trace format it has: {version!r}."
+    )
+
+
 def test_another_file_says_so(tmp_path):
     path = tmp_path / "step.json"
     path.write_text('{"format": "chainrule-run-2"}')

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.base.errors import NameNotFoundError, ShapeError, listed
+from chainrule.base.errors import (
+    ConfigurationError,
+    NameNotFoundError,
+    ShapeError,
+    listed,
+)
 from chainrule.graph import Graph, Node, format_shape
 
 if TYPE_CHECKING:
@@ -127,7 +132,7 @@ class Trace:
         """
         from chainrule.explanation.explanation import open_place
 
-        name, *index = key if isinstance(key, tuple) else (key,)
+        name, *index = (key or (None,)) if isinstance(key, tuple) else (key,)
         return open_place(self, self.find(name, *index))
 
     def show(self, *, file: TextIO | None = None) -> None:
@@ -243,10 +248,17 @@ class Trace:
 
         Raises
         ------
-        NameNotFoundError, ShapeError
+        NameNotFoundError, ShapeError, ConfigurationError
         """
+        if not isinstance(name, str):
+            raise ConfigurationError(
+                f"A number is opened by the name of its value; got {type(name).__name__}",
+                advice='Write trace["0.weight", 3, 7]; trace.show() lists the names',
+            )
         if not index and name in self._named_places:
             return self._named_places[name]
+        if name not in self.graph.positions and name == self._name_of_loss:
+            name = "loss"
         if not index and name not in self.graph.positions:
             match = _ELEMENT.fullmatch(name)
             if match:
@@ -354,6 +366,13 @@ class Trace:
         return {}
 
     @cached_property
+    def _name_of_loss(self) -> str:
+        """What the loss is called where it is shown: C, in a textbook's chain."""
+        from chainrule.explanation.symbols import loss_symbol
+
+        return loss_symbol(self) if "loss" in self.graph.labels else "loss"
+
+    @cached_property
     def _named_places(self) -> Mapping[str, Place]:
         """The places of names of single numbers; of several, the first."""
         return {
@@ -379,6 +398,13 @@ class Trace:
     def _checked(self, position: int, index: Index) -> Index:
         """The index counted from the front; one example's axis may be left out."""
         shape = self.graph.nodes[position].shape
+        strange = next((i for i in index if not hasattr(i, "__index__")), None)
+        if strange is not None:
+            raise ShapeError(
+                f"An index is made of whole numbers; got {strange!r:.40}",
+                where=self.graph.name_of(position),
+                advice="One number is opened at a time: one whole number for each axis",
+            )
         if len(index) == len(shape) - 1 and shape[0] == 1:
             index = (0, *index)
         if len(index) == len(shape) and all(-n <= i < n for i, n in zip(index, shape, strict=True)):

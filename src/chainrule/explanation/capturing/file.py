@@ -223,9 +223,14 @@ def _decode(text: bytes, shown: str) -> _File:
         name, version = (
             msgspec.json.decode(head.get(key, b"null")) for key in ("format", "version")
         )
-        if name != FORMAT or type(version) is not int:
+        if name != FORMAT:
             raise FileFormatError(
                 f'{shown} is no trace: its format is {name!r:.40}, not "{FORMAT}"',
+                advice="Traces are written by trace.save(path)",
+            )
+        if type(version) is not int:
+            raise FileFormatError(
+                f"{shown} does not say which version of the trace format it has: {version!r:.40}",
                 advice="Traces are written by trace.save(path)",
             )
         if version != VERSION:
