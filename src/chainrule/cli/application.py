@@ -76,14 +76,14 @@ target column, or a data set by name.""",
     "explain": """Open any number of a training step into what it was computed from.
 
 TARGET is what `chainrule train` would learn from, the folder of a run, or a
-saved trace. NUMBER is a name such as w5 (of 2-2-2), 0.weight[3,7], 1.out[0,2] or
-d_2.bias[0]. What is shown ends with two proofs: the number computed again, and a
-finite difference of the loss. Without NUMBER: what there is to open.""",
+saved trace. NUMBER is a name such as w5 (of 2-2-2), 0.weight[3,7], 1.out[0,2]
+or d_2.bias[0]. What is shown ends with two proofs: the number computed again,
+and a finite difference of the loss. Without NUMBER: what there is to open.""",
     "diff": """Compare two training steps, or two runs, value by value.
 
 A and B are saved traces, or the folders of two runs, which are followed to the
-first step that is not the same. What rounding explains is told from a difference;
-the first value that differs is named, and opened on both sides.""",
+first step that is not the same. What rounding explains is told from a
+difference; the first value that differs is named, and opened on both sides.""",
     "inspect": """Show what a training step is compiled into, stage by stage.
 
 TARGET is what `chainrule train` would learn from. Its step is a graph; that
@@ -100,10 +100,10 @@ Some come with chainrule, some are made on demand, and some are read from files
 that you have. A NAME shows one of them: its options, its first rows.""",
     "cache": """Show where compiled code is kept, and how much there is.
 
-A network is compiled for this processor when it is first trained, and what comes
-of it is kept, so that the next training begins at once. What was not used for
-the longest time makes room for what is new; all of it can be removed any time.
-The variable CHAINRULE_CACHE names another folder, or says "off".""",
+A network is compiled for this processor when it is first trained, and what
+comes of it is kept, so that the next training begins at once. What was not used
+for the longest time makes room for what is new; all of it can be removed any
+time. The variable CHAINRULE_CACHE names another folder, or says "off".""",
 }
 
 for _order, (_name, _purpose) in enumerate(PURPOSES.items()):
