@@ -79,6 +79,8 @@ def step_of_run(folder: Path, step: int | None, row: int | None) -> Chosen:
         If the folder holds no run of ``chainrule train``, or has no such step.
     """
     run, plan = run_in(folder)
+    if step is not None and not -run.steps <= step < run.steps:
+        raise ReplayError(f"The run made the steps 0 to {run.steps - 1}; got {step}")
     moment = run.at(-1 if step is None and run.steps else step or 0)
     return Chosen(moment if row is None else _of_one(moment, row), _names(plan))
 
