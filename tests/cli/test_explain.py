@@ -72,7 +72,7 @@ def test_the_batch_is_as_large_as_asked_for(chainrule):
 
 def test_a_step_that_the_run_did_not_make_is_refused(chainrule, iris_run):
     done = chainrule("explain", "run", "2.bias[0]", "--step", 20)
-    assert done.code == 2
+    assert done.status == 2
     assert "The run made the steps 0 to 19; got 20" in done.err
 
 
