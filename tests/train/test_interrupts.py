@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import chainrule as cr
-from chainrule.backends.numpy.backend import NumpySession
+from chainrule.backends.numpy.backend import NumpyProgram
 from chainrule.train import loop
 from chainrule.train.run import INTERRUPTED
 from tests.train.nets import examples, plain, regular, same, same_run
@@ -48,9 +48,8 @@ def test_ctrl_c_within_a_step_leaves_the_last_whole_one(monkeypatch, call, accum
     told = {"accumulate": accumulate, "backend": "numpy"}  # whose steps are Python's
     expected = train(**told)
     with monkeypatch.context() as patched:
-        inputs = NumpySession._inputs
-        once = Once(inputs, call)
-        patched.setattr(NumpySession, "_inputs", lambda *args: once(*args))
+        once = Once(NumpyProgram.inputs, call)
+        patched.setattr(NumpyProgram, "inputs", lambda *args: once(*args))
         cut = train(**told, folder=tmp_path / "run")
     assert cut.stopped == INTERRUPTED
     assert cut.interrupted
