@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
+
+from cyclopts import Parameter
 
 from chainrule.base.errors import ConfigurationError
+
+Changes = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--set",
+        metavar="KEY=VALUE",
+        negative="",
+        help="Any key of the experiment, as `chainrule train` takes it. Repeatable.",
+    ),
+]
+"""The option, for a command that makes an experiment's step without training it."""
 
 
 def change(text: str) -> tuple[str, tuple[Any, str]]:

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from cyclopts import App, Parameter
 
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
-from chainrule.cli.changes import change
+from chainrule.cli.changes import Changes, change
 from chainrule.cli.completion import complete
 from chainrule.cli.experiment import Experiment
 from chainrule.cli.experiment_file import overlaid
@@ -79,15 +79,7 @@ def diagram(
     direction: Annotated[
         str | None, Parameter(metavar="WHERE", help="Where it goes: down or right.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        Parameter(
-            name="--set",
-            metavar="KEY=VALUE",
-            negative="",
-            help="Any key of the experiment, as `chainrule train` takes it. Repeatable.",
-        ),
-    ] = None,
+    changes: Changes = None,
     showing: Showing = Showing(),  # noqa: B008 - frozen
 ) -> int:
     """Draw a network, or the graph that it computes, as SVG."""

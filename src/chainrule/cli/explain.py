@@ -10,7 +10,7 @@ from typing import Annotated
 from cyclopts import App, Parameter
 
 from chainrule.base.errors import ConfigurationError
-from chainrule.cli.changes import change
+from chainrule.cli.changes import Changes, change
 from chainrule.cli.experiment_file import overlaid
 from chainrule.cli.screen import Screen, Showing
 from chainrule.cli.sources import table_of
@@ -86,15 +86,7 @@ def explain(
             metavar="FILE", help="Write the whole step as one page in which every number opens."
         ),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        Parameter(
-            name="--set",
-            metavar="KEY=VALUE",
-            negative="",
-            help="Any key of the experiment, as `chainrule train` takes it. Repeatable.",
-        ),
-    ] = None,
+    changes: Changes = None,
     showing: Showing = Showing(),  # noqa: B008 - frozen
 ) -> int:
     """Open any number of a training step into what it was computed from."""

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from cyclopts import App, Parameter
 
-from chainrule.cli.changes import change
+from chainrule.cli.changes import Changes, change
 from chainrule.cli.experiment_file import overlaid
 from chainrule.cli.screen import Screen, Showing
 from chainrule.cli.sources import table_of
@@ -44,15 +44,7 @@ def inspect(
             help="Instruction set: host, avx512, avx2, sse2, aarch64; host by default.",
         ),
     ] = "host",
-    changes: Annotated[
-        list[str] | None,
-        Parameter(
-            name="--set",
-            metavar="KEY=VALUE",
-            negative="",
-            help="Any key of the experiment, as `chainrule train` takes it. Repeatable.",
-        ),
-    ] = None,
+    changes: Changes = None,
     showing: Showing = Showing(),  # noqa: B008 - frozen
 ) -> int:
     """Show what a training step is compiled into, stage by stage."""
