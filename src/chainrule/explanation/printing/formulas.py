@@ -7,11 +7,12 @@ run, where its terms are alike, and its first and last terms where they are not.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from chainrule.explanation.expansion import Number, expand, is_known
 from chainrule.explanation.explanation import Explanation, Term
+from chainrule.explanation.printing.digits import literal, number
 from chainrule.explanation.symbols import Symbol, symbol_of_any
 from chainrule.explanation.tidying import tidy
 from chainrule.explanation.trace import Place, Trace
@@ -54,6 +55,44 @@ def symbol_of_leaf(trace: Trace, leaf: Number | Any) -> Symbol:
     if isinstance(leaf, Number):
         return symbol_of_any(trace, leaf.place.node, leaf.place.index)
     return symbol_of_any(trace, leaf.node, leaf.index)
+
+
+@dataclass(frozen=True)
+class Notation:
+    """How what stands in a row is written: LaTeX, or MathML.
+
+    Parameters
+    ----------
+    symbol : callable
+        From a `Symbol`.
+    number : callable
+        From a number in digits.
+    omitted : str
+        For terms that are left out.
+    """
+
+    symbol: Callable[[Symbol], str]
+    number: Callable[[str], str]
+    omitted: str
+
+    def leaves(self, trace: Trace, *, with_numbers: bool) -> Callable[[Expression], str]:
+        """How to write a leaf of a row: its symbol, or its number."""
+
+        def name(leaf: Expression) -> str:
+            match leaf:
+                case Number(place) if with_numbers:
+                    return self.number(number(trace.value(place)))
+                case Number() | Any():
+                    return self.symbol(symbol_of_leaf(trace, leaf))
+                case Figure(value):
+                    return self.number(number(value))
+                case Literal(value):
+                    return self.number(literal(value))
+                case Omitted():
+                    return self.omitted
+            raise TypeError(f"{type(leaf).__name__} is no part of an explanation")
+
+        return name
 
 
 @dataclass(frozen=True)

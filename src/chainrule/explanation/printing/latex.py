@@ -12,16 +12,12 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation
 from chainrule.explanation.printing.digits import literal, number
 from chainrule.explanation.printing.formulas import (
-    Any,
-    Figure,
-    Omitted,
+    Notation,
     Row,
     rows_of,
-    symbol_of_leaf,
 )
 from chainrule.explanation.symbols import Symbol
 from chainrule.explanation.trace import Trace
@@ -288,22 +284,8 @@ def _letter(leaf: Expression) -> str:
 
 def name_of_leaf(trace: Trace, *, with_numbers: bool) -> Callable[[Expression], str]:
     """How to write a leaf of a row: its symbol, or its number."""
-
-    def name(leaf: Expression) -> str:
-        match leaf:
-            case Number(place) if with_numbers:
-                return number_in_latex(number(trace.value(place)))
-            case Number() | Any():
-                return symbol_in_latex(symbol_of_leaf(trace, leaf))
-            case Figure(value):
-                return number_in_latex(number(value))
-            case Literal(value):
-                return number_in_latex(literal(value))
-            case Omitted():
-                return r"\cdots"
-        raise TypeError(f"{type(leaf).__name__} is no part of an explanation")
-
-    return name
+    notation = Notation(symbol=symbol_in_latex, number=number_in_latex, omitted=r"\cdots")
+    return notation.leaves(trace, with_numbers=with_numbers)
 
 
 def rows_in_latex(explanation: Explanation) -> list[list[str]]:

@@ -11,17 +11,13 @@ from collections.abc import Callable
 from html import escape
 
 from chainrule.base.harmless import plain
-from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation
 from chainrule.explanation.printing.balance import Balance
-from chainrule.explanation.printing.digits import literal, number
+from chainrule.explanation.printing.digits import number
 from chainrule.explanation.printing.formulas import (
-    Any,
-    Figure,
-    Omitted,
+    Notation,
     Row,
     rows_of,
-    symbol_of_leaf,
 )
 from chainrule.explanation.printing.overview import Overview
 from chainrule.explanation.printing.report import Report, in_python, title_of
@@ -29,7 +25,7 @@ from chainrule.explanation.printing.text import label_of
 from chainrule.explanation.symbols import Symbol
 from chainrule.explanation.trace import Trace
 from chainrule.explanation.tree import Branch
-from chainrule.ops.expression import Expression, Literal
+from chainrule.ops.expression import Expression
 from chainrule.ops.mathml import mathml
 
 # What a notebook says of tables and lists of its own is stronger than a class: hence !important.
@@ -205,23 +201,9 @@ def _row(explanation: Explanation, row: Row) -> str:
 
 
 def name_of_leaf(trace: Trace, *, with_numbers: bool) -> Callable[[Expression], str]:
-    """How to write a leaf of a row in MathML: its symbol, or its number."""
-
-    def name(leaf: Expression) -> str:
-        match leaf:
-            case Number(place) if with_numbers:
-                return _number(number(trace.value(place)))
-            case Number() | Any():
-                return _symbol(symbol_of_leaf(trace, leaf))
-            case Figure(value):
-                return _number(number(value))
-            case Literal(value):
-                return _number(literal(value))
-            case Omitted():
-                return "<mo>…</mo>"
-        raise TypeError(f"{type(leaf).__name__} is no part of an explanation")
-
-    return name
+    """How to write a leaf of a row: its symbol, or its number."""
+    notation = Notation(symbol=_symbol, number=_number, omitted="<mo>…</mo>")
+    return notation.leaves(trace, with_numbers=with_numbers)
 
 
 _TEXTBOOK = re.compile(r"(?P<stem>[^\W\d_]+)_?(?P<below>\w*)")

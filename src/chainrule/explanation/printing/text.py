@@ -11,24 +11,20 @@ from dataclasses import dataclass
 
 from chainrule.base.harmless import plain
 from chainrule.explanation.captions import Caption
-from chainrule.explanation.expansion import Number
 from chainrule.explanation.explanation import Explanation
 from chainrule.explanation.printing.balance import Balance, Item
-from chainrule.explanation.printing.digits import literal, number
+from chainrule.explanation.printing.digits import number
 from chainrule.explanation.printing.formulas import (
-    Any,
-    Figure,
-    Omitted,
+    Notation,
     Row,
     rows_of,
-    symbol_of_leaf,
     term_row,
 )
 from chainrule.explanation.printing.report import Report, in_python, title_of
 from chainrule.explanation.proofs import Proof
 from chainrule.explanation.tree import Branch
 from chainrule.ops import format_expression
-from chainrule.ops.expression import Apply, Expression, Fold, Literal
+from chainrule.ops.expression import Apply, Expression, Fold
 
 Opening = Callable[[Explanation], str | None]
 
@@ -64,23 +60,9 @@ def written(explanation: Explanation, row: Row) -> str:
 
 def write(explanation: Explanation, expression: Expression, *, with_numbers: bool = False) -> str:
     """An expression in names, or with their numbers plugged in."""
-    trace = explanation.trace
-
-    def name(leaf: Expression) -> str:
-        match leaf:
-            case Number(place) if with_numbers:
-                return number(trace.value(place))
-            case Number() | Any():
-                return str(symbol_of_leaf(trace, leaf))
-            case Omitted():
-                return "…"
-            case Figure(value):
-                return number(value)
-            case Literal(value):
-                return literal(value)
-        raise TypeError(f"{type(leaf).__name__} is no part of an explanation")
-
-    return plain(format_expression(expression, name))
+    notation = Notation(symbol=str, number=str, omitted="…")
+    leaves = notation.leaves(explanation.trace, with_numbers=with_numbers)
+    return plain(format_expression(expression, leaves))
 
 
 def lines_of(report: Report, width: int, opening: Opening | None = in_python) -> list[Line]:
