@@ -120,6 +120,23 @@ def test_a_few_elements_in_lanes_have_the_bits_of_each_by_itself(op, dtype):
             assert found.tobytes() == single[:count].tobytes()
 
 
+@pytest.mark.parametrize("op", ["sigmoid", "atanh"])
+def test_one_element_that_is_broadcast_is_computed_once_and_is_every_element(op):
+    graph = parse_graph(
+        f"""
+graph f(x: f32[1]) -> f32[4]
+  %1: f32[4] = broadcast(x)  shape=[4]
+  y: f32[4] = {op}(%1)
+  return y""".strip()
+    )
+    x = np.array([0.3], np.float32)
+    single = native(op, x)
+    for name in ("host", *LESSER):
+        backend = NativeBackend() if name == "host" else NativeBackend(target(name))
+        found = backend.run(graph, [x])[0]
+        np.testing.assert_array_equal(found, np.repeat(single, 4), strict=True)
+
+
 def test_the_shorter_approximation_of_exp_is_as_close_as_is_said():
     c = [mpmath.mpf(c) for c in elementary.SHORTER]
     with mpmath.workdps(30):

@@ -175,11 +175,15 @@ class StraightLine:
         width = self._width(node) if len(places) > 1 else 1
         while len(made) < len(places):
             some = places[len(made) : len(made) + width]
-            operands = [self.beside([self.element(i, at) for at in some]) for i in node.inputs]
+            chosen = [[self.element(i, at) for at in some] for i in node.inputs]
+            operands = [self.beside(values) for values in chosen]
             name = f"v{position}.{len(self.body)}"
             statements = elementwise(node, name, operands, self.graph)
             self.body += [s for s in statements if isinstance(s, Let)]
-            made += self.apart(Local(name, node.dtype), len(some))
+            if all(len(set(values)) == 1 for values in chosen):  # a broadcast: one value, no lanes
+                made += [Local(name, node.dtype)] * len(some)
+            else:
+                made += self.apart(Local(name, node.dtype), len(some))
         return made
 
     def _width(self, node: Node) -> int:
