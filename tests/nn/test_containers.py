@@ -212,12 +212,13 @@ def test_a_changed_dict_is_saved_as_it_is(tmp_path):
     assert repr(loaded) == repr(net)
 
 
-@pytest.mark.parametrize("name", ["a.b", "", "a b", 3, None])
+@pytest.mark.parametrize("name", ["a.b", "", "a b", "a#2", 3, None])
 def test_a_name_is_a_part_of_a_path(name):
     with pytest.raises(ConfigurationError) as caught:
         nn.ModuleDict({name: linear()})
     assert str(caught.value) == (
-        f"A module's name is made of letters, digits, _ and -; got {name!r}."
+        f"A Linear in ModuleDict cannot be called {name!r}. It is one part of a path such as "
+        "encoder.0.weight: letters, digits, _ and -."
     )
 
 

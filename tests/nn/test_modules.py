@@ -10,6 +10,8 @@ import pytest
 import chainrule as cr
 from chainrule import nn
 from chainrule.base.errors import ConfigurationError, DTypeError, ShapeError, TracingError
+from chainrule.graph.parser import parse_graph
+from chainrule.nn.flow import forward_graph
 from tests.nn.lines import place
 
 X = np.array([[1.0, -2.0], [0.5, 3.0], [-1.0, 0.25]], np.float32)
@@ -110,12 +112,67 @@ def test_a_module_appended_to_a_list_later_is_registered():
 
 def test_a_dict_of_modules_has_keys_that_can_be_names():
     with pytest.raises(ConfigurationError) as caught:
-        Holder({"a.b": nn.Linear(2, 2)}).state_dict()
+        Holder({"a.b": nn.Linear(2, 2)})
     assert str(caught.value) == (
-        "held holds a Linear under the key 'a.b'; a key is part of its name, and names are made of "
-        "letters, digits, _ and -."
+        "A Linear in held cannot be called 'a.b'. It is one part of a path such as "
+        "encoder.0.weight: letters, digits, _ and -."
     )
     assert list(Holder({"a b": 1, 2: "two"}).state_dict()) == []  # data may have any keys
+
+
+NO_NAMES = ["a.b", "", " ", "a b", "a#2", "%1", "a/b", "a:exp_avg", "a[0]", "<script>", "a\n"]
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+@pytest.mark.parametrize(
+    ("part", "called"),
+    [
+        (nn.Linear(2, 2), "A Linear"),
+        (nn.Embedding(2, 2), "An Embedding"),
+        (nn.Parameter([1.0]), "A Parameter"),
+        (nn.Buffer([1.0]), "A Buffer"),
+        ([3, {"deep": nn.Parameter([1.0])}], "A Parameter"),
+    ],
+    ids=["module", "vowel", "parameter", "buffer", "list"],
+)
+def test_a_name_that_could_be_no_part_of_a_path_is_refused_where_it_is_given(name, part, called):
+    net = nn.Module()
+    with pytest.raises(ConfigurationError) as caught:
+        setattr(net, name, part)
+    assert str(caught.value) == (
+        f"{called} in Module cannot be called {name!r}. It is one part of a path such as "
+        "encoder.0.weight: letters, digits, _ and -."
+    )
+    assert vars(net) == {}
+
+
+@pytest.mark.parametrize("name", NO_NAMES)
+def test_what_is_no_part_can_have_any_name(name):
+    net = nn.Module()
+    setattr(net, name, [1, 2])
+    assert list(net.state_dict()) == []
+
+
+NAMES = ["größe", "層", "परत", "e\u0301", "skip-2", "_0", "2", "out", "d_x"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_of_any_script_is_a_name_everywhere(name, tmp_path):
+    class Net(nn.Module):
+        def __init__(self):
+            setattr(self, name, nn.Linear(2, 2))
+
+        def forward(self, x):
+            return getattr(self, name)(x)
+
+    net = Net()
+    assert [row["path"] for row in net.diagram([[1.0, 2.0]]).table()][1] == name
+    cr.save(net, tmp_path / "net.safetensors")
+    loaded = cr.load(tmp_path / "net.safetensors", into=Net())
+    assert list(loaded.state_dict()) == [f"{name}.weight", f"{name}.bias"]
+    graph = forward_graph(net, np.ones((1, 2)))
+    assert f"{name}.out" in graph.positions
+    assert str(parse_graph(str(graph))) == str(graph)
 
 
 def test_a_module_the_network_does_not_contain_is_refused_if_it_would_train():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +16,7 @@ from chainrule.eager import Tensor, current_trace, here, in_scope
 from chainrule.eager.tracing import current_scope
 from chainrule.eager.trees import leaves
 from chainrule.graph import DType
+from chainrule.nn.naming import as_path, join
 
 if TYPE_CHECKING:
     from chainrule.nn.module import Module
@@ -119,7 +119,7 @@ def _name_outputs(result: Any, name: str) -> None:
         return
     for path, leaf in leaves(result, name, open_modules=False):
         if isinstance(leaf, Tensor) and leaf.trace is trace:
-            trace.builder.name(leaf.traced_value, re.sub(r"[^\w.#-]", "_", path))
+            trace.builder.name(leaf.traced_value, as_path(path))
 
 
 def as_tensors(tree: Any, dtype: DType | None = None) -> Any:
@@ -166,8 +166,3 @@ def float_type(module: Module) -> DType | None:
     """The dtype that a network computes in: that of its first float parameter, if it has one."""
     types = (parameter.type.dtype for parameter in module.parameters())
     return next((dtype for dtype in types if dtype.is_float), None)
-
-
-def join(path: str, name: str) -> str:
-    """The path of `name` inside `path`; either may be empty."""
-    return f"{path}.{name}" if path and name else path or name

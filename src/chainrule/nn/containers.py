@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, Self, overload
@@ -10,6 +9,7 @@ from typing import Any, NoReturn, Self, overload
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
 from chainrule.eager import here
 from chainrule.nn.module import LAYERS, Module
+from chainrule.nn.naming import check_name
 
 
 class ModuleSequence(Module):
@@ -146,9 +146,6 @@ class ModuleList(ModuleSequence):
         _refuse_call("ModuleList", "for layer in self.layers: x = layer(x)")
 
 
-_KEY = re.compile(r"[\w-]+")
-
-
 @LAYERS.register("ModuleDict")
 class ModuleDict(Module):
     """Modules by name, for a network that calls them in `forward` in its own way.
@@ -180,8 +177,9 @@ class ModuleDict(Module):
         """Hold these modules, too; one of the same name is replaced."""
         given = dict(modules)
         for name, module in given.items():
-            self._check_name(name)
             check_module("ModuleDict", module, repr(name))
+            check_name("ModuleDict", name, type(module).__name__)
+            self._check_free(name)
         for name, module in given.items():
             setattr(self, name, module)
         self._describe()
@@ -237,11 +235,7 @@ class ModuleDict(Module):
         pairs = list(self.items())
         self._arguments = {"modules": pairs} if pairs else {}
 
-    def _check_name(self, name: object) -> None:
-        if not isinstance(name, str) or not _KEY.fullmatch(name):
-            raise ConfigurationError(
-                f"A module's name is made of letters, digits, _ and -; got {name!r}"
-            )
+    def _check_free(self, name: str) -> None:
         if hasattr(type(self), name):
             raise ConfigurationError(
                 f"A ModuleDict has a {name} of its own; no module in it can be called that"

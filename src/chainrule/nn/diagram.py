@@ -13,10 +13,10 @@ from chainrule.base.errors import NameNotFoundError
 from chainrule.drawing import Column, Diagram, Neuron, Weight, draw_neurons
 from chainrule.eager.tensor import Array
 from chainrule.nn.activations import Activation, ElementwiseActivation
-from chainrule.nn.calling import join
 from chainrule.nn.containers import Sequential
 from chainrule.nn.layers import Linear
 from chainrule.nn.module import Module
+from chainrule.nn.naming import join
 from chainrule.nn.parameter import Parameter
 
 ALL_DRAWN, FIRST_DRAWN, LAYERS_AT_MOST = 12, 5, 12

@@ -22,10 +22,11 @@ from chainrule.eager.traced import keep_outputs, trace_function
 from chainrule.eager.trees import is_array, leaves
 from chainrule.graph import Axis, Graph, Node, TensorType
 from chainrule.graph.diagram import is_literal, is_moved, scope_around
-from chainrule.nn.calling import as_tensors, float_type, join
+from chainrule.nn.calling import as_tensors, float_type
 from chainrule.nn.initializers import zeros
 from chainrule.nn.mode import evaluation
 from chainrule.nn.module import Module
+from chainrule.nn.naming import join
 from chainrule.nn.parameter import Variable
 
 BATCH = "B"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from reprlib import recursive_repr
 from typing import TYPE_CHECKING, Any, ClassVar, Self
@@ -12,8 +11,9 @@ from chainrule.base.registry import Registry
 from chainrule.eager import Tensor
 from chainrule.eager.promotion import dtype_of
 from chainrule.eager.tensor import Array
-from chainrule.nn.calling import call, join
+from chainrule.nn.calling import call
 from chainrule.nn.configured import Configured
+from chainrule.nn.naming import check_name, join
 from chainrule.nn.parameter import Buffer, Parameter, Variable
 from chainrule.nn.state import match_state
 
@@ -81,6 +81,9 @@ class Module(Configured):
                 f"{type(self).__name__}.{name} is a {kind}; got {type(value).__name__}",
                 advice=f"To change its numbers call {name}.{keep}; to be rid of it assign None",
             )
+        if name != "_arguments":  # what it was made with is no part of it
+            for _, part in _parts_of(value, name):  # a key that is no name is refused on the way
+                check_name(type(self).__name__, name, type(part).__name__)
         super().__setattr__(name, value)
 
     # --- what it is made of ------------------------------------------------------------------
@@ -307,9 +310,6 @@ class Module(Configured):
         return "\n".join([f"{type(self).__name__}(", *lines, ")"])
 
 
-_KEY = re.compile(r"[\w-]+")
-
-
 def _parts_of(tree: Any, path: str) -> Iterator[tuple[str, Module | Variable]]:
     """The modules and variables in an attribute: itself, or what its lists and dicts hold."""
     if isinstance(tree, Module | Variable):
@@ -321,9 +321,6 @@ def _parts_of(tree: Any, path: str) -> Iterator[tuple[str, Module | Variable]]:
             if not isinstance(branch, Module | Variable | list | tuple | dict):
                 continue
             for inner, part in _parts_of(branch, ""):
-                if not _KEY.fullmatch(str(key)):
-                    raise ConfigurationError(
-                        f"{path} holds a {type(part).__name__} under the key {key!r}; a key is "
-                        "part of its name, and names are made of letters, digits, _ and -"
-                    )
+                if isinstance(tree, dict):
+                    check_name(path or "a dict", str(key), type(part).__name__)
                 yield join(join(path, str(key)), inner), part
