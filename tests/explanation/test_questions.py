@@ -95,6 +95,20 @@ def test_by_a_residual_connection_layers_that_can_be_passed_are_no_stations():
     assert total == pytest.approx(paths.gradient, rel=1e-14)
 
 
+@pytest.mark.parametrize("n", [0, -1, 2.5, True, "many", None])
+def test_how_many_are_asked_for_is_a_whole_number_from_one_up(worked, n):
+    for ask, what in ((worked.path, "path takes a number of ways"),
+                      (worked.largest, "largest takes a number of elements")):  # fmt: skip
+        arguments = ("E", "w1") if ask == worked.path else ("d_0.weight",)
+        with pytest.raises(ConfigurationError, match=f"{what} from 1 up; got n={n!r}"):
+            ask(*arguments, n=n)
+
+
+def test_how_many_may_be_numpys_integer(worked):
+    assert worked.largest("d_0.weight", np.int64(2)) == worked.largest("d_0.weight", 2)
+    assert len(worked.path("E", "w1", n=np.int64(1)).routes) == 1
+
+
 def test_a_path_between_what_is_not_connected_is_refused(worked):
     with pytest.raises(ConfigurationError, match="w1 is not computed from E"):
         worked.path("w1", "E")
@@ -151,6 +165,21 @@ def test_a_rule_has_no_samples_to_share_a_gradient():
     trace = explain(machine, v, v, nn.ContrastiveDivergence())
     with pytest.raises(ConfigurationError, match="no gradients of a loss"):
         trace.samples("weight", 0, 0)
+
+
+def test_what_has_no_gradient_says_why():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Linear(3, 1)).initialize(0)
+    net[0].weight.requires_grad = False
+    trace = explain(net, numbers(3, 2), numbers(3, 1))
+    frozen = r"0\.weight\[0,0\] is frozen \(requires_grad=False\), or a buffer: it has no gradient"
+    for ask in (trace.samples, trace.optimizer):
+        for name in ("0.weight", "d_0.weight"):
+            with pytest.raises(ConfigurationError, match=frozen):
+                ask(name, 0, 0)
+        with pytest.raises(ConfigurationError, match=r"1\.running_mean\[0\] is a buffer: it has"):
+            ask("1.running_mean", 0)
+    with pytest.raises(ConfigurationError, match=r"x\[0,0\] is given to the step"):
+        trace.samples("x", 0, 0)
 
 
 # --- largest --------------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ Source: M. Nielsen, Neural Networks and Deep Learning, 2015, chapter 2.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 from chainrule.explanation.trace import Trace
 from chainrule.graph import Node
@@ -42,6 +43,9 @@ BP4 = Caption(
     "goes to",
 )
 
+ADDED_UP = "; where it is used several times, as by each example of a batch, these are added up"
+"""Behind the words of BP3 and BP4, where the gradient is a sum of such products."""
+
 
 def caption_of(trace: Trace, position: int) -> Caption | None:
     """The caption of a node, if it is one of the four patterns."""
@@ -60,16 +64,24 @@ def caption_of(trace: Trace, position: int) -> Caption | None:
 def _of_parameter(trace: Trace, position: int, parameter: str) -> Caption | None:
     """BP3 or BP4, if each term of the gradient has an error of a sum that the parameter is in.
 
-    A parameter that is used several times has several such terms. A penalty's term has none, and
-    the gradient then is neither of the two.
+    A penalty's term has none, and the gradient then is neither of the two.
     """
+    # The equations are of one example. Of a batch C is a mean of costs, and δ the error by that
+    # mean, its 1/n included: so the gradient is Σ over b of a·δ, BP4 added up. The same holds of a
+    # parameter in several layers, or along a sequence. It has the name; the words say the sum.
     captions: set[Caption | None] = set()
-    for term in _terms(trace, position):
+    terms = _terms(trace, position)
+    is_added_up = len(terms) > 1
+    for term in terms:
         made_of = [term] if _is_error(trace, term) else _operands(trace, term)
         sums = [trace.graph.name_of(i).removeprefix("d_") for i in made_of if _is_error(trace, i)]
         roles = {_role(trace, parameter, value) for value in sums} - {None}
+        is_added_up |= any(math.prod(trace.graph[value].shape[:-1]) > 1 for value in sums)
         captions |= roles or {None}
-    return captions.pop() if len(captions) == 1 else None
+    caption = captions.pop() if len(captions) == 1 else None
+    if caption is None or not is_added_up:
+        return caption
+    return replace(caption, words=caption.words + ADDED_UP)
 
 
 def _role(trace: Trace, parameter: str, value: str) -> Caption | None:
@@ -107,17 +119,23 @@ def _is_error(trace: Trace, position: int) -> bool:
 def is_weighted_sum(trace: Trace, node: Node) -> bool:
     """Whether a value is Σ w·a, or that and a bias."""
     if node.op == "contract":
-        return any(_is_parameter(trace, i) for i in node.inputs)
+        return any(is_state(trace, i) for i in node.inputs)
     if node.op != "add":
         return False
     products = [trace.graph.nodes[i] for i in node.inputs if trace.graph.nodes[i].name is None]
     return any(is_weighted_sum(trace, product) for product in products if product.op == "contract")
 
 
-def _is_parameter(trace: Trace, position: int) -> bool:
-    """Whether a value is a parameter: an input of the step, with a gradient or an update."""
+def is_state(trace: Trace, position: int) -> bool:
+    """Whether a value is a parameter or a buffer of the network.
+
+    These are the inputs that a step hands on to the next one, whether it changes them or not; data
+    it does not hand on. What the optimiser keeps has a colon in its name.
+    """
     node = trace.graph.nodes[position]
-    return node.op == "input" and len(node.shape) == 2 and "." in (node.name or ".")
+    name = node.name or ""
+    is_handed_on = node.op == "input" and f"next.{name}" in trace.graph.labels
+    return is_handed_on and node.dtype.is_float and ":" not in name
 
 
 def _comes_through_weights(trace: Trace, position: int) -> bool:
@@ -125,7 +143,7 @@ def _comes_through_weights(trace: Trace, position: int) -> bool:
     stack = [position]
     while stack:
         node = trace.graph.nodes[stack.pop()]
-        if node.op == "contract" and any(_is_parameter(trace, i) for i in node.inputs):
+        if node.op == "contract" and any(is_state(trace, i) for i in node.inputs):
             return True
         for i in node.inputs:
             name = trace.graph.nodes[i].name or ""

@@ -8,12 +8,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.printing.digits import number
 from chainrule.explanation.printing.report import in_python
 from chainrule.explanation.printing.text import write
 from chainrule.explanation.questions.answer import Answer
-from chainrule.explanation.questions.places import called, element
+from chainrule.explanation.questions.places import called, check_count, element
 from chainrule.explanation.trace import Index, Place, Trace
 
 
@@ -78,8 +77,7 @@ class Largest(Answer):
 
 def largest(trace: Trace, name: str, n: int) -> Largest:
     """The largest elements of a value; see `Trace.largest`."""
-    if n < 1:
-        raise ConfigurationError(f"largest takes a number of elements from 1 up; got n={n}")
+    n = check_count("largest", "elements", n)
     position = _position(trace, name)
     array = trace.values[position]
     sizes = np.abs(array.astype(np.float64)).reshape(-1)

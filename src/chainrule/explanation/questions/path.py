@@ -14,7 +14,14 @@ from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.printing.digits import number
 from chainrule.explanation.questions.answer import Answer
 from chainrule.explanation.questions.flow import Flow
-from chainrule.explanation.questions.places import Named, called, find, find_primal, loss_of
+from chainrule.explanation.questions.places import (
+    Named,
+    called,
+    check_count,
+    find,
+    find_primal,
+    loss_of,
+)
 from chainrule.explanation.trace import Index, Place, Trace
 
 FOLLOWED_AT_MOST = 1_000  # units of one layer, on one way
@@ -100,6 +107,7 @@ def path(
     trace: Trace, source: Named, target: Named, *, through: Named | None = None, n: int = 8
 ) -> Paths:
     """Take a gradient apart by the ways on which it comes; see `Trace.path`."""
+    n = check_count("path", "ways", n)
     end = find_primal(trace, target)
     start = find(trace, source)
     if start == Place(trace.graph.labels.get("loss", -1), ()):

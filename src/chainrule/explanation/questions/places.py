@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
+from contextlib import suppress
 
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
 from chainrule.base.harmless import plain
-from chainrule.explanation.symbols import symbol_of
+from chainrule.explanation.captions import is_state
+from chainrule.explanation.symbols import NEXT, symbol_of
 from chainrule.explanation.trace import Place, Trace
 
 Named = str | tuple[str | int, ...]
@@ -30,7 +33,14 @@ def find_primal(trace: Trace, named: Named) -> Place:
     Raises
     ------
     NameNotFoundError, ShapeError
+    ConfigurationError
+        If it is named by a gradient that the step does not compute, since it is frozen.
     """
+    name, *index = (named,) if isinstance(named, str) else named
+    inner = str(name).removeprefix("d_")
+    if str(name) != inner and str(name) not in trace.graph.positions:
+        with suppress(NameNotFoundError):  # what is wrong with the name itself is said below
+            check_not_frozen(trace, find(trace, (inner, *index)))
     place = find(trace, named)
     primal = trace.graph.name_of(place.node).removeprefix("d_")
     if primal not in trace.graph.positions:
@@ -46,13 +56,59 @@ def find_gradient(trace: Trace, named: Named) -> Place:
     ------
     NameNotFoundError
         If the step computes none.
+    ConfigurationError
+        If that is so because the number is data, or a parameter that is frozen.
     """
     primal = find_primal(trace, named)
     name = "d_" + trace.graph.name_of(primal.node)
     if name not in trace.graph.positions:
+        check_not_frozen(trace, primal)
+        if trace.node(primal).op == "input":
+            raise ConfigurationError(
+                f"{called(trace, primal)} is given to the step: training computes no gradient by "
+                "it",
+                advice="Ask for a parameter, or a value that the loss is computed from",
+            )
         known = [each for each in trace.graph.positions if each.startswith("d_")]
         raise NameNotFoundError.among("gradient", name, known)
     return Place(trace.graph.positions[name], primal.index)
+
+
+def check_not_frozen(trace: Trace, place: Place) -> None:
+    """Raise ConfigurationError where a number is state that the step computes no gradient by.
+
+    A trace does not tell a frozen parameter from a buffer that the step leaves alone: neither has
+    a gradient, and both are handed on. A buffer that the step assigns is known by that.
+    """
+    name = trace.graph.name_of(place.node)
+    if not is_state(trace, place.node) or f"d_{name}" in trace.graph.positions:
+        return
+    is_kept = trace.graph.labels[NEXT + name] == place.node
+    what = "frozen (requires_grad=False), or a buffer" if is_kept else "a buffer"
+    raise ConfigurationError(
+        f"{called(trace, place)} is {what}: it has no gradient, and the optimiser does not update "
+        "it",
+        where=name,
+        advice="A parameter trains again after parameter.requires_grad = True"
+        if is_kept
+        else f'trace["{name}"].update is what the step assigns to it',
+    )
+
+
+def check_count(function: str, what: str, n: object) -> int:
+    """Return how many are asked for.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no whole number from 1 up.
+    """
+    if isinstance(n, bool) or not hasattr(n, "__index__") or operator.index(n) < 1:
+        raise ConfigurationError(
+            f"{function} takes a number of {what} from 1 up; got n={n!r:.40}",
+            advice=f"Leave n out, or pass a whole number: {function}(..., n=3)",
+        )
+    return operator.index(n)
 
 
 def loss_of(trace: Trace) -> Place:

@@ -14,7 +14,7 @@ from chainrule.base.harmless import plain
 from chainrule.explanation.expansion import Number, one_op
 from chainrule.explanation.printing.digits import literal, number
 from chainrule.explanation.questions.answer import Answer
-from chainrule.explanation.questions.places import Named, called, find_primal
+from chainrule.explanation.questions.places import Named, called, check_not_frozen, find_primal
 from chainrule.explanation.symbols import NEXT
 from chainrule.explanation.trace import Index, Place, Trace
 from chainrule.ops import format_expression
@@ -97,6 +97,7 @@ def update(trace: Trace, named: Named) -> Update:
     name = graph.name_of(place.node)
     after = graph.labels.get(NEXT + name)
     gradient = graph.positions.get(f"d_{name}")
+    check_not_frozen(trace, place)
     if after is None or gradient is None or after == place.node:
         raise ConfigurationError(
             f"{called(trace, place)} is not updated by the optimiser in this step",
