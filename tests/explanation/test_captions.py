@@ -88,7 +88,10 @@ def test_of_a_batch_the_equations_are_added_up_over_its_examples(count):
     trace = explain(net, numbers(count, 2))
     values = {name: trace.values[trace.graph.find(name)] for name in ("x", "d_0.out")}
     for name, expected in (
-        ("weight", sum(np.outer(d, x) for d, x in zip(values["d_0.out"], values["x"], strict=True))),
+        (
+            "weight",
+            sum(np.outer(d, x) for d, x in zip(values["d_0.out"], values["x"], strict=True)),
+        ),
         ("bias", sum(values["d_0.out"])),
     ):
         stored = trace.values[trace.graph.find(f"d_0.{name}")]

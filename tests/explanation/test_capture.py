@@ -10,6 +10,7 @@ import pytest
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.base.errors import (
+    ChainruleError,
     ConfigurationError,
     DataError,
     NonFiniteError,
@@ -399,14 +400,15 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("what", REFUSED)
-def test_what_fit_refuses_is_refused_with_the_same_words(what):
+def test_what_fit_refuses_is_refused_in_the_same_words_but_for_its_name(what):
     x, y, options, kind = REFUSED[what]
     options = {"loss": "CrossEntropyLoss"} | options
 
     def refusal(call):
         with pytest.raises(kind or Exception) as caught:
             call()
-        return type(caught.value), re.sub(r"Line \d+", "Line", str(caught.value))
+        words = re.sub(r"Line \d+", "Line", str(caught.value))
+        return type(caught.value), re.sub(r"\bfit\b", "explain", words)
 
     fitted = refusal(lambda: cr.fit(plain(), x, y, batch_size=50, progress=False, **options))
     assert refusal(lambda: cr.explain(plain(), x, y, **options)) == fitted
@@ -439,6 +441,42 @@ def test_a_step_of_a_run_takes_no_options_of_another(given, name):
         f"explain got a step of a run, and {name} with it. A step knows its data and all else: "
         "cr.explain(run.at(step))."
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        ({"y": None}, "explain needs targets. Call explain(net, x, y, ...)."),
+        (
+            {"x": 3, "y": None},
+            "explain reads arrays x and y, or an object with __len__ and __getitem__; got int.",
+        ),
+        (
+            {"optimizer": "sgd"},
+            "explain takes optimizer as Optimizer; got 'sgd'. Write optimizer=optim.SGD(lr=0.01).",
+        ),
+        (
+            {"optimizer": optim.LBFGS()},
+            (
+                "explain updates batch by batch; LBFGS minimises a function of all examples. Call "
+                "LBFGS(...).minimize(f, net), f being the loss of all examples."
+            ),
+        ),
+        ({"seed": -1}, "explain takes seed as a whole number ≥ 0; got -1."),
+        (
+            {"penalty": 3},
+            (
+                "explain takes penalty as a Penalty, or a list of them; got 3. Write "
+                "penalty=nn.L2Penalty(1e-4)."
+            ),
+        ),
+    ],
+)
+def test_errors_speak_of_explain_and_not_of_fit(given, says):
+    with pytest.raises(ChainruleError) as caught:
+        cr.explain(**({"what": plain(), "x": X, "y": Y, "loss": "CrossEntropyLoss"} | given))
+    assert str(caught.value) == says
+    assert caught.value.args == (caught.value.message,)
 
 
 @pytest.mark.parametrize("what", [None, "run", 3])

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import inspect
 import linecache
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from importlib import metadata
 from typing import Any
 
-from chainrule.base.errors import ConfigurationError
+from chainrule.base.errors import ConfigurationError, DataError
 from chainrule.explanation.capturing.accumulation import compose
+from chainrule.explanation.capturing.words import spoken_by
 from chainrule.explanation.trace import About, Trace
 from chainrule.graph import Graph
 from chainrule.nn import Module
@@ -83,18 +84,19 @@ def explain(
             f"explain takes a network or a step of a run; got {type(what).__name__}",
             advice="Write cr.explain(net, x, y, loss=...) or cr.explain(run.at(0))",
         )
-    moment = first_step(
-        what,
-        x,
-        y,
-        loss=loss,
-        optimizer=optimizer,
-        sample_weight=sample_weight,
-        class_weight=class_weight,
-        penalty=penalty,
-        backend=backend,
-        seed=seed,
-    )
+    with spoken_by("explain"):
+        moment = first_step(
+            what,
+            x,
+            y,
+            loss=loss,
+            optimizer=optimizer,
+            sample_weight=sample_weight,
+            class_weight=class_weight,
+            penalty=penalty,
+            backend=backend,
+            seed=seed,
+        )
     return explain_moment(moment, names or {})
 
 
@@ -134,6 +136,16 @@ def first_step(
         shuffle=False, seed=seed, dtype=float_name(float_dtype(net)), backend=backend
     )
     parts = Parts.of(net, loss, optimizer, None, penalty, settings)
+    if (
+        y is None
+        and not hasattr(x, "__getitem__")
+        and not callable(x)
+        and not isinstance(x, Iterable)
+    ):
+        raise DataError(
+            "explain reads arrays x and y, or an object with __len__ and __getitem__; got "
+            f"{type(x).__name__}"
+        )
     reader = Reader(parts.loss, InputTypes.of(parts.net), sample_weight, class_weight)
     data = Data.read(reader, x, y, None, settings)
     if isinstance(data.examples, StreamSource):
