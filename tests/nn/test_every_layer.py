@@ -10,6 +10,9 @@ from chainrule import nn, optim
 from chainrule.nn.description import build, describe
 from tests.nn.catalogue import CALLED, LAYERS
 
+HOLD_OTHERS = {"Sequential", "ModuleList", "ModuleDict", "Residual", "Parallel"}
+"""Their representation is the list of what they hold, as torch's is."""
+
 
 def test_every_layer_is_in_the_catalogue():
     assert set(LAYERS) == set(nn.LAYERS)
@@ -58,6 +61,41 @@ def test_its_repr_names_it_and_its_arguments_are_those_of_init(name):
     assert repr(layer).startswith(name + "(")
     known = inspect.signature(type(layer)).parameters
     assert set(layer.configuration()) <= set(known)
+
+
+@pytest.mark.parametrize("name", sorted(set(LAYERS) - HOLD_OTHERS))
+def test_its_repr_makes_it_again(name):
+    layer = LAYERS[name][0]()
+    again = eval(repr(layer), dict(vars(nn)))  # noqa: S307 - what repr is for
+    assert again.configuration() == layer.configuration()
+    assert describe(again) == describe(layer)
+
+
+def switches():
+    """Every argument of every registered layer and loss that is True or False."""
+    for made, registry in (("layer", nn.LAYERS), ("loss", nn.LOSSES)):
+        for name, kind in registry.items():
+            for argument in inspect.signature(kind).parameters.values():
+                if isinstance(argument.default, bool):
+                    yield pytest.param(kind, argument.name, id=f"{made}-{name}-{argument.name}")
+
+
+@pytest.mark.parametrize("value", [True, False])
+@pytest.mark.parametrize(("kind", "argument"), list(switches()))
+def test_what_is_true_or_false_is_shown_as_that(kind, argument, value):
+    # What else has to be said is a number of features, or of groups of them.
+    needed = [p for p in inspect.signature(kind).parameters.values() if p.default is p.empty]
+    made = kind(**{p.name: 2 for p in needed}, **{argument: value})
+    assert f"{argument}={value}" in repr(made)
+    assert made.configuration()[argument] is value
+
+
+def test_a_part_that_is_taken_away_later_is_shown_and_saved_as_left_out(tmp_path):
+    net = nn.Sequential(nn.Linear(3, 2))
+    net[0].bias = None
+    assert repr(net[0]) == "Linear(in_features=3, out_features=2, bias=False)"
+    cr.save(net, tmp_path / "net.safetensors")
+    assert list(cr.load(tmp_path / "net.safetensors").state_dict()) == ["0.weight"]
 
 
 @pytest.mark.parametrize("name", LAYERS)

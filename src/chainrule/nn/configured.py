@@ -58,17 +58,27 @@ class Configured:
         now : bool
             Show those that are attributes as they are now; otherwise as they were given.
         """
+        given = dict(self._arguments)
         if not now:
-            return dict(self._arguments)
-        return {
-            name: now if _is_plain(now := vars(self).get(name, given)) else given
-            for name, given in self._arguments.items()
-        }
+            return given
+        attributes = vars(self)
+        # A part that could be left out, and was taken away since: `linear.bias = None`.
+        for parameter in inspect.signature(type(self).__init__).parameters.values():
+            if parameter.default is True and attributes.get(parameter.name, True) is None:
+                given.setdefault(parameter.name, True)
+        return {name: _as_given(attributes.get(name, g), g) for name, g in given.items()}
 
     @recursive_repr()
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={value!r}" for name, value in self.configuration().items())
         return f"{type(self).__name__}({shown})"
+
+
+def _as_given(now: Any, given: Any) -> Any:
+    """An attribute as the argument that it was made from would say it."""
+    if isinstance(given, bool) and not isinstance(now, bool):
+        return now is not None  # bias=False says that there is no parameter of that name
+    return now if _is_plain(now) else given
 
 
 def _is_plain(value: Any) -> bool:
