@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from chainrule.base.errors import FileFormatError
+from chainrule.base.errors import ConfigurationError, FileFormatError
 from chainrule.base.files import append_line, read_lines, write_durably
 
 
@@ -78,7 +78,28 @@ def test_a_missing_folder_is_told_by_the_name_that_was_asked_for(tmp_path: Path)
     path = tmp_path / "none" / "m.bin"
     with pytest.raises(FileNotFoundError) as caught:
         write_durably(path, b"x")
-    assert str(caught.value) == f"[Errno 2] No such file or directory: '{path}'"
+    assert str(caught.value) == (
+        f"There is no folder {path.parent} to write m.bin in. Make the folder first, or name one "
+        "that exists."
+    )
+    assert not path.parent.exists()
+
+
+def test_a_folder_is_not_replaced_by_a_file(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        write_durably(tmp_path, b"x")
+    assert str(caught.value) == f"{tmp_path} is a folder. Name a file to write, in it or elsewhere."
+
+
+def test_a_file_is_no_folder_to_write_in(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("old")
+    with pytest.raises(ConfigurationError) as caught:
+        write_durably(tmp_path / "a.txt" / "b" / "m.bin", b"x")
+    assert str(caught.value) == (
+        f"m.bin cannot be written in {tmp_path}/a.txt/b: {tmp_path}/a.txt is a file. Name a folder "
+        "that exists."
+    )
+    assert (tmp_path / "a.txt").read_text() == "old"
 
 
 def test_a_write_that_the_system_takes_in_pieces_is_whole(

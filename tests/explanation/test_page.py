@@ -13,6 +13,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
+from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.page import proved
 from chainrule.explanation.page.document import document_of
 from chainrule.explanation.page.proved import numbers_to_prove
@@ -114,3 +115,13 @@ def test_an_altered_trace_says_so(document):
 def test_the_file_is_written_by_the_trace(tmp_path):
     explain_worked().to_html(tmp_path / "step.html")
     assert (tmp_path / "step.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+
+
+def test_a_page_is_written_in_no_other_file(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        explain_worked().to_html(tmp_path / "step.png")
+    assert str(caught.value) == (
+        f"A step as a page is written as .html; got {tmp_path}/step.png. Name it "
+        f"{tmp_path}/step.html."
+    )
+    assert list(tmp_path.iterdir()) == []

@@ -276,7 +276,8 @@ def test_an_ending_that_says_no_form_is_refused(worked, tmp_path):
     with pytest.raises(ConfigurationError) as error:
         worked["w5"].save(tmp_path / "w5.pdf")
     assert str(error.value) == (
-        'w5.pdf ends on ".pdf", which says no form. There are: .tex, .html, .json, .txt.'
+        "The explanation of a number is written as .tex, .html, .json or .txt; got "
+        f"{tmp_path}/w5.pdf. Name it {tmp_path}/w5.tex."
     )
 
 

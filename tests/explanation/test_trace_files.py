@@ -390,11 +390,13 @@ def test_a_trace_is_not_saved_over_a_network(tmp_path):
 def test_only_json_is_written(worked, tmp_path):
     with pytest.raises(ConfigurationError) as caught:
         worked.save(tmp_path / "step.html")
-    assert str(caught.value).endswith(f'got {tmp_path}/step.html. Write trace.save("step.json").')
+    assert str(caught.value) == (
+        f"A trace is written as .json; got {tmp_path}/step.html. Name it {tmp_path}/step.json."
+    )
 
 
 def test_a_trace_that_cannot_be_written_leaves_the_old_one(worked, saved):
     before = saved.read_bytes()
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(OSError, match="There is no folder"):
         explain_worked().save(saved.parent / "nowhere" / "step.json")
     assert saved.read_bytes() == before

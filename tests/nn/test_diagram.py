@@ -372,3 +372,12 @@ def test_every_layer_has_a_picture(net):
         assert "out" in boxes(net.diagram(np.full(shape, 0.5)))
         return
     pytest.fail("no shape is one that it reads")
+
+
+def test_a_diagram_is_written_in_no_other_file(tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        nn.Linear(3, 2).diagram().save(tmp_path / "net.png")
+    assert str(caught.value) == (
+        f"A diagram is written as .svg; got {tmp_path}/net.png. Name it {tmp_path}/net.svg."
+    )
+    assert list(tmp_path.iterdir()) == []

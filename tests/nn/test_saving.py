@@ -9,7 +9,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from chainrule.base.errors import FileFormatError, NameNotFoundError, ShapeError
+from chainrule.base.errors import ConfigurationError, FileFormatError, NameNotFoundError, ShapeError
 from chainrule.base.files import read_tensors, write_tensors
 from chainrule.nn.description import describe
 from tests.nn.catalogue import LAYERS, X
@@ -437,3 +437,14 @@ def test_half_precision_numbers_are_widened(tmp_path):
     net = cr.load(path)
     assert net.weight.dtype == np.float32
     np.testing.assert_array_equal(net.weight.numpy(), half["weight"].astype(np.float32))
+
+
+@pytest.mark.parametrize("name", ["net.pt", "net", "net.svg"])
+def test_a_network_is_written_in_no_other_file(name, tmp_path):
+    with pytest.raises(ConfigurationError) as caught:
+        cr.save(nn.Linear(3, 2), tmp_path / name)
+    assert str(caught.value) == (
+        f"A network is written as .safetensors; got {tmp_path}/{name}. Name it "
+        f"{tmp_path}/net.safetensors."
+    )
+    assert list(tmp_path.iterdir()) == []

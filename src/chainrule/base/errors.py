@@ -148,6 +148,10 @@ class DataNotFoundError(DataError, FileNotFoundError):
     """A data set is not where chainrule looks."""
 
 
+class FolderNotFoundError(ChainruleError, FileNotFoundError):
+    """There is no folder to write a file in."""
+
+
 class TargetError(DataError):
     """Targets are of a kind or in a range that the loss cannot use."""
 

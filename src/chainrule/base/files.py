@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from chainrule.base.errors import FileFormatError
+from chainrule.base.errors import ConfigurationError, FileFormatError, FolderNotFoundError
 from chainrule.base.tensor_header import (
     DTYPES,
     LENGTH_BYTES,
@@ -29,6 +29,38 @@ Pathlike: TypeAlias = str | os.PathLike[str]
 
 LEFT_BEHIND = ".chainrule-*.tmp"
 """What the names of files match that a process leaves which is killed while it writes."""
+
+
+def check_place(path: Pathlike) -> None:
+    """Raise unless a file can stand at `path`: its folder is there, and it is no folder itself.
+
+    Folders are never made for a file: one whose name is misspelt would hold it, unnoticed.
+
+    Raises
+    ------
+    FolderNotFoundError
+    ConfigurationError
+        If what should be a folder is a file, or what should be a file a folder.
+    """
+    target = Path(path)
+    folder = target.parent
+    if folder.is_dir() and not target.is_dir():
+        return
+    if target.is_dir():
+        raise ConfigurationError(
+            f"{os.fspath(path)} is a folder", advice="Name a file to write, in it or elsewhere"
+        )
+    ancestors = [folder, *folder.parents]
+    existing = next((place for place in ancestors if place.exists()), None)
+    if existing is not None and not existing.is_dir():
+        raise ConfigurationError(
+            f"{target.name} cannot be written in {folder}: {existing} is a file",
+            advice="Name a folder that exists",
+        )
+    raise FolderNotFoundError(
+        f"There is no folder {folder} to write {target.name} in",
+        advice="Make the folder first, or name one that exists",
+    )
 
 
 def write_durably(path: Pathlike, content: bytes) -> None:
@@ -46,10 +78,13 @@ def write_durably(path: Pathlike, content: bytes) -> None:
 
     Raises
     ------
+    FolderNotFoundError, ConfigurationError
+        As `check_place` says.
     OSError
         As the system says. The old file is then untouched and nothing is left beside it.
     """
     target = Path(path).resolve()
+    check_place(path)
     _replace(target, path, content, durably=True)
     _remember_folder(target.parent)
 

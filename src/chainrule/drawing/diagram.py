@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from chainrule.base.file_kinds import FileKind
 from chainrule.base.files import Pathlike, write_durably
+
+DIAGRAM = FileKind("A diagram", (".svg",))
 
 
 @dataclass(frozen=True)
@@ -44,11 +47,19 @@ class Diagram:
     def save(self, path: Pathlike) -> None:
         """Write the image to a file, which is replaced whole or not at all.
 
+        Parameters
+        ----------
+        path : path
+            A ``.svg`` file; its folder must exist.
+
         Raises
         ------
+        ConfigurationError
+            If it is no ``.svg`` file.
         OSError
-            As the system says.
+            As the system says; FolderNotFoundError is one.
         """
+        DIAGRAM.check(path)
         write_durably(path, self.svg.encode("utf-8"))
 
     def _repr_svg_(self) -> str:

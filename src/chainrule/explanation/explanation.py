@@ -300,9 +300,12 @@ class Explanation:
         ------
         ConfigurationError
             If the ending is another.
+        OSError
+            As the system says; FolderNotFoundError is one.
         """
-        from chainrule.explanation.printing.saving import save
+        from chainrule.explanation.printing.saving import EXPLANATION, save
 
+        EXPLANATION.check(path)
         save(self.report(depth, most), Path(path))
 
     def _repr_html_(self) -> str:

@@ -283,12 +283,14 @@ class Trace:
         Parameters
         ----------
         path
-            The file; it is replaced whole or not at all.
+            A ``.html`` file; it is replaced whole or not at all. Its folder must exist.
 
         Raises
         ------
+        ConfigurationError
+            If it is no ``.html`` file.
         OSError
-            As the system says.
+            As the system says; FolderNotFoundError is one.
         """
         from chainrule.explanation.page import to_html
 

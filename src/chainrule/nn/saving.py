@@ -10,10 +10,13 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import ChainruleError, FileFormatError
+from chainrule.base.file_kinds import FileKind
 from chainrule.base.files import read_tensors, write_tensors
 from chainrule.eager.tensor import Array
 from chainrule.nn.description import build, describe
 from chainrule.nn.module import Module
+
+NETWORK = FileKind("A network", (".safetensors",))
 
 _FORMAT = "chainrule-network-1"
 _CHARACTERS_AT_MOST = (
@@ -28,8 +31,16 @@ def save(net: Module, path: str | PathLike[str]) -> None:
     ----------
     net : Module
     path : path
-        A ``.safetensors`` file; one that exists is replaced durably.
+        A ``.safetensors`` file; one that exists is replaced durably. Its folder must exist.
+
+    Raises
+    ------
+    ConfigurationError
+        If it is no ``.safetensors`` file.
+    OSError
+        As the system says; FolderNotFoundError is one.
     """
+    NETWORK.check(path)
     metadata = {"format": _FORMAT}
     description = describe(net)
     text = json.dumps(description)

@@ -25,6 +25,7 @@ import msgspec
 import numpy as np
 
 from chainrule.base.errors import ChainruleError, ConfigurationError, FileFormatError
+from chainrule.base.file_kinds import FileKind
 from chainrule.base.files import Pathlike, read_tensors, write_durably, write_tensors
 from chainrule.explanation.capturing.seal import Seal
 from chainrule.explanation.trace import About, Array, Trace
@@ -76,17 +77,15 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     beside: _Beside | None = None
 
 
+TRACE = FileKind("A trace", (".json",))
+
+
 # --- writing ---------------------------------------------------------------------------------
 
 
 def save_trace(trace: Trace, path: Pathlike) -> None:
     """Write a trace; `Trace.save` calls it."""
-    target = Path(path)
-    if target.suffix != ".json":
-        raise ConfigurationError(
-            f"A trace is saved as a .json file; got {fspath(path)}",
-            advice=f'Write trace.save("{target.stem}.json")',
-        )
+    target = TRACE.check(path)
     graph, seal = trace.graph, trace.seal
     values, large = {}, {}
     for position, (value, digest) in enumerate(zip(trace.values, seal.values, strict=True)):

@@ -11,10 +11,13 @@ from html import escape
 from importlib import resources
 from typing import Any
 
+from chainrule.base.file_kinds import FileKind
 from chainrule.base.files import Pathlike, write_durably
 from chainrule.explanation.page.content import content_of
 from chainrule.explanation.page.pictures import Picture, pictures_of
 from chainrule.explanation.trace import Trace
+
+PAGE = FileKind("A step as a page", (".html",))
 
 SCRIPTS = (
     "values.js",
@@ -38,13 +41,16 @@ def to_html(trace: Trace, path: Pathlike) -> None:
     ----------
     trace : Trace
     path
-        The file; it is replaced whole or not at all.
+        A ``.html`` file; it is replaced whole or not at all. Its folder must exist.
 
     Raises
     ------
+    ConfigurationError
+        If it is no ``.html`` file.
     OSError
-        As the system says.
+        As the system says; FolderNotFoundError is one.
     """
+    PAGE.check(path)
     write_durably(path, document_of(trace).encode("utf-8"))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from chainrule.base.errors import ConfigurationError, did_you_mean
+from chainrule.base.file_kinds import FileKind
 from chainrule.base.files import write_durably
 from chainrule.explanation.printing.document import as_json
 from chainrule.explanation.printing.latex_document import document
@@ -29,6 +29,9 @@ FORMS: dict[str, Callable[[Report], str]] = {
 """What a report is written as, by the ending of the file."""
 
 
+EXPLANATION = FileKind("The explanation of a number", tuple(FORMS))
+
+
 def save(report: Report, path: Path) -> None:
     """Write a report.
 
@@ -37,12 +40,7 @@ def save(report: Report, path: Path) -> None:
     ConfigurationError
         If the ending is none of `FORMS`.
     OSError
-        As the system says.
+        As the system says; FolderNotFoundError is one.
     """
-    form = FORMS.get(path.suffix.lower())
-    if form is None:
-        advice = did_you_mean(path.suffix, list(FORMS)) or f"There are: {', '.join(FORMS)}"
-        raise ConfigurationError(
-            f'{path.name} ends on "{path.suffix}", which says no form', advice=advice
-        )
+    form = FORMS[EXPLANATION.check(path).suffix.lower()]
     write_durably(path, form(report).encode())
