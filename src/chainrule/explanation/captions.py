@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 from chainrule.explanation.trace import Trace
 from chainrule.graph import Node
+from chainrule.train.writing import ACCUMULATED, TOTAL_COST, TOTAL_WEIGHT
 
 
 @dataclass(frozen=True)
@@ -130,10 +131,13 @@ def is_state(trace: Trace, position: int) -> bool:
     """Whether a value is a parameter or a buffer of the network.
 
     These are the inputs that a step hands on to the next one, whether it changes them or not; data
-    it does not hand on. What the optimiser keeps has a colon in its name.
+    it does not hand on. What the optimiser keeps has a colon in its name, and what is added up over
+    batches begins with a word of its own.
     """
     node = trace.graph.nodes[position]
     name = node.name or ""
+    if name.startswith((ACCUMULATED, TOTAL_WEIGHT, TOTAL_COST)):
+        return False
     is_handed_on = node.op == "input" and f"next.{name}" in trace.graph.labels
     return is_handed_on and node.dtype.is_float and ":" not in name
 

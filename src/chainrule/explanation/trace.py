@@ -171,6 +171,8 @@ class Trace:
         Raises
         ------
         NameNotFoundError
+        ConfigurationError
+            If `n` is no whole number from 1 up.
         """
         from chainrule.explanation.questions.largest import largest
 
@@ -205,14 +207,17 @@ class Trace:
         ------
         NameNotFoundError, ShapeError
         ConfigurationError
-            If the one is not computed from the other.
+            If the one is not computed from the other, or `n` is no whole number from 1 up.
         """
         from chainrule.explanation.questions.path import path
 
         return path(self, from_, to, through=through, n=n)
 
     def samples(self, name: str, *index: int) -> Samples:
-        """What each sample of the batch gives to a gradient; the shares add up to it.
+        """What each sample gives to a gradient; the shares add up to it.
+
+        Of an update of several batches these are the samples of all batches; of the gradient of
+        one batch, such as ``"d_batch2.0.weight"``, its own.
 
         Parameters
         ----------
@@ -224,7 +229,7 @@ class Trace:
         ------
         NameNotFoundError, ShapeError
         ConfigurationError
-            If the update is of several batches, or follows no gradient.
+            If the number is data or frozen, or the update follows no gradient.
         """
         from chainrule.explanation.questions.samples import samples
 

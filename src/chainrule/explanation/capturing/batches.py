@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from chainrule.graph import Graph
+from chainrule.train.writing import ACCUMULATED, TOTAL_WEIGHT
 
 COST = "cost"
 """Behind a batch's prefix: Σ wᵢ·lᵢ over its examples, which its gradients are of."""
@@ -32,6 +33,75 @@ def split_batch(graph: Graph, name: str) -> tuple[int, str] | None:
     if match is None or prefix_of(int(match["number"])) + COST not in graph.positions:
         return None
     return int(match["number"]), match["d"] + match["inner"]
+
+
+def costs_of_batches(graph: Graph) -> list[int]:
+    """Where the cost of each batch is; empty where the update is of one batch."""
+    found: list[int] = []
+    while (name := prefix_of(len(found) + 1) + COST) in graph.positions:
+        found.append(graph.positions[name])
+    return found
+
+
+def parts_of(graph: Graph, position: int) -> list[int]:
+    """The costs that the loss is computed from, and nothing besides; of any other value, itself."""
+    if position == graph.labels.get("loss"):
+        return costs_of_batches(graph) or [position]
+    return [position]
+
+
+def rows_of(graph: Graph, rows: tuple[int, ...], name: str) -> tuple[int, ...]:
+    """The rows of the data in the batch that a value is of, by name.
+
+    Parameters
+    ----------
+    graph : Graph
+    rows : tuple of int
+        Those of all batches, one batch after the other.
+    name : str
+        The value's; one that is of no batch is of all.
+    """
+    found = split_batch(graph, name)
+    if found is None:
+        return rows
+    sizes = [_size_of(graph, number) for number in range(1, found[0] + 1)]
+    return rows[sum(sizes[:-1]) : sum(sizes)]
+
+
+def _size_of(graph: Graph, number: int) -> int:
+    """How many examples a batch has: its data have an axis for them."""
+    return next(
+        int(node.shape[0])
+        for node in (graph.nodes[i] for i in graph.inputs)
+        if str(node.name).startswith(prefix_of(number))
+        and node.shape
+        and getattr(node.shape[0], "name", None)
+    )
+
+
+def handed_on(graph: Graph) -> frozenset[int]:
+    """The state that one batch leaves to the next, such as a running mean.
+
+    The gradient of a batch holds what it finds: of an update, too, nothing is differentiated
+    through these. What the batches add up is none of it.
+    """
+    owners: dict[int, int] = {}
+    last: dict[int, int] = {}
+    for position, node in enumerate(graph.nodes):
+        found = split_batch(graph, node.name or "")
+        if found is None or node.op == "input":
+            continue
+        last[found[0]] = position
+        if not found[1].startswith((ACCUMULATED, TOTAL_WEIGHT)):
+            owners[position] = found[0]
+    end = max(last.values(), default=-1)
+    # The last value of a batch is its sum of weights, which has a name: behind it is the next one.
+    return frozenset(
+        i
+        for position, node in enumerate(graph.nodes[: end + 1])
+        for i in node.inputs
+        if i in owners and position > last[owners[i]]
+    )
 
 
 def costs_of(graph: Graph, gradient: int) -> list[int]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from chainrule.explanation.capturing.batches import rows_of
 from chainrule.explanation.explanation import Explanation, Term
 from chainrule.explanation.printing.digits import Column, column
 
@@ -71,7 +72,8 @@ class Balance:
 
     def row_of_data(self, term: Term) -> int | None:
         """The row of the data that a term's example is, where its number does not say it."""
-        rows = self.explanation.trace.about.rows
+        trace = self.explanation.trace
+        rows = rows_of(trace.graph, trace.about.rows, self.explanation.name)
         if term.example is None or term.example >= len(rows):
             return None
         row = rows[term.example]

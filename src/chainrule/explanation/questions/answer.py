@@ -12,6 +12,9 @@ from chainrule.base.harmless import plain
 from chainrule.explanation.printing.terminal import show
 from chainrule.explanation.printing.text import Line, lay_out, wrap
 
+LEAST = 20
+"""Characters of a last column that is continued below; a narrower one is cut."""
+
 
 class Answer(ABC):
     """An answer to a question, as data: a frozen dataclass of numbers and texts."""
@@ -37,7 +40,9 @@ class Answer(ABC):
             for text in wrap(plain(heading), width, width)
         ]
         cells = [[plain(cell) for cell in row] for row in self.table]
-        return [*found, Line(), *lay_out(cells, width, self.right)] if cells else found
+        if not cells:
+            return found
+        return [*found, Line(), *lay_out(_wrapped(cells, width), width, self.right)]
 
     def text(self, width: int = 80) -> str:
         """What `show` prints, as plain text."""
@@ -53,3 +58,17 @@ class Answer(ABC):
     def to_json(self) -> str:
         """The answer's fields; what is not finite is null."""
         return msgspec.json.encode(self).decode()
+
+
+def _wrapped(cells: Sequence[Sequence[str]], width: int) -> list[list[str]]:
+    """The rows, those whose last cell is too long for a line continued below: none of it is cut."""
+    *others, _ = zip(*cells, strict=True)
+    room = width - sum(max(map(len, column)) + 2 for column in others)
+    if room < LEAST:
+        return [list(row) for row in cells]
+    rows = []
+    for *front, last in cells:
+        first, *more = wrap(last, room, room - 2)
+        rows.append([*front, first])
+        rows += [[*("" for _ in front), f"  {text}"] for text in more]
+    return rows

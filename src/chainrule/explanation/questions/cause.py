@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from chainrule.explanation.capturing.batches import rows_of
 from chainrule.explanation.expansion import Number, definition, leaves, one_op
 from chainrule.explanation.explanation import Explanation, open_place
 from chainrule.explanation.printing.digits import number
@@ -145,7 +146,7 @@ def _given(trace: Trace, place: Place) -> _Reason:
     axis = trace.node(place).shape[:1]
     is_batch = bool(axis) and getattr(axis[0], "name", None)
     if is_batch and place.index and trace.about.rows:
-        row = trace.about.rows[place.index[0]]
+        row = rows_of(trace.graph, trace.about.rows, name)[place.index[0]]
         return _Reason(f"the data say so: {describe(trace, place)}, row {row} of the data", "data")
     cause = "parameter" if f"next.{name}" in trace.graph.labels else "data"
     return _Reason(f"{describe(trace, place)} is 0 before the step", cause)

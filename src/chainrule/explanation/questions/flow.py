@@ -15,6 +15,7 @@ import numpy as np
 from chainrule.autodiff import append_gradients
 from chainrule.backends import get_backend
 from chainrule.explanation.captions import is_weighted_sum
+from chainrule.explanation.capturing.batches import handed_on
 from chainrule.explanation.double import is_draw
 from chainrule.explanation.trace import Array, Index, Place, Trace
 from chainrule.graph import Graph, Output
@@ -22,6 +23,21 @@ from chainrule.ops import Builder, Value
 from chainrule.testing.widen import in_float64
 
 SEED = "seed of the backward pass"
+
+
+def depends(trace: Trace, start: int, end: int) -> bool:
+    """Whether a value is computed from another, what a batch leaves to the next one being held."""
+    return start != end and start in reached_from(trace, end, start)
+
+
+def reached_from(trace: Trace, start: int, last: int) -> set[int]:
+    """The values up to `last` that depend on `start`, and that itself."""
+    held = handed_on(trace.graph) - {last}
+    reached = {start}
+    for i in range(start + 1, last + 1):
+        if i not in held and not reached.isdisjoint(trace.graph.nodes[i].inputs):
+            reached.add(i)
+    return reached
 
 
 class Flow:
@@ -42,6 +58,7 @@ class Flow:
     def __init__(self, trace: Trace, source: Place, target: int, marked: int | None = None) -> None:
         self.trace, self.source, self.target = trace, source, target
         graph = trace.graph
+        self._state = handed_on(graph)
         b = Builder()
         needed = {source.node, target}
         for i in range(source.node, -1, -1):
@@ -69,7 +86,14 @@ class Flow:
         self.of_target = self.graph.labels["gradient"]
 
     def _is_held(self, position: int) -> bool:
-        return self.trace.graph.nodes[position].op == "input" or is_draw(self.trace.graph, position)
+        graph = self.trace.graph
+        if position in self._state and position != self.source.node:
+            return True
+        return graph.nodes[position].op == "input" or is_draw(graph, position)
+
+    def gradient(self, index: Index = ()) -> float:
+        """The source's gradient by one element of the target."""
+        return float(self.values[self.of_target][index])
 
     @cached_property
     def values(self) -> list[Array]:

@@ -5,22 +5,23 @@ from __future__ import annotations
 import heapq
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError
+from chainrule.explanation.capturing.batches import parts_of
 from chainrule.explanation.printing.digits import number
 from chainrule.explanation.questions.answer import Answer
-from chainrule.explanation.questions.flow import Flow
+from chainrule.explanation.questions.flow import Flow, depends
 from chainrule.explanation.questions.places import (
     Named,
     called,
     check_count,
+    check_no_rule,
     find,
     find_primal,
-    loss_of,
 )
 from chainrule.explanation.trace import Index, Place, Trace
 
@@ -111,24 +112,24 @@ def path(
     end = find_primal(trace, target)
     start = find(trace, source)
     if start == Place(trace.graph.labels.get("loss", -1), ()):
-        start = loss_of(trace)
+        check_no_rule(trace)
     for place, what in ((start, "from"), (end, "to")):
         if not trace.node(place).dtype.is_float:
             name = called(trace, place)
             raise ConfigurationError(f"path goes {what} a float; {name} is an integer")
-    if not _depends(trace, start.node, end.node):
+    if not depends(trace, start.node, end.node):
         raise ConfigurationError(
             f"{called(trace, start)} is not computed from {called(trace, end)}",
             advice="Ask from what is computed, such as the loss, to what it is computed from",
         )
     unit = None if through is None else find_primal(trace, through)
     flow = Flow(trace, start, end.node, None if unit is None else unit.node)
-    gradient = float(flow.values[flow.of_target][end.index])
+    gradient = flow.gradient(end.index)
     if unit is not None:
         routes = [_through(flow, unit, end.index)]
         others: int | None = None
     else:
-        routes, others = _largest_routes(flow, end.index, n)
+        routes, others = _routes(flow, end.index, n)
     names = called(trace, start), called(trace, end)
     return Paths(
         *names,
@@ -151,12 +152,23 @@ def _stored(trace: Trace, start: Place, end: Place) -> float | None:
     return float(trace.values[position][end.index])
 
 
-def _depends(trace: Trace, start: int, end: int) -> bool:
-    reached = {end}
-    for i in range(end + 1, start + 1):
-        if not reached.isdisjoint(trace.graph.nodes[i].inputs):
-            reached.add(i)
-    return start in reached and start != end
+def _routes(flow: Flow, index: Index, n: int) -> tuple[list[Route], int | None]:
+    """The largest ways: of what is a sum of the costs of batches, those of each of them."""
+    trace, source = flow.trace, flow.source
+    costs = parts_of(trace.graph, source.node)
+    if costs == [source.node]:
+        return _largest_routes(flow, index, n)
+    found: list[Route] = []
+    others: int | None = 0
+    for cost in costs:
+        if not depends(trace, cost, flow.target):
+            continue
+        rate = Flow(trace, source, cost).gradient()
+        routes, more = _largest_routes(Flow(trace, Place(cost, ()), flow.target), index, n)
+        others = None if others is None or more is None else others + more
+        found += [replace(r, share=rate * r.share, arrives=rate * r.arrives) for r in routes]
+    found.sort(key=lambda route: -abs(route.share))
+    return found[:n], None if others is None else others + len(found[n:])
 
 
 def _through(flow: Flow, unit: Place, index: Index) -> Route:

@@ -60,6 +60,9 @@ def find_gradient(trace: Trace, named: Named) -> Place:
         If that is so because the number is data, or a parameter that is frozen.
     """
     primal = find_primal(trace, named)
+    place = find(trace, named)
+    if place.node != primal.node:
+        return place  # by its own name: of a parameter each batch has one, too
     name = "d_" + trace.graph.name_of(primal.node)
     if name not in trace.graph.positions:
         check_not_frozen(trace, primal)
@@ -111,26 +114,13 @@ def check_count(function: str, what: str, n: object) -> int:
     return operator.index(n)
 
 
-def loss_of(trace: Trace) -> Place:
-    """Where the loss is.
-
-    Raises
-    ------
-    ConfigurationError
-        If the update is of several batches, or follows no gradient.
-    """
-    position = trace.graph.labels.get("loss", trace.graph.positions.get("loss"))
+def check_no_rule(trace: Trace) -> None:
+    """Raise ConfigurationError where the step follows a learning rule instead of a gradient."""
     if trace.about.is_rule:
         raise ConfigurationError(
             f"{trace.about.loss} is a learning rule: its updates are no gradients of a loss",
             advice="Open the update itself: trace[name, *index]",
         )
-    if position is None or "d_loss" not in trace.graph.positions:
-        raise ConfigurationError(
-            "This update is of several batches: there is no one loss that it is of",
-            advice="Ask it of a step without accumulate",
-        )
-    return Place(position, ())
 
 
 def called(trace: Trace, place: Place) -> str:

@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from chainrule.base.errors import ConfigurationError
+from chainrule.explanation.capturing.batches import costs_of_batches, rows_of, split_batch
 from chainrule.explanation.printing.digits import number
 from chainrule.explanation.questions.answer import Answer
-from chainrule.explanation.questions.flow import Flow
+from chainrule.explanation.questions.flow import Flow, reached_from
 from chainrule.explanation.questions.places import (
     Named,
     called,
+    check_no_rule,
     find_gradient,
     find_primal,
-    loss_of,
 )
-from chainrule.explanation.trace import Trace
+from chainrule.explanation.trace import Place, Trace
 
 LISTED = 20
 
@@ -34,11 +35,14 @@ class Sample:
     row : int
         Its row in the data.
     share : float
+    batch : int
+        The number of its batch, of an update of several; the first is 1.
     """
 
     example: int
     row: int
     share: float
+    batch: int = 1
 
 
 @dataclass(frozen=True)
@@ -74,48 +78,89 @@ class Samples(Answer):
     @property
     def table(self) -> Sequence[Sequence[str]]:
         listed, left = self.samples[:LISTED], self.samples[LISTED:]
-        rows = [[number(s.share), str(s.example), str(s.row)] for s in listed]
+        several = ["batch"] if len({sample.batch for sample in self.samples}) > 1 else []
+        rows = [
+            [number(s.share), *(str(s.batch) for _ in several), str(s.example), str(s.row)]
+            for s in listed
+        ]
+        blank = ["" for _ in several]
         if left:
-            rows.append([number(math.fsum(s.share for s in left)), "", f"{len(left)} others"])
-        rows.append(
-            [number(self.rest), "", "penalty, rounding" if self.has_penalty else "rounding"]
-        )
-        rows.append([number(self.stored), "", "stored"])
-        return [["share", "example", "row"], *rows]
+            others = number(math.fsum(s.share for s in left))
+            rows.append([others, *blank, "", f"{len(left)} others"])
+        what = "penalty, rounding" if self.has_penalty else "rounding"
+        rows.append([number(self.rest), *blank, "", what])
+        rows.append([number(self.stored), *blank, "", "stored"])
+        return [["share", *several, "example", "row"], *rows]
 
 
 def samples(trace: Trace, named: Named) -> Samples:
     """Take a gradient apart by samples; see `Trace.samples`."""
-    loss = loss_of(trace)
+    check_no_rule(trace)
     place = find_primal(trace, named)
     gradient = find_gradient(trace, named)
-    cost = _cost_of_each(trace, place.node, loss.node)
-    flow = Flow(trace, loss, place.node, cost)
-    position = flow.cotangent_of(cost)
     stored = float(trace.value(gradient))
-    shares = [0.0] * int(trace.graph.nodes[cost].shape[0])
-    if position is not None:
-        shares = list(map(float, flow.shares(flow.of_target, place.index, position)))
-    rows = trace.about.rows or tuple(range(len(shares)))
-    found = [Sample(i, rows[i], share) for i, share in enumerate(shares)]
+    source, batches = _costs_of(trace, gradient)
+    found: list[Sample] = []
+    for batch, part in batches:
+        cost = _cost_of_each(trace, place.node, part)
+        if cost is None:
+            continue
+        shares = _shares(trace, place, part, cost)
+        rows = rows_of(trace.graph, trace.about.rows, trace.graph.name_of(part))
+        rows = rows or tuple(range(len(shares)))
+        rate = 1.0 if part == source else Flow(trace, Place(source, ()), part).gradient()
+        found += [Sample(i, rows[i], rate * share, batch) for i, share in enumerate(shares)]
+    if not found:
+        raise ConfigurationError(
+            f"The loss does not depend on {trace.graph.name_of(place.node)} by way of one cost per "
+            "sample",
+            advice="Ask for a parameter or a value that the loss is computed from",
+        )
     found.sort(key=lambda sample: -abs(sample.share))
-    rest = math.fsum([stored, *(-share for share in shares)])
+    rest = math.fsum([stored, *(-sample.share for sample in found)])
     has_penalty = "penalty" in trace.graph.labels
     return Samples(called(trace, gradient), stored, tuple(found), rest, has_penalty)
 
 
-def _cost_of_each(trace: Trace, start: int, loss: int) -> int:
-    """The value with one cost for each example, which the loss is the mean of."""
+def _costs_of(trace: Trace, gradient: Place) -> tuple[int, list[tuple[int, int]]]:
+    """What a gradient is of, and the batches whose costs are in that: their numbers, and where."""
     graph = trace.graph
-    reached = {start}
-    for i in range(start + 1, loss + 1):
-        if not reached.isdisjoint(graph.nodes[i].inputs):
-            reached.add(i)
-    for i in range(loss, start, -1):
-        shape = graph.nodes[i].shape
-        if i in reached and len(shape) == 1 and getattr(shape[0], "name", None):
+    costs = list(enumerate(costs_of_batches(graph), 1))
+    of_batch = split_batch(graph, graph.name_of(gradient.node))
+    if of_batch is not None:
+        own = costs[of_batch[0] - 1]
+        return own[1], [own]
+    loss = graph.labels["loss"]
+    return loss, costs or [(1, loss)]
+
+
+def _shares(trace: Trace, place: Place, part: int, cost: int) -> list[float]:
+    """What flows through each example's cost from the cost of its batch."""
+    flow = Flow(trace, Place(part, ()), place.node, cost)
+    position = flow.cotangent_of(cost)
+    if position is None:
+        return [0.0] * int(trace.graph.nodes[cost].shape[0])
+    return list(map(float, flow.shares(flow.of_target, place.index, position)))
+
+
+def _cost_of_each(trace: Trace, start: int, part: int) -> int | None:
+    """The value with one cost for each example that a batch's cost is made of, if it is reached."""
+    reached = reached_from(trace, start, part)
+    for i in reversed(_made_of(trace, part)):
+        if i in reached and i != start and _is_by_example(trace, i):
             return i
-    raise ConfigurationError(
-        f"The loss does not depend on {trace.graph.name_of(start)} by way of one cost per sample",
-        advice="Ask for a parameter or a value that the loss is computed from",
-    )
+    return None
+
+
+def _made_of(trace: Trace, position: int) -> list[int]:
+    """The values that one is computed from, in the order of computing."""
+    needed = {position}
+    for i in range(position, -1, -1):
+        if i in needed:
+            needed.update(trace.graph.nodes[i].inputs)
+    return sorted(needed)
+
+
+def _is_by_example(trace: Trace, position: int) -> bool:
+    shape = trace.graph.nodes[position].shape
+    return len(shape) == 1 and bool(getattr(shape[0], "name", None))
