@@ -122,6 +122,7 @@ def test_what_a_batch_leaves_to_the_next_is_held_as_training_holds_it():
     paths = trace.path("loss", "0.weight[0,0]", n=1000)
     assert paths.gradient == pytest.approx(paths.stored, rel=1e-12)
     assert paths.remainder == 0
+    assert [proof.holds for proof in trace["0.weight", 0, 0].gradient.proofs] == [True, True]
 
 
 def test_a_zero_of_a_later_batch_ends_at_its_row():

@@ -14,7 +14,7 @@ import numpy as np
 
 from chainrule.backends import get_backend
 from chainrule.explanation.arithmetic import recompute
-from chainrule.explanation.capturing.batches import costs_of
+from chainrule.explanation.capturing.batches import costs_of, handed_on
 from chainrule.explanation.double import in_double_precision, kink_near, widen
 from chainrule.explanation.expansion import constituents
 from chainrule.explanation.trace import Array, Index, Place, Trace
@@ -166,8 +166,9 @@ def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, li
     costs = costs_of(graph, gradient)
     reached = {start}
     last = max(gradient, *costs)  # an update of several batches has its penalty behind gradients
+    held = handed_on(graph)  # a gradient of a batch holds what the batch before it left
     for i in range(start + 1, last + 1):
-        if not reached.isdisjoint(graph.nodes[i].inputs):
+        if i not in held and not reached.isdisjoint(graph.nodes[i].inputs):
             reached.add(i)
     needed = {*costs, gradient}
     for i in range(last, start, -1):
