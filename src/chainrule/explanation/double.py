@@ -7,16 +7,18 @@ those of the step.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from chainrule.backends import get_backend
+from chainrule.explanation.capturing.batches import costs_of
 from chainrule.explanation.trace import Array, Index, Trace
-from chainrule.graph import Graph, Node, Output
-from chainrule.ops import OPS, Builder, Elementwise, ElementwiseOp, bind
+from chainrule.graph import DType, Graph, Node, Output, TensorType
+from chainrule.ops import OPS, Builder, Elementwise, ElementwiseOp, Value, bind
 from chainrule.ops.elementwise import ZERO
 from chainrule.ops.expression import read
 from chainrule.ops.formula import NodeReader
@@ -25,27 +27,75 @@ from chainrule.testing.widen import in_float64
 
 _NEAR = 2.0**-20  # of the number's size, or of 1: a kink this near is met by every difference
 
-_DOUBLE: WeakKeyDictionary[Trace, list[Array]] = WeakKeyDictionary()
+_DOUBLE: WeakKeyDictionary[Trace, Double] = WeakKeyDictionary()
 
 
-def in_double_precision(trace: Trace) -> list[Array]:
-    """The value of each node of the step, by position, computed in float64 from its inputs.
+@dataclass(frozen=True)
+class Double:
+    """Forward and backward pass of a step in float64, in primitives.
+
+    Parameters
+    ----------
+    graph : Graph
+    values : list of array
+        Of each of its nodes, by position.
+    positions : mapping of int to int
+        Where each node of the step is in it. No two are at one place, so that each can be moved
+        alone. What only the update needs is absent.
+    """
+
+    graph: Graph
+    values: list[Array]
+    positions: Mapping[int, int]
+
+
+def in_double_precision(trace: Trace) -> Double:
+    """The step computed in float64 from its inputs, once for each trace.
 
     Random numbers are those of the step: a mask must not be drawn anew in another precision.
     """
     if trace not in _DOUBLE:
         graph = trace.graph
         b = Builder()
-        held = [i for i, node in enumerate(graph.nodes) if node.op == "input" or is_draw(graph, i)]
-        made = {i: b.input(graph.nodes[i].type, f"held{i}") for i in held}
-        for i, node in enumerate(graph.nodes):
-            if i not in made:
-                operands = (made[j] for j in node.inputs)
-                made[i] = b.apply(node.op, *operands, **node.attributes)
-        every = {f"%{i}": made[i] for i in range(len(graph.nodes))}
-        wide = widen(b.build("step", every))
-        _DOUBLE[trace] = run_wide(wide, [trace.values[i] for i in held])
+        made: dict[int, Value] = {}
+        inputs = []
+        for i in _up_to_gradients(graph):
+            node = graph.nodes[i]
+            if node.op == "input" or is_draw(graph, i):
+                kind = DType.F64 if node.dtype.is_float else node.dtype
+                made[i] = b.input(TensorType(node.shape, kind), f"held{i}")
+                inputs.append(trace.values[i])
+                continue
+            with b.in_scope(node.scope, node.source):
+                made[i] = _alone(b, graph, node, [made[j] for j in node.inputs])
+        built = b.build("step", {f"%{i}": value for i, value in made.items()})
+        positions = {i: output.node for i, output in zip(made, built.outputs, strict=True)}
+        _DOUBLE[trace] = Double(built, _values(built, inputs), positions)
     return _DOUBLE[trace]
+
+
+def _up_to_gradients(graph: Graph) -> list[int]:
+    """What the loss and the gradients are computed from, in order."""
+    gradients = [i for i, node in enumerate(graph.nodes) if (node.name or "").startswith("d_")]
+    costs = [i for gradient in gradients for i in costs_of(graph, gradient)]
+    stack = [*gradients, *costs]
+    found = set()
+    while stack:
+        i = stack.pop()
+        if i not in found:
+            found.add(i)
+            stack.extend([] if is_draw(graph, i) else graph.nodes[i].inputs)
+    return sorted(found)
+
+
+def _alone(b: Builder, graph: Graph, node: Node, operands: list[Value]) -> Value:
+    """Append what a node is in float64; a value of its own, also where it is its operand's."""
+    single = Builder()
+    entering = [single.input(graph.nodes[i].type) for i in node.inputs]
+    made = single.apply(node.op, *entering, **node.attributes)
+    opened = widen(single.build("node", {"y": made}))
+    value = b.inline(opened, operands)[opened.outputs[0].node]
+    return b.reshape(value, shape=value.shape) if value in operands else value
 
 
 def is_draw(graph: Graph, position: int) -> bool:

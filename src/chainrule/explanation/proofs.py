@@ -7,7 +7,6 @@ looks at the loss.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +14,11 @@ import numpy as np
 from chainrule.backends import get_backend
 from chainrule.explanation.arithmetic import recompute
 from chainrule.explanation.capturing.batches import costs_of, handed_on
-from chainrule.explanation.double import in_double_precision, kink_near, widen
+from chainrule.explanation.double import in_double_precision, kink_near
 from chainrule.explanation.expansion import constituents
-from chainrule.explanation.trace import Array, Index, Place, Trace
+from chainrule.explanation.nearby import Nearby, at, what_moves
+from chainrule.explanation.trace import Index, Place, Trace
 from chainrule.graph import Graph
-from chainrule.ops import Builder
 from chainrule.testing.differences import differentiate, measure_noise
 
 REEVALUATION = "re-evaluation"
@@ -98,29 +97,25 @@ def difference(trace: Trace, place: Place) -> Proof | None:
     primal = _primal(trace, place.node)
     if primal is None or trace.about.is_rule:
         return None
-    graph, inputs, where = _what_depends_on(trace, primal, place.node)
-    wide = widen(graph)
-    arrays = [
-        np.asarray(array, wide.nodes[i].dtype.numpy)
-        for i, array in zip(wide.inputs, inputs, strict=True)
-    ]
+    moving, gradient = _around(trace, primal, place)
     backend = get_backend("numpy")
-    loss_only = _only(wide, 0)
-    loss_noise, gradient_noise = measure_noise(
-        lambda moved: backend.run(wide, moved), arrays, [where]
-    )
+    loss_only = _only(moving.graph, 0)
+    index = (0,) * len(place.index)  # of the number among itself
     with np.errstate(all="ignore"):
-        at_rest = backend.run(wide, arrays)
+        loss_noise, gradient_noise = measure_noise(
+            lambda moved: backend.run(moving.graph, moved), moving.inputs, [0]
+        )
+        at_rest = backend.run(loss_only, moving.inputs)
         noise = np.maximum(loss_noise, _ULPS * np.spacing(abs(at_rest[0])))
         found, errors = differentiate(
-            lambda moved: backend.run(loss_only, moved), arrays, where, place.index, [noise]
+            lambda moved: backend.run(loss_only, moved), moving.inputs, 0, index, [noise]
         )
     value, error = float(found[0]), float(errors[0])
-    gradient, stored = float(at_rest[1][place.index]), float(trace.value(place))
+    stored = float(trace.value(place))
     # The gradient is rounded in double precision, too: no difference can be closer.
-    bound = error + float(gradient_noise[place.index]) + _ULPS * float(np.spacing(abs(gradient)))
+    bound = error + float(gradient_noise.item()) + _ULPS * float(np.spacing(abs(gradient)))
     holds: bool | None = abs(value - gradient) <= bound
-    excuse = "" if holds else _no_derivative(graph, wide, arrays, where, place.index)
+    excuse = "" if holds else _no_derivative(trace, primal, place, moving, index)
     moved = f"the loss moves by {value:.9g} for each unit, ± {error:.1g}"
     if not np.isfinite(error) or not np.isfinite(gradient):
         holds, statement = None, "the loss is not finite around this number"
@@ -147,56 +142,59 @@ def _primal(trace: Trace, position: int) -> int | None:
     return found
 
 
-def _what_depends_on(trace: Trace, start: int, gradient: int) -> tuple[Graph, list[Array], int]:
-    """The part of the step that a value reaches, up to the loss and a gradient, in one graph.
+def _around(trace: Trace, primal: int, place: Place) -> tuple[Nearby, float]:
+    """What a number moves: the loss, and its gradient; and the gradient where it is.
 
     All else is held at what it is in double precision: a mean over ten divides and multiplies by
     tenths that have to agree.
 
     Returns
     -------
-    Graph
-        With the outputs ``loss``, what is differentiated, and ``gradient``.
-    list of array
-        The values of its inputs.
-    int
-        Which input is the value itself.
+    Nearby
+        With the outputs ``loss``, what is differentiated, and ``gradient``, one number of it.
+    float
+        The gradient, of the whole backward pass in double precision.
     """
-    graph, values = trace.graph, in_double_precision(trace)
-    costs = costs_of(graph, gradient)
-    reached = {start}
-    last = max(gradient, *costs)  # an update of several batches has its penalty behind gradients
-    held = handed_on(graph)  # a gradient of a batch holds what the batch before it left
-    for i in range(start + 1, last + 1):
-        if i not in held and not reached.isdisjoint(graph.nodes[i].inputs):
-            reached.add(i)
-    needed = {*costs, gradient}
-    for i in range(last, start, -1):
-        if i in needed and i in reached:
-            needed.update(graph.nodes[i].inputs)
-    b = Builder()
-    entering = [i for i in sorted(needed) if i not in reached or i == start]
-    made = {i: b.input(graph.nodes[i].type, f"held{i}") for i in entering}
-    for i in sorted(needed & reached - {start}):
-        node = graph.nodes[i]
-        with b.in_scope(node.scope, node.source):
-            made[i] = b.apply(node.op, *(made[j] for j in node.inputs), **dict(node.attributes))
+    double = in_double_precision(trace)
+    at_ = double.positions
+    costs = [at_[i] for i in costs_of(trace.graph, place.node)]
+    gradient = at_[place.node]
+    wanted = {**dict.fromkeys(costs, ()), gradient: at(place.index)}
+    # A gradient of a batch holds what the batch before it left.
+    held = {at_[i] for i in handed_on(trace.graph) if i in at_}
+    b, made, arrays = what_moves(
+        double.graph, double.values, at_[primal], place.index, wanted, held
+    )
     total = made[costs[0]]
     for cost in costs[1:]:
         total = total + made[cost]
     built = b.build("loss", {"loss": total, "gradient": made[gradient]})
-    return built, [values[i] for i in entering], entering.index(start)
+    return Nearby(built, arrays), float(double.values[gradient][place.index])
 
 
-def _no_derivative(
-    graph: Graph, wide: Graph, arrays: Sequence[Array], where: int, index: Index
-) -> str:
+def _no_derivative(trace: Trace, primal: int, place: Place, moving: Nearby, index: Index) -> str:
     """Why the backward pass need not give what a difference gives; empty if it must."""
-    own = next((node.attributes["body"] for node in graph.nodes if node.op == "custom"), None)
+    graph = trace.graph
+    ends = [*costs_of(graph, place.node), place.node]
+    on_the_way = [graph.nodes[i] for i in _between(graph, primal, ends)]
+    own = next((node.attributes["body"] for node in on_the_way if node.op == "custom"), None)
     if isinstance(own, Graph):
         return f"{own.name} has a gradient of its own, which need not be its derivative"
-    kink = kink_near(wide, arrays, where, index)
+    kink = kink_near(moving.graph, moving.inputs, 0, index)
     return f"{kink} stands at a kink, where there is no derivative" if kink else ""
+
+
+def _between(graph: Graph, start: int, ends: list[int]) -> list[int]:
+    """What a node reaches on the way to some others."""
+    reached, held = {start}, handed_on(graph)
+    for i in range(start + 1, max(ends) + 1):
+        if i not in held and not reached.isdisjoint(graph.nodes[i].inputs):
+            reached.add(i)
+    needed = set(ends)
+    for i in range(max(ends), start, -1):
+        if i in needed and i in reached:
+            needed.update(graph.nodes[i].inputs)
+    return sorted(needed & reached - {start})
 
 
 def _only(graph: Graph, output: int) -> Graph:
