@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from chainrule.eager.tensor import tensor as tensor
     from chainrule.eager.traced import trace as trace
     from chainrule.eager.transforms import *
+    from chainrule.explanation import check as check
     from chainrule.explanation import diff as diff
     from chainrule.explanation import explain as explain
     from chainrule.explanation import load_trace as load_trace
@@ -56,6 +57,7 @@ _NAMES = {
     "trace": "eager",
     "load": "nn",
     "save": "nn",
+    "check": "explanation",
     "diff": "explanation",
     "explain": "explanation",
     "load_trace": "explanation",

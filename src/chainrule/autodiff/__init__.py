@@ -7,6 +7,7 @@ example read its batching rule.
 
 from chainrule.autodiff.forward import pushforward as pushforward
 from chainrule.autodiff.per_example import per_example_gradients as per_example_gradients
+from chainrule.autodiff.reverse import Pull as Pull
 from chainrule.autodiff.reverse import append_gradients as append_gradients
 from chainrule.autodiff.reverse import gradients as gradients
 from chainrule.autodiff.reverse import pullback as pullback

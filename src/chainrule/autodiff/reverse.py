@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from chainrule.base.errors import NotDifferentiableError
 from chainrule.graph import Graph, TensorType
 from chainrule.ops import Builder, Call, CompositeOp, Op, Value, bind
 from chainrule.ops.builder import free_name
 from chainrule.rewrite import eliminate_dead_nodes
+
+
+@dataclass(frozen=True, slots=True)
+class Pull:
+    """One op's part in the backward pass: what arrived at it, and what it handed on.
+
+    Parameters
+    ----------
+    node : int
+        Where the op is in the graph.
+    d_y : int
+        The cotangent of its result.
+    d_inputs : tuple of (int or None)
+        For each operand its contribution to that operand's cotangent.
+    """
+
+    node: int
+    d_y: int
+    d_inputs: tuple[int | None, ...]
 
 
 def gradients(graph: Graph, of: str, wrt: Sequence[str]) -> Graph:
@@ -118,7 +138,10 @@ def _copy(b: Builder, graph: Graph) -> list[Value]:
 
 
 def append_gradients(
-    b: Builder, cotangents: Mapping[Value, Value], wrt: Sequence[Value]
+    b: Builder,
+    cotangents: Mapping[Value, Value],
+    wrt: Sequence[Value],
+    pulls: list[Pull] | None = None,
 ) -> list[Value]:
     """Append to the graph in `b` the gradients with respect to the values `wrt`.
 
@@ -129,6 +152,8 @@ def append_gradients(
     cotangents : mapping of Value to Value
         For each result that is differentiated, its cotangent, of the same type.
     wrt : sequence of Value
+    pulls : list of Pull, optional
+        Takes each op's part, in the order of the walk.
 
     Returns
     -------
@@ -158,6 +183,9 @@ def append_gradients(
             wanted = tuple(i in active and b.nodes[i].dtype.is_float for i in node.inputs)
             call = Call(tuple(Value(b, i) for i in node.inputs), Value(b, position), wanted)
             d_inputs = _pull_back(b, bind(node.op, node.attributes), call, d_y)
+            if pulls is not None:
+                handed = tuple(None if d is None else d.position for d in d_inputs)
+                pulls.append(Pull(position, d_y.position, handed))
             for operand, want, d_x in zip(node.inputs, wanted, d_inputs, strict=True):
                 if want and d_x is not None:
                     _accumulate(b, arrived, operand, d_x)

@@ -10,6 +10,8 @@ in `comparing`; what may explain a difference is one function in its `hypotheses
 
 from chainrule.explanation.capturing.capture import explain as explain
 from chainrule.explanation.capturing.file import load_trace as load_trace
+from chainrule.explanation.checking.check import check as check
+from chainrule.explanation.checking.verdict import Check as Check
 from chainrule.explanation.comparing.difference import Diff as Diff
 from chainrule.explanation.comparing.difference import Difference as Difference
 from chainrule.explanation.comparing.diffing import diff as diff

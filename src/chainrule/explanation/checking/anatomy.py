@@ -1,0 +1,192 @@
+"""A training step taken apart: forward pass, the backward pass with each op's part in it, update.
+
+The step is written once more in float64, since a learner's numbers come from no float32. Its
+backward pass is walked again, so that it is known which node is which op's part: a mistaken rule is
+put in the place of exactly one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+
+import numpy as np
+
+from chainrule.autodiff import Pull, append_gradients
+from chainrule.backends.numpy.backend import Routine, make_kernel
+from chainrule.base.errors import ConfigurationError
+from chainrule.explanation.double import is_draw
+from chainrule.explanation.symbols import NEXT
+from chainrule.explanation.trace import Array, Trace
+from chainrule.graph import Graph, Node, TensorType
+from chainrule.ops import Builder, CompositeOp, Value, bind
+from chainrule.testing.widen import in_float64
+
+
+@dataclass(frozen=True, eq=False)
+class Anatomy:
+    """A step in float64, and what each of its nodes is there for.
+
+    Parameters
+    ----------
+    trace : Trace
+        The step as it was computed.
+    nodes : sequence of Node
+        Forward pass, backward pass, update.
+    values : sequence of array
+        Of each node.
+    names : mapping of str to int
+        Where the values are that have names, gradients (``d_...``) and updates (``next....``)
+        among them.
+    pulls : sequence of Pull
+        Each op's part in the backward pass, from the loss down.
+    forward : int
+        How many nodes the forward pass has: they come first.
+    seed : int
+        Where the derivative of what is minimised by itself is: 1.
+    """
+
+    trace: Trace
+    nodes: Sequence[Node]
+    values: Sequence[Array]
+    names: Mapping[str, int]
+    pulls: Sequence[Pull]
+    forward: int
+    seed: int
+
+    @cached_property
+    def users(self) -> Mapping[int, tuple[int, ...]]:
+        """For each node those that it is an operand of."""
+        found: dict[int, list[int]] = {}
+        for position, node in enumerate(self.nodes):
+            for i in dict.fromkeys(node.inputs):
+                found.setdefault(i, []).append(position)
+        return {i: tuple(positions) for i, positions in found.items()}
+
+    @cached_property
+    def pull_of(self) -> Mapping[int, Pull]:
+        """An op's part in the backward pass, by the op's position."""
+        return {pull.node: pull for pull in self.pulls}
+
+    @cached_property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of the parameters that have a gradient."""
+        return tuple(
+            name
+            for name, position in self.names.items()
+            if f"d_{name}" in self.names and self.nodes[position].op == "input" and _is_state(name)
+        )
+
+    @property
+    def examples(self) -> int:
+        """How many examples the batch has."""
+        return max(len(self.trace.about.rows), 1)
+
+
+def _is_state(name: str) -> bool:
+    return name not in ("x", "target") and not name.startswith("d_")
+
+
+def take_apart(trace: Trace) -> Anatomy:
+    """Write the step in float64 with its backward pass walked anew.
+
+    Parameters
+    ----------
+    trace : Trace
+        Of one batch.
+
+    Raises
+    ------
+    ConfigurationError
+        If the step has no gradient of a loss: it follows a learning rule, or is of several batches.
+    """
+    if trace.about.is_rule or "loss" not in trace.graph.labels:
+        raise ConfigurationError(
+            "There is no backward pass to compare with: the step follows a learning rule",
+            advice="check compares gradients of a loss",
+        )
+    wide = in_float64(trace.graph)
+    costs = [wide.labels[name] for name in ("loss", "penalty") if name in wide.labels]
+    held = {i for i in range(len(wide.nodes)) if is_draw(trace.graph, i)}
+    b, moved = Builder(), dict[int, Value]()
+    needed = _ancestors(wide, costs)
+    for i, node in enumerate(wide.nodes):
+        if node.op == "input" or i in needed:
+            moved[i] = _copied(b, node, moved)
+    forward = len(b.nodes)
+    wrt = [name for name in _differentiated(wide) if wide.positions[name] in moved]
+    one = b.apply("constant", value=1.0, dtype=wide.nodes[costs[0]].dtype)
+    pulls: list[Pull] = []
+    targets = [moved[wide.positions[name]] for name in wrt]
+    found = append_gradients(b, {moved[cost]: one for cost in costs}, targets, pulls)
+    for name, gradient in zip(wrt, found, strict=True):
+        moved[wide.positions[f"d_{name}"]] = gradient
+    updates = [output.node for output in wide.outputs if output.label.startswith(NEXT)]
+    for i in sorted(_ancestors(wide, updates, given=moved)):
+        if i not in moved:
+            moved[i] = _copied(b, wide.nodes[i], moved)
+    known = {moved[i].position: trace.values[i] for i in moved if i in held or _is_input(wide, i)}
+    nodes = tuple(b.nodes)
+    names = {node.name: i for i, node in enumerate(nodes) if node.name is not None}
+    names |= {alias: names[name] for alias, name in b.aliases.items() if name in names}
+    names |= {name: moved[i].position for name, i in wide.positions.items() if i in moved}
+    names |= {label: moved[i].position for label, i in wide.labels.items() if i in moved}
+    return Anatomy(trace, nodes, _evaluate(nodes, known), names, pulls, forward, one.position)
+
+
+def _is_input(graph: Graph, position: int) -> bool:
+    return graph.nodes[position].op == "input"
+
+
+def _differentiated(graph: Graph) -> list[str]:
+    """The parameters that the step has gradients of."""
+    names = [graph.name_of(i) for i in graph.inputs]
+    return [name for name in names if f"d_{name}" in graph.positions]
+
+
+def _ancestors(
+    graph: Graph, positions: Sequence[int], given: Mapping[int, Value] | None = None
+) -> set[int]:
+    """What values are computed from, up to what is there already."""
+    found, stack = set[int](), list(positions)
+    while stack:
+        position = stack.pop()
+        if position not in found and position not in (given or {}):
+            found.add(position)
+            stack.extend(graph.nodes[position].inputs)
+    return found
+
+
+def _copied(b: Builder, node: Node, moved: Mapping[int, Value]) -> Value:
+    if node.op == "input":
+        return b.input(node.type, node.name)
+    with b.in_scope(node.scope, node.source):
+        value = b.apply(node.op, *(moved[i] for i in node.inputs), **node.attributes)
+    if node.name is not None:
+        b.name(value, node.name)
+    return value
+
+
+def _evaluate(nodes: Sequence[Node], known: Mapping[int, Array]) -> list[Array]:
+    values: list[Array] = []
+    for position, node in enumerate(nodes):
+        if position in known:
+            values.append(np.asarray(known[position], node.dtype.numpy))
+        else:
+            values.append(computed(node, nodes, [values[i] for i in node.inputs]))
+    return values
+
+
+def computed(node: Node, nodes: Sequence[Node], operands: Sequence[Array]) -> Array:
+    """The value of a node, by NumPy."""
+    types = tuple(nodes[i].type for i in node.inputs)
+    with np.errstate(all="ignore"):
+        if isinstance(op := bind(node.op, node.attributes), CompositeOp):
+            return np.asarray(_of_body(op, types)(operands)[0])
+        return np.asarray(make_kernel(node, types)(*operands))
+
+
+@lru_cache(maxsize=256)
+def _of_body(op: CompositeOp, types: tuple[TensorType, ...]) -> Routine:
+    return Routine(op.body(types))

@@ -1,0 +1,130 @@
+"""Mistakes: rules of backpropagation as they are often written wrongly.
+
+A mistake is one function that yields its faults: each a place in a given step, and the change that
+makes the step wrong there. It is declared once, with `mistake`; the search, the hints, the
+documentation and the exercises read the registry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from chainrule.base.registry import Registry
+from chainrule.explanation.checking.anatomy import Anatomy
+from chainrule.explanation.checking.draft import Draft
+
+Change = Callable[[Draft], None]
+Faults = Callable[[Anatomy], Iterable[tuple[str, Change]]]
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """A rule as it is often written wrongly.
+
+    Parameters
+    ----------
+    name : str
+        In the registry: ``missing-derivative``.
+    title : str
+        What was done, in a few words.
+    sentence : str
+        The same in a sentence, with the reason why it is wrong.
+    rule : str
+        The equation that it breaks.
+    hints : (str, str, str)
+        For a learner, each telling more: where to look, what is wrong, how to mend it.
+        ``{where}`` stands for the place.
+    faults : callable
+        The places in a step at which it can be made, in words, with the change that makes it.
+    """
+
+    name: str
+    title: str
+    sentence: str
+    rule: str
+    hints: tuple[str, str, str]
+    faults: Faults
+
+
+@dataclass(frozen=True)
+class Fault:
+    """A mistake made at one place of a step.
+
+    Parameters
+    ----------
+    mistake : Mistake
+    where : str
+        In words; empty where it is one thing for the whole step.
+    change : callable
+    """
+
+    mistake: Mistake
+    where: str
+    change: Change
+
+    @property
+    def title(self) -> str:
+        """What was done, and where."""
+        return f"{self.mistake.title} {self.where}".strip()
+
+    @property
+    def hints(self) -> tuple[str, ...]:
+        """The hints, at this place."""
+        where = self.where or "in every layer"
+        return tuple(hint.replace("{where}", where) for hint in self.mistake.hints)
+
+
+MISTAKES: Registry[Mistake] = Registry("mistake")
+
+
+def mistake(
+    name: str, *, title: str, sentence: str, rule: str, hints: tuple[str, str, str]
+) -> Callable[[Faults], Faults]:
+    """Declare a mistake; the function below it yields its faults."""
+
+    def declare(faults: Faults) -> Faults:
+        MISTAKES.register(name, Mistake(name, title, sentence, rule, hints, faults))
+        return faults
+
+    return declare
+
+
+def faults_of(anatomy: Anatomy) -> Iterator[Fault]:
+    """Every mistake at every place of a step, the commoner ones first."""
+    for declared in MISTAKES.values():
+        for where, change in declared.faults(anatomy):
+            yield Fault(declared, where, change)
+
+
+class _Placed(Protocol):
+    @property
+    def where(self) -> str: ...
+
+
+Role = TypeVar("Role", bound=_Placed)
+
+
+def everywhere_and_each(
+    roles: Iterable[Role], change: Callable[[Draft, Role], None]
+) -> Iterator[tuple[str, Change]]:
+    """A mistake that is made at all places of a kind, or at one of them alone.
+
+    Parameters
+    ----------
+    roles : iterable
+        The places.
+    change : callable
+        What is done at one.
+    """
+    found = list(roles)
+    if len(found) > 1:
+        yield "in every layer", lambda draft: _at_all(draft, found, change)
+    for role in found:
+        yield role.where, lambda draft, role=role: change(draft, role)  # type: ignore[misc]
+
+
+def _at_all(draft: Draft, roles: Sequence[Role], change: Callable[[Draft, Role], None]) -> None:
+    for role in roles:
+        change(draft, role)

@@ -1,0 +1,105 @@
+"""Mistakes with the slope of an activation: σ′ missing, or taken at the wrong place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chainrule.explanation.checking.anatomy import Anatomy
+from chainrule.explanation.checking.draft import Draft
+from chainrule.explanation.checking.mistake import Change, everywhere_and_each, mistake
+from chainrule.explanation.checking.roles import Activation, activations
+from chainrule.graph import AttributeValue
+from chainrule.ops import ElementwiseOp, Value
+from chainrule.ops.expression import Symbol, read
+from chainrule.ops.formula import NodeReader, substitute
+
+_BP2 = "δˡ = ((wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ)"
+
+
+@mistake(
+    "missing-derivative",
+    title="σ′ is missing",
+    sentence="The error is handed through the activation as if its slope were 1.",
+    rule=_BP2,
+    hints=(
+        "Look at the error δ {where}: one factor of the chain rule is not there.",
+        "The derivative of the activation is missing {where}.",
+        "Multiply by σ′(z), element by element, where the error passes the activation {where}.",
+    ),
+)
+def _missing_derivative(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    yield from everywhere_and_each(
+        activations(anatomy), lambda draft, at: draft.change(at.d_z, lambda _: draft.at(at.d_a))
+    )
+
+
+@mistake(
+    "derivative-at-activation",
+    title="σ′ is taken at a, not at z",
+    sentence="The slope of the activation is computed from what comes out of it, as if that were "
+    "what goes in.",
+    rule=_BP2,
+    hints=(
+        "Look at σ′ {where}: at which number is it taken?",
+        "The slope is taken at the activation a {where}; it belongs to the weighted sum z.",
+        "Write σ′(z), or a·(1 - a) for a sigmoid: not σ(a)·(1 - σ(a)).",
+    ),
+)
+def _derivative_at_activation(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    def change(draft: Draft, at: Activation) -> None:
+        a = draft.at(at.a)
+        again = draft.apply(at.op.name, a, **_attributes(at))
+        draft.change(at.d_z, lambda _: draft.at(at.d_a) * _slope(draft, at, a, again))
+
+    yield from everywhere_and_each(_elementwise(anatomy), change)
+
+
+@mistake(
+    "derivative-formula-at-sum",
+    title="the formula of σ′ in a is given z",
+    sentence="a·(1 - a) is the slope of a sigmoid in terms of what comes out of it; here it is "
+    "computed with what goes in, z·(1 - z).",
+    rule=_BP2,
+    hints=(
+        "Look at σ′ {where}: which number is put into its formula?",
+        "The formula of the slope wants the activation a {where}, and is given the sum z.",
+        "Write a·(1 - a), not z·(1 - z); for tanh 1 - a², not 1 - z².",
+    ),
+)
+def _derivative_formula_at_sum(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    def change(draft: Draft, at: Activation) -> None:
+        z = draft.at(at.z)
+        draft.change(at.d_z, lambda _: draft.at(at.d_a) * _slope(draft, at, z, z))
+
+    written_in_a = (at for at in _elementwise(anatomy) if _is_written_in_a(_operation(at)))
+    yield from everywhere_and_each(written_in_a, change)
+
+
+def _elementwise(anatomy: Anatomy) -> Iterator[Activation]:
+    for at in activations(anatomy):
+        if isinstance(at.op, ElementwiseOp):
+            yield at
+
+
+def _operation(at: Activation) -> ElementwiseOp:
+    assert isinstance(at.op, ElementwiseOp)
+    return at.op
+
+
+def _is_written_in_a(op: ElementwiseOp) -> bool:
+    """Whether the slope's formula has what comes out in it."""
+    slope = op.partial(0)
+    (x,) = op.symbols
+    return substitute(slope, {x.name: x, "y": Symbol("another")}) != slope
+
+
+def _attributes(at: Activation) -> dict[str, AttributeValue]:
+    return dict(_operation(at).attributes)
+
+
+def _slope(draft: Draft, at: Activation, x: Value, y: Value) -> Value:
+    """The slope's formula, with these numbers for what goes in and what comes out."""
+    op = _operation(at)
+    symbols = dict.fromkeys(op.declaration.operands, x)
+    reader = NodeReader(draft, {**symbols, "y": y}, x.dtype)
+    return reader.value(read(op.partial(0), reader))

@@ -1,0 +1,108 @@
+"""Mistakes with a number that everything is multiplied by: 1/m, 2, a sign."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from chainrule.explanation.checking.anatomy import Anatomy
+from chainrule.explanation.checking.draft import Draft
+from chainrule.explanation.checking.mistake import Change, mistake
+from chainrule.explanation.checking.roles import shifts, weighted_sums
+
+
+@mistake(
+    "missing-mean",
+    title="1/m is missing",
+    sentence="The gradients of the examples are added up; the loss is their mean, so that the sum "
+    "is to be divided by the number m of examples.",
+    rule="∂C/∂w = 1/m Σᵢ ∂Cᵢ/∂w",
+    hints=(
+        "Compare the size of what you have with the true gradient {where}.",
+        "All of it is m times as large, m being the number of examples {where}.",
+        "Divide by the number of examples {where}.",
+    ),
+)
+def _missing_mean(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    if anatomy.examples > 1:
+        yield from _scaled(anatomy, float(anatomy.examples))
+
+
+@mistake(
+    "extra-mean",
+    title="1/m is there twice",
+    sentence="The gradient is divided by the number m of examples once too often: the mean is in "
+    "the error already.",
+    rule="∂C/∂w = 1/m Σᵢ ∂Cᵢ/∂w",
+    hints=(
+        "Compare the size of what you have with the true gradient {where}.",
+        "All of it is divided by m once too often, m being the number of examples {where}.",
+        "Take the mean in one place: in the error, or in the gradient {where}.",
+    ),
+)
+def _extra_mean(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    if anatomy.examples > 1:
+        yield from _scaled(anatomy, 1 / anatomy.examples)
+
+
+@mistake(
+    "sign",
+    title="the sign is wrong",
+    sentence="The gradient has the other sign: (y - a) in the place of (a - y), or a minus that "
+    "is there twice.",
+    rule="w ← w - η ∂C/∂w",
+    hints=(
+        "Look at the direction of the step {where}.",
+        "Each number has the right size and the wrong sign {where}.",
+        "The error is output minus target; subtract the gradient from the weight once.",
+    ),
+)
+def _sign(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    yield from _scaled(anatomy, -1.0)
+
+
+@mistake(
+    "factor-two",
+    title="a factor 2 is missing",
+    sentence="The derivative of a square is 2·(a - y); only a loss with ½ in front has none.",
+    rule="d(a - y)²/da = 2·(a - y)",
+    hints=(
+        "Compare the size of what you have with the true gradient {where}.",
+        "Each number is half as large as it has to be {where}.",
+        "Differentiate the loss that is written, with its 2 or ½.",
+    ),
+)
+def _factor_two(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    yield from _scaled(anatomy, 0.5)
+
+
+@mistake(
+    "factor-half",
+    title="a factor ½ is missing",
+    sentence="The gradient is that of (a - y)², and the loss is ½·(a - y)².",
+    rule="d ½(a - y)²/da = a - y",
+    hints=(
+        "Compare the size of what you have with the true gradient {where}.",
+        "Each number is twice as large as it has to be {where}.",
+        "Differentiate the loss that is written, with its 2 or ½.",
+    ),
+)
+def _factor_half(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    yield from _scaled(anatomy, 2.0)
+
+
+def _scaled(anatomy: Anatomy, factor: float) -> Iterator[tuple[str, Change]]:
+    """A factor on everything, on all weights, on all biases, or on one parameter's gradient."""
+
+    def on(draft: Draft, positions: list[int]) -> None:
+        for position in positions:
+            draft.change(position, lambda was: was * factor)
+
+    yield "", lambda draft: on(draft, [anatomy.seed])
+    weights = {at.weight: anatomy.names[f"d_{at.weight}"] for at in weighted_sums(anatomy)}
+    biases = {at.bias: anatomy.names[f"d_{at.bias}"] for at in shifts(anatomy)}
+    for kind, of_kind in (("weight", weights), ("bias", biases)):
+        if len(of_kind) > 1:
+            every = list(of_kind.values())
+            yield f"in every {kind}'s gradient", lambda draft, every=every: on(draft, every)  # type: ignore[misc]
+        for name, position in of_kind.items():
+            yield f"in the gradient of {name}", lambda draft, at=position: on(draft, [at])  # type: ignore[misc]
