@@ -116,7 +116,8 @@ def difference(trace: Trace, place: Place) -> Proof | None:
     bound = error + float(gradient_noise.item()) + _ULPS * float(np.spacing(abs(gradient)))
     holds: bool | None = abs(value - gradient) <= bound
     excuse = "" if holds else _no_derivative(trace, primal, place, moving, index)
-    moved = f"the loss moves by {value:.9g} for each unit, ± {error:.1g}"
+    of = "the loss" if len(costs_of(trace.graph, place.node)) == 1 else "loss + penalty"
+    moved = f"{of} moves by {value:.9g} for each unit, ± {error:.1g}"
     if not np.isfinite(error) or not np.isfinite(gradient):
         holds, statement = None, "the loss is not finite around this number"
     elif excuse:

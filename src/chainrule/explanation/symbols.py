@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from chainrule.explanation.captions import is_weighted_sum
-from chainrule.explanation.capturing.batches import COST, prefix_of, split_batch
+from chainrule.explanation.capturing.batches import COST, OBJECTIVE, prefix_of, split_batch
 from chainrule.explanation.trace import Place, Trace
 from chainrule.graph import Node
-from chainrule.train.writing import ACCUMULATED, TOTAL_WEIGHT
+from chainrule.train.writing import ACCUMULATED, PENALTY, TOTAL_WEIGHT
 
 NEXT = "next."
 
@@ -79,7 +79,7 @@ def _symbol(trace: Trace, node: int, index: tuple[int | str, ...]) -> Symbol:
         return _at(trace, factor[2], index, "factor", above)
     primal = name.removeprefix("d_")
     if primal != name and primal in trace.graph.positions:
-        return _at(trace, primal, index, "derivative", _cost_symbol(trace, node))
+        return _at(trace, primal, index, "derivative", _cost_symbol(trace, name, primal))
     if name.startswith("%"):
         return Symbol(f"{trace.graph.nodes[node].op}{name}", _shown_index(trace, node, index))
     return Symbol(name, _shown_index(trace, node, index))
@@ -106,10 +106,20 @@ def loss_symbol(trace: Trace) -> str:
     return own or ("C" if "W1" in trace.graph.positions else "loss")
 
 
-def _cost_symbol(trace: Trace, gradient: int) -> str:
-    """What a gradient is of, as it is called: the loss; or a batch's cost, of several batches."""
-    found = split_batch(trace.graph, trace.graph.name_of(gradient))
-    return loss_symbol(trace) if found is None else prefix_of(found[0]) + COST
+def objective_symbol(trace: Trace) -> str:
+    """How loss + penalty is called: by a name of its own, J in a textbook's chain."""
+    place = Place(trace.graph.labels.get(OBJECTIVE, -1), ())
+    is_textbooks = "W1" in trace.graph.positions and "J" not in trace.names
+    return trace.names_of_places.get(place) or ("J" if is_textbooks else OBJECTIVE)
+
+
+def _cost_symbol(trace: Trace, name: str, primal: str) -> str:
+    """What a gradient is of: the loss, loss + penalty, or a batch's cost, of several batches."""
+    found = split_batch(trace.graph, name)
+    if found is not None:
+        return prefix_of(found[0]) + COST
+    is_penalised = trace.graph.positions[primal] in trace.penalised
+    return objective_symbol(trace) if is_penalised else loss_symbol(trace)
 
 
 def aliases_of(trace: Trace) -> dict[str, str]:
@@ -120,6 +130,7 @@ def aliases_of(trace: Trace) -> dict[str, str]:
             found.setdefault(name, alias)
     if "W1" in trace.graph.positions:
         found.setdefault("loss", "C")
+        found.setdefault(OBJECTIVE, objective_symbol(trace))
     return found
 
 
@@ -140,7 +151,9 @@ def describe(trace: Trace, place: Place) -> str:
     primal = name.removeprefix("d_")
     if primal != name and primal in trace.graph.positions:
         batch = split_batch(trace.graph, name)
-        cost = "the loss" if batch is None else f"the cost of batch {batch[0]}"
+        is_penalised = trace.graph.positions[primal] in trace.penalised
+        cost = "the objective" if is_penalised else "the loss"
+        cost = cost if batch is None else f"the cost of batch {batch[0]}"
         return f"the gradient of {cost} by {_noun(trace, primal)}"
     return _noun(trace, name)
 
@@ -177,6 +190,10 @@ def _inner_noun(trace: Trace, node: Node, name: str) -> str:
         return known.get(name) or f"the {ending}{where}"
     if name in ("loss", COST):
         return f"the {name}"
+    if name == PENALTY:
+        return "what the parameters cost by themselves"
+    if name == OBJECTIVE:
+        return "what training minimises: the loss and the penalty"
     if name.endswith(".out") or ".out#" in name:
         return f"the {'weighted sum' if is_weighted_sum(trace, node) else 'output'}{where}"
     return f"a value of {name.partition('%')[0] or node.op}{where}"  # of a softmax: softmax%7

@@ -195,7 +195,9 @@ class Trace:
         Parameters
         ----------
         from_ : str, or tuple of a name and an index
-            What is differentiated: ``"loss"``, ``"2.out[0,1]"``, ``("2.out", 0, 1)``.
+            What is differentiated: ``"loss"``, ``"2.out[0,1]"``, ``("2.out", 0, 1)``. With a
+            penalty, ``"objective"`` is loss + penalty, which gradients of penalised parameters are
+            of.
         to : str, or tuple of a name and an index
             By what: a weight, an activation, an input.
         through : str, or tuple of a name and an index, optional
@@ -262,8 +264,8 @@ class Trace:
             )
         if not index and name in self._named_places:
             return self._named_places[name]
-        if name not in self.graph.positions and name == self._name_of_loss:
-            name = "loss"
+        if name not in self.graph.positions:
+            name = self._names_of_costs.get(name, name)
         if not index and name not in self.graph.positions:
             match = _ELEMENT.fullmatch(name)
             if match:
@@ -373,11 +375,19 @@ class Trace:
         return {}
 
     @cached_property
-    def _name_of_loss(self) -> str:
-        """What the loss is called where it is shown: C, in a textbook's chain."""
-        from chainrule.explanation.symbols import loss_symbol
+    def penalised(self) -> frozenset[int]:
+        """The values that a penalty is computed from; none where there is no penalty."""
+        from chainrule.explanation.capturing.batches import penalised
 
-        return loss_symbol(self) if "loss" in self.graph.labels else "loss"
+        return penalised(self.graph)
+
+    @cached_property
+    def _names_of_costs(self) -> Mapping[str, str]:
+        """What is shown as C and J, in a textbook's chain: the loss, and with the penalty."""
+        from chainrule.explanation.symbols import loss_symbol, objective_symbol
+
+        shown = {"loss": loss_symbol, "objective": objective_symbol}
+        return {by(self): name for name, by in shown.items() if name in self.graph.labels}
 
     @cached_property
     def _named_places(self) -> Mapping[str, Place]:

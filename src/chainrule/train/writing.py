@@ -37,8 +37,8 @@ RANDOM = ("seed", "rows")
 ACCUMULATED = "accumulated."
 TOTAL_WEIGHT = "accumulated_weight"
 TOTAL_COST = "accumulated_cost"
-RESERVED = re.compile(r"x\d*|target|sample_weight|rows|seed|step|lr|loss|penalty")
-"""What the step calls its own inputs and result: no parameter can have such a name."""
+RESERVED = re.compile(r"x\d*|target|sample_weight|rows|seed|step|lr|loss|penalty|objective")
+"""What the step, or a trace of it, calls its own values: no parameter can have such a name."""
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,20 @@
-"""How the values of an update's batches are called, where several batches make one update."""
+"""What gradients are of: the loss, the penalty, the cost of one batch of an update of several.
+
+And how the values of such batches are called.
+"""
 
 from __future__ import annotations
 
 import re
 
 from chainrule.graph import Graph
-from chainrule.train.writing import ACCUMULATED, TOTAL_WEIGHT
+from chainrule.train.writing import ACCUMULATED, PENALTY, TOTAL_WEIGHT
 
 COST = "cost"
 """Behind a batch's prefix: Σ wᵢ·lᵢ over its examples, which its gradients are of."""
+
+OBJECTIVE = "objective"
+"""What is minimised where there is a penalty: loss + penalty."""
 
 _OF_BATCH = re.compile(r"(?P<d>(d_)?)batch(?P<number>[1-9]\d*)\.(?P<inner>.+)", re.DOTALL)
 
@@ -44,10 +50,22 @@ def costs_of_batches(graph: Graph) -> list[int]:
 
 
 def parts_of(graph: Graph, position: int) -> list[int]:
-    """The costs that the loss is computed from, and nothing besides; of any other value, itself."""
-    if position == graph.labels.get("loss"):
+    """The costs that the loss, or the objective, is computed from; of any other value, itself."""
+    loss = graph.labels.get("loss")
+    if position == loss:
         return costs_of_batches(graph) or [position]
+    if position == graph.labels.get(OBJECTIVE) and loss is not None:
+        return [*parts_of(graph, loss), graph.labels[PENALTY]]
     return [position]
+
+
+def penalised(graph: Graph) -> frozenset[int]:
+    """The values that the penalty is computed from: what is minimised depends on them twice."""
+    needed = {graph.labels[PENALTY]} if PENALTY in graph.labels else set()
+    for i in range(max(needed, default=-1), -1, -1):
+        if i in needed:
+            needed.update(graph.nodes[i].inputs)
+    return frozenset(needed)
 
 
 def rows_of(graph: Graph, rows: tuple[int, ...], name: str) -> tuple[int, ...]:
@@ -105,8 +123,11 @@ def handed_on(graph: Graph) -> frozenset[int]:
 
 
 def costs_of(graph: Graph, gradient: int) -> list[int]:
-    """The costs whose sum a gradient is of: the loss and the penalty, or a batch's cost."""
-    found = split_batch(graph, graph.name_of(gradient))
+    """The costs whose sum a gradient is of: a batch's cost, the loss, or that and the penalty."""
+    name = graph.name_of(gradient)
+    found = split_batch(graph, name)
     if found is not None:
         return [graph.positions[prefix_of(found[0]) + COST]]
-    return [graph.labels[label] for label in ("loss", "penalty") if label in graph.labels]
+    is_penalised = graph.positions.get(name.removeprefix("d_")) in penalised(graph)
+    labels = ["loss", PENALTY] if is_penalised else ["loss"]
+    return [graph.labels[label] for label in labels if label in graph.labels]

@@ -13,6 +13,7 @@ from typing import Any
 
 from chainrule.base.errors import ConfigurationError, DataError
 from chainrule.explanation.capturing.accumulation import compose
+from chainrule.explanation.capturing.objective import with_objective
 from chainrule.explanation.capturing.words import spoken_by
 from chainrule.explanation.trace import About, Trace
 from chainrule.graph import Graph
@@ -171,6 +172,7 @@ def explain_moment(moment: Moment, names: Mapping[str, Sequence[str]]) -> Trace:
         values = list(parts[0].values.values())
     else:
         graph, values = compose(parts, engine.recipe.loss, engine.backend)
+    graph, values = with_objective(graph, values, engine.backend.name)
     recipe = engine.recipe
     seed = moment.state.get("seed", ())
     about = About(

@@ -52,7 +52,7 @@ class Flow:
     target : int
         The node by which.
     marked : int, optional
-        A node without a name whose cotangent is to be found.
+        A node whose own cotangent is to be found.
     """
 
     def __init__(self, trace: Trace, source: Place, target: int, marked: int | None = None) -> None:
@@ -76,8 +76,8 @@ class Flow:
             self.made[i] = b.apply(node.op, *operands, **node.attributes)
             if node.name is not None:
                 b.name(self.made[i], node.name)
-        if marked is not None and graph.nodes[marked].name is None:
-            b.name(self.made[marked], graph.name_of(marked))
+            if i == marked:
+                self.made[i] = self._set_apart(b, self.made[i], graph.name_of(i))
         value = self.made[source.node]
         seed = b.input(value.type, SEED)
         (found,) = append_gradients(b, {value: seed}, [self.made[target]])
@@ -90,6 +90,18 @@ class Flow:
         if position in self._state and position != self.source.node:
             return True
         return graph.nodes[position].op == "input" or is_draw(graph, position)
+
+    @staticmethod
+    def _set_apart(b: Builder, value: Value, name: str) -> Value:
+        """What stands for a value in all that uses it: so its cotangent is its alone.
+
+        A sum hands its own cotangent to each of its terms: one node would be that of all of them.
+        """
+        if b.nodes[value.position].name is None:
+            b.name(value, name)
+        if not value.dtype.is_float:
+            return value
+        return b.apply("mul", value, b.constant(1.0, value.dtype))
 
     def gradient(self, index: Index = ()) -> float:
         """The source's gradient by one element of the target."""

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError
-from chainrule.explanation.capturing.batches import parts_of
+from chainrule.explanation.capturing.batches import OBJECTIVE, costs_of, parts_of, split_batch
 from chainrule.explanation.printing.digits import number
 from chainrule.explanation.questions.answer import Answer
 from chainrule.explanation.questions.flow import Flow, depends
@@ -61,7 +61,8 @@ class Paths(Answer):
     gradient : float
         ∂source/∂target in float64.
     stored : float or None
-        What the step stored of it, in its own precision: of the loss, without a penalty.
+        What the step stored of it, in its own precision; None if it stored nothing of it. By a
+        penalised parameter it stored the gradient of the objective, not of the loss.
     routes : tuple of Route
         The largest.
     others : int or None
@@ -111,7 +112,7 @@ def path(
     n = check_count("path", "ways", n)
     end = find_primal(trace, target)
     start = find(trace, source)
-    if start == Place(trace.graph.labels.get("loss", -1), ()):
+    if start.node in (trace.graph.labels.get("loss"), trace.graph.labels.get(OBJECTIVE)):
         check_no_rule(trace)
     for place, what in ((start, "from"), (end, "to")):
         if not trace.node(place).dtype.is_float:
@@ -146,14 +147,21 @@ def _exactly(gradient: float, routes: Sequence[Route]) -> float:
 
 
 def _stored(trace: Trace, start: Place, end: Place) -> float | None:
-    position = trace.graph.positions.get(f"d_{trace.graph.name_of(end.node)}")
-    if position is None or start.node != trace.graph.labels.get("loss"):
+    graph = trace.graph
+    position = graph.positions.get(f"d_{graph.name_of(end.node)}")
+    if position is None:
         return None
-    return float(trace.values[position][end.index])
+    # What is not penalised has one gradient: by the penalty it would be 0.
+    whole = [OBJECTIVE] if end.node in trace.penalised else ["loss", OBJECTIVE]
+    batch = split_batch(graph, graph.name_of(position))
+    costs = (
+        [graph.labels.get(label) for label in whole] if batch is None else costs_of(graph, position)
+    )
+    return float(trace.values[position][end.index]) if start.node in costs else None
 
 
 def _routes(flow: Flow, index: Index, n: int) -> tuple[list[Route], int | None]:
-    """The largest ways: of what is a sum of the costs of batches, those of each of them."""
+    """The largest ways: of a sum of costs, those of each of them."""
     trace, source = flow.trace, flow.source
     costs = parts_of(trace.graph, source.node)
     if costs == [source.node]:
@@ -164,11 +172,19 @@ def _routes(flow: Flow, index: Index, n: int) -> tuple[list[Route], int | None]:
         if not depends(trace, cost, flow.target):
             continue
         rate = Flow(trace, source, cost).gradient()
-        routes, more = _largest_routes(Flow(trace, Place(cost, ()), flow.target), index, n)
+        routes, more = _routes_of_part(Flow(trace, Place(cost, ()), flow.target), index, n)
         others = None if others is None or more is None else others + more
         found += [replace(r, share=rate * r.share, arrives=rate * r.arrives) for r in routes]
     found.sort(key=lambda route: -abs(route.share))
     return found[:n], None if others is None else others + len(found[n:])
+
+
+def _routes_of_part(flow: Flow, index: Index, n: int) -> tuple[list[Route], int | None]:
+    """The largest ways; one step, such as that from a penalty to its weight, is a way, too."""
+    if flow.layers():
+        return _largest_routes(flow, index, n)
+    gradient = flow.gradient(index)
+    return [Route((called(flow.trace, flow.source),), gradient, 1.0, gradient)], 0
 
 
 def _through(flow: Flow, unit: Place, index: Index) -> Route:

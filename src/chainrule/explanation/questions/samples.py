@@ -118,7 +118,8 @@ def samples(trace: Trace, named: Named) -> Samples:
         )
     found.sort(key=lambda sample: -abs(sample.share))
     rest = math.fsum([stored, *(-sample.share for sample in found)])
-    has_penalty = "penalty" in trace.graph.labels
+    of_update = split_batch(trace.graph, trace.graph.name_of(gradient.node)) is None
+    has_penalty = of_update and place.node in trace.penalised
     return Samples(called(trace, gradient), stored, tuple(found), rest, has_penalty)
 
 
