@@ -310,12 +310,13 @@ class Trace:
         ----------
         path : path
             A ``.json`` file; one that exists is replaced durably. Values of more than 4 kB go into
-            a ``.safetensors`` file of the same name beside it.
+            a ``.safetensors`` file beside it, which the JSON names. Of several processes that save
+            to the same path, who comes last wins.
 
         Raises
         ------
         ConfigurationError
-            If it is no ``.json`` file, or the file beside it holds something else.
+            If it is no ``.json`` file.
         OSError
             As the system says.
         """

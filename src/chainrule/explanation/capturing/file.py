@@ -4,7 +4,8 @@
 
     step.json           format, what the step was part of, the graph as printed text, source lines,
                         small values as base64 of their bytes, a hash of each value
-    step.safetensors    the values of more than `INLINE_BYTES`
+    step.*.safetensors  the values of more than `INLINE_BYTES`, named after what it holds; by
+                        earlier versions named step.safetensors, which is read as well
 
 Numbers are kept as their bits. The graph is parsed and verified: a file names ops of the op table
 and nothing else, and nothing in it is run. Sizes are compared with what is there before memory is
@@ -14,6 +15,7 @@ taken.
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from hashlib import sha256
@@ -24,9 +26,11 @@ from typing import Any, get_type_hints
 import msgspec
 import numpy as np
 
-from chainrule.base.errors import ChainruleError, ConfigurationError, FileFormatError
+from chainrule.base.errors import ChainruleError, FileFormatError
 from chainrule.base.file_kinds import FileKind
-from chainrule.base.files import Pathlike, read_tensors, write_durably, write_tensors
+from chainrule.base.files import Pathlike, read_tensors, write_tensors
+from chainrule.base.fingerprint import fingerprint
+from chainrule.explanation.capturing.beside import named_after, write_pair
 from chainrule.explanation.capturing.seal import Seal
 from chainrule.explanation.trace import About, Array, Trace
 from chainrule.graph import Graph, Node, Source, TensorType, parse_graph
@@ -36,6 +40,9 @@ FORMAT = "chainrule-trace"
 VERSION = 1
 INLINE_BYTES = 4096
 """Up to which size a value stands in the JSON itself."""
+
+WAITS, WAIT = 10, 0.02
+"""How often, and how many seconds, arrays are waited for that another process puts back."""
 
 _PREFIX = "value "
 """What begins the names of values in the side file: w:exp_avg by itself would look like a drive."""
@@ -110,14 +117,17 @@ def save_trace(trace: Trace, path: Pathlike) -> None:
         values=values,
         hashes=_Hashes(seal.graph, seal.about),
     )
+    beside, digest = None, sha256("".join(seal.values).encode()).hexdigest()
     if large:
-        # First the arrays: the file that a reader opens is there when everything is.
-        beside = target.with_suffix(".safetensors")
-        _check_ours(beside)
-        content.beside = _Beside(beside.name, sha256("".join(seal.values).encode()).hexdigest())
-        write_tensors(beside, large, {"format": FORMAT, "hash": content.beside.hash})
+        # By the numbers, too: those of an altered trace are not what its hashes say.
+        beside = named_after(target, digest, fingerprint(large))
+        content.beside = _Beside(beside.name, digest)
+
+    def write_arrays(path: Path) -> None:
+        write_tensors(path, large, {"format": FORMAT, "hash": digest})
+
     text = msgspec.json.format(msgspec.json.encode(content), indent=1)
-    write_durably(target, text + b"\n")
+    write_pair(target, text + b"\n", beside, write_arrays, FORMAT)
 
 
 def _facts(about: About) -> dict[str, Any]:
@@ -126,21 +136,6 @@ def _facts(about: About) -> dict[str, Any]:
     if rate is not None and not math.isfinite(rate):
         facts["learning_rate"] = repr(rate)  # JSON has no word for it
     return facts
-
-
-def _check_ours(path: Path) -> None:
-    """Raise rather than write a trace's arrays over somebody's network."""
-    if not path.exists():
-        return
-    try:
-        of_a_trace = read_tensors(path)[1].get("format") == FORMAT
-    except FileFormatError:
-        of_a_trace = False
-    if not of_a_trace:
-        raise ConfigurationError(
-            f"{path} would be replaced by the arrays of the trace, and is not of a trace",
-            advice="Save the trace by another name",
-        )
 
 
 # --- reading ---------------------------------------------------------------------------------
@@ -184,9 +179,8 @@ def load_trace(path: Pathlike) -> Trace:
     (True, False)
     """
     shown = fspath(path)
-    content = _decode(Path(path).read_bytes(), shown)
+    content, arrays = _read_pair(Path(path), shown)
     graph = _read_graph(content, shown)
-    arrays = _read_beside(content, Path(path))
     strange = content.values.keys() - set(map(graph.name_of, range(len(graph.nodes))))
     if strange:
         raise FileFormatError(f"{shown} holds a value of {min(strange)}, which the graph has not")
@@ -214,6 +208,29 @@ def load_trace(path: Pathlike) -> Trace:
     except ChainruleError as error:
         raise FileFormatError(f"{shown} names a number that is not there: {error}") from None
     return trace
+
+
+def _read_pair(path: Path, shown: str) -> tuple[_File, dict[str, Array]]:
+    """The JSON file and the arrays it names; both anew, if it was replaced in between."""
+    text = path.read_bytes()
+    waits = 0
+    while True:
+        content = _decode(text, shown)
+        try:
+            return content, _read_beside(content, path)
+        except FileFormatError:
+            # Where several save the same at once, the arrays may be away while they are put back.
+            before, text = text, path.read_bytes()
+            if text == before and (waits == WAITS or _is_there(content, path)):
+                raise
+            if text == before:
+                waits += 1
+                time.sleep(WAIT)
+
+
+def _is_there(content: _File, path: Path) -> bool:
+    name = path.name if content.beside is None else Path(content.beside.file).name
+    return path.with_name(name or path.name).exists()
 
 
 def _decode(text: bytes, shown: str) -> _File:
