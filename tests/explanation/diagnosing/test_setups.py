@@ -17,6 +17,7 @@ from tests.explanation.diagnosing.setups import (
     BEFORE,
     BROKEN,
     HEALTHY,
+    MNIST,
     VOCABULARY,
     material,
 )
@@ -81,7 +82,7 @@ def test_a_set_up_is_written_down_once():
         broken("no-update", lambda outputs, y: 1.0, 1.0)(BROKEN["a_rate_of_zero"].make)
 
 
-@pytest.mark.parametrize("case", ALL.values(), ids=list(ALL))
+@pytest.mark.parametrize("case", [*ALL.values(), *MNIST.values()], ids=[*ALL, *MNIST])
 def test_it_is_explained_in_a_sentence(case):
     first, *_ = inspect.cleandoc(case.make.__doc__).splitlines()
     assert first.endswith((".", "?"))
@@ -107,6 +108,20 @@ def test_fit_refuses_what_it_must(name):
 @pytest.mark.parametrize("name", [n for n in ALL if n not in {*QUICK, *EARLY}])
 def test_it_does_what_is_written(name):
     check_it_does_what_is_written(ALL[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(MNIST))
+def test_a_disease_of_mnist_is_one(data_folder, name):
+    check_it_does_what_is_written(MNIST[name])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", list(MNIST))
+def test_mnist_learns_without_it(data_folder, name):
+    setup, error = trained(MNIST[name], mended=True)
+    assert error is None
+    assert MNIST[name].score(setup) >= MNIST[name].goal
 
 
 @pytest.mark.slow

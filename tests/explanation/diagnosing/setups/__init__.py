@@ -11,6 +11,8 @@ change one (because its sentence is untrue, or it takes too long) says the reaso
 - What `also` names is true of the set-up too: what the fault leads to, or a plain fact.
 - One that `fit` refuses or stops (`refused`) is asked about before training, or afterwards with
   the network as the error leaves it.
+- `MNIST` has five diseases planted in one training, for whoever has its files (`CHAINRULE_DATA`).
+  The doctor has to name each within the first epoch, and nothing where it is mended.
 - Near misses are marked in their sentence by "and that is fine".
 """
 
@@ -19,6 +21,7 @@ from tests.explanation.diagnosing.setups import (  # noqa: F401  each writes dow
     data,
     initialization,
     losses,
+    mnist,
     rates,
     targets,
     training,
@@ -27,6 +30,7 @@ from tests.explanation.diagnosing.setups.case import AFTER as AFTER
 from tests.explanation.diagnosing.setups.case import BEFORE as BEFORE
 from tests.explanation.diagnosing.setups.case import BROKEN as BROKEN
 from tests.explanation.diagnosing.setups.case import HEALTHY as HEALTHY
+from tests.explanation.diagnosing.setups.case import MNIST as MNIST
 from tests.explanation.diagnosing.setups.case import VOCABULARY as VOCABULARY
 from tests.explanation.diagnosing.setups.case import Case as Case
 from tests.explanation.diagnosing.setups.case import Setup as Setup

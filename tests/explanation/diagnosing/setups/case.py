@@ -122,8 +122,10 @@ class Case:
 
 _BROKEN: dict[str, Case] = {}
 _HEALTHY: dict[str, Case] = {}
+_MNIST: dict[str, Case] = {}
 BROKEN: Mapping[str, Case] = MappingProxyType(_BROKEN)
 HEALTHY: Mapping[str, Case] = MappingProxyType(_HEALTHY)
+MNIST: Mapping[str, Case] = MappingProxyType(_MNIST)
 
 
 def broken(
@@ -135,9 +137,14 @@ def broken(
     also: Sequence[str] = (),
     refused: type[Exception] | None = None,
     learns: bool = False,
+    of_mnist: bool = False,
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
-    """Write down a set-up with the name of what is wrong with it."""
-    return _written(_BROKEN, finding, judge, goal, looked_at, also, refused, learns)
+    """Write down a set-up with the name of what is wrong with it.
+
+    Those of MNIST are in a book of their own, because its files may not be there.
+    """
+    book = _MNIST if of_mnist else _BROKEN
+    return _written(book, finding, judge, goal, looked_at, also, refused, learns)
 
 
 def healthy(
@@ -162,7 +169,7 @@ def _written(
     learns: bool,
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
     def write(make: Callable[..., Setup]) -> Callable[..., Setup]:
-        if make.__name__ in _BROKEN or make.__name__ in _HEALTHY:
+        if make.__name__ in {*_BROKEN, *_HEALTHY, *_MNIST}:
             raise ValueError(f"There is a set-up named {make.__name__} already")
         unknown = {finding, *also} - VOCABULARY - {None}
         if unknown:
