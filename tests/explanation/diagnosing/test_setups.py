@@ -150,6 +150,36 @@ def test_it_is_built_the_same_each_time(case):
     assert not np.shares_memory(one.x, other.x)
 
 
+def plain_facts(setup):
+    """What is seen of a set-up's rows and columns without knowing what they are for."""
+    x = np.asarray(setup.x)
+    if x.dtype.kind != "f" or not np.isfinite(x).all():
+        return
+    x = x.reshape(len(x), -1)
+    spread = x.max(axis=0) - x.min(axis=0)
+    if (spread == 0).any():
+        yield "constant-features"
+    live = x[:, spread > 0].astype(np.float64)
+    if len(live) > live.shape[1] > 1:
+        alike = abs(np.corrcoef(live.T)) - np.eye(live.shape[1])
+        if alike.max() > 1 - 1e-6:
+            yield "duplicate-features"
+    if setup.validation is not None:
+        rows = {row.tobytes() for row in x}
+        held_out = np.asarray(setup.validation[0]).astype(x.dtype).reshape(-1, x.shape[1])
+        if any(row.tobytes() in rows for row in held_out):
+            yield "leaking-split"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", ALL.values(), ids=list(ALL))
+def test_plain_facts_of_the_data_are_named(case):
+    named = {case.finding, *case.also}
+    assert set(plain_facts(case.make())) <= named
+    if case.can_be_mended:
+        assert set(plain_facts(case.make(mended=True))) <= named
+
+
 @pytest.mark.parametrize("name", ["all_weights_zero", "validation_better_than_training"])
 def test_training_repeats_itself(name):
     (one, _), (other, _) = trained(ALL[name]), trained(ALL[name])

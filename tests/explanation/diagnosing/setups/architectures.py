@@ -33,7 +33,7 @@ def a_layer_that_forward_forgets(mended: bool = False) -> Setup:
     return Setup(Net(), x, y, "MSELoss", optim.Adam(lr=0.01), 40)
 
 
-@broken("gradient-missing", classes, 0.88, also=["frozen-layer"])
+@broken("gradient-missing", classes, 0.88, also=["frozen-layer", "constant-features"])
 def features_that_are_detached(mended: bool = False) -> Setup:
     """A stop_gradient left over from logging cuts the first layers off the loss."""
 
@@ -170,7 +170,13 @@ def an_lstm_at_a_rate_of_one(mended: bool = False) -> Setup:
     "unscaled-inputs",
     classes,
     0.85,
-    also=["exploding-gradient", "learning-rate-too-large", "class-collapse", "dead-units"],
+    also=[
+        "exploding-gradient",
+        "learning-rate-too-large",
+        "class-collapse",
+        "dead-units",
+        "constant-features",
+    ],
 )
 def bytes_into_a_convolution(mended: bool = False) -> Setup:
     """Images of 0 to 255 into a convolutional network with plain SGD."""
@@ -180,7 +186,9 @@ def bytes_into_a_convolution(mended: bool = False) -> Setup:
     return Setup(net, x, y, "CrossEntropyLoss", optim.SGD(lr=0.2), 15, 25, metrics=["accuracy"])
 
 
-@broken("vanishing-gradient", classes, 0.85, also=["class-collapse", "dead-units"])
+@broken(
+    "vanishing-gradient", classes, 0.85, also=["class-collapse", "dead-units", "constant-features"]
+)
 def a_convolution_begun_too_small(mended: bool = False) -> Setup:
     """Filters drawn N(0, 0.0001²): what they pass on is a ten-thousandth of the image."""
     x, y = m.digits(500)
@@ -211,7 +219,7 @@ def a_convolution_begun_too_small(mended: bool = False) -> Setup:
     )
 
 
-@healthy(classes, 0.88)
+@healthy(classes, 0.88, also=["constant-features", "duplicate-features"])
 def a_convolutional_network() -> Setup:
     """Filters of 3 by 3, rectified and pooled, and a linear head."""
     x, y = m.digits(600)
@@ -265,7 +273,7 @@ def words_that_never_occur() -> Setup:
     return Setup(net, x, y, "BCEWithLogitsLoss", optim.Adam(lr=0.02), 30, 32)
 
 
-@healthy(classes, 0.9)
+@healthy(classes, 0.9, also=["constant-features", "duplicate-features"])
 def residual_blocks() -> Setup:
     """Three blocks past which the input goes, so that depth costs no gradient."""
     x, y = m.ink(600)

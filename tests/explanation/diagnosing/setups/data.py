@@ -50,7 +50,7 @@ def prices_that_are_missing(mended: bool = False) -> Setup:
     classes,
     0.9,
     looked_at=(BEFORE,),
-    also=["constant-features"],
+    also=["constant-features", "duplicate-features"],
     refused=NonFiniteError,
 )
 def standardised_by_a_spread_of_zero(mended: bool = False) -> Setup:

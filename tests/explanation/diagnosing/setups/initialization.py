@@ -16,7 +16,7 @@ from tests.explanation.diagnosing.setups.judges import classes, halves, odds, r2
     "symmetric-initialization",
     classes,
     0.85,
-    also=["gradient-zero", "class-collapse", "too-few-units"],
+    also=["gradient-zero", "class-collapse", "too-few-units", "constant-features"],
 )
 def all_weights_zero(mended: bool = False) -> Setup:
     """Zeros in every layer: no hidden unit ever gets a gradient (Humbatova et al. 2020)."""
@@ -61,7 +61,13 @@ def biases_of_minus_ten(mended: bool = False) -> Setup:
     classes,
     0.85,
     looked_at=(AFTER,),
-    also=["learning-rate-too-large", "class-collapse", "gradient-zero", "exploding-gradient"],
+    also=[
+        "learning-rate-too-large",
+        "class-collapse",
+        "gradient-zero",
+        "exploding-gradient",
+        "constant-features",
+    ],
 )
 def rectifiers_killed_by_a_large_step(mended: bool = False) -> Setup:
     """A rate that is too large throws the biases so low that ReLU never comes back.
@@ -74,7 +80,12 @@ def rectifiers_killed_by_a_large_step(mended: bool = False) -> Setup:
     return Setup(net, x, y, "CrossEntropyLoss", optimizer, 15, metrics=["accuracy"])
 
 
-@broken("dead-units", classes, 0.88, also=["gradient-zero", "class-collapse", "unscaled-inputs"])
+@broken(
+    "dead-units",
+    classes,
+    0.88,
+    also=["gradient-zero", "class-collapse", "unscaled-inputs", "constant-features"],
+)
 def rectifiers_behind_inputs_below_zero(mended: bool = False) -> Setup:
     """Weights drawn from 0 to 1 and pixels from -1 to 0: every sum is below 0."""
     x, y = m.digits()
@@ -85,7 +96,12 @@ def rectifiers_behind_inputs_below_zero(mended: bool = False) -> Setup:
     return Setup(net, x - 1, y, "CrossEntropyLoss", optim.Adam(lr=0.003), 15, metrics=["accuracy"])
 
 
-@broken("saturated-units", classes, 0.85, also=["vanishing-gradient", "exploding-gradient"])
+@broken(
+    "saturated-units",
+    classes,
+    0.85,
+    also=["vanishing-gradient", "exploding-gradient", "constant-features"],
+)
 def weights_of_spread_five_under_a_sigmoid(mended: bool = False) -> Setup:
     """Weights N(0, 5²) with 64 inputs: sums of ±50, where the sigmoid is flat."""
     x, y = m.digits()
@@ -126,7 +142,7 @@ def a_tanh_network_with_weights_of_spread_ten(mended: bool = False) -> Setup:
     return Setup(net, x, y, "MSELoss", optim.SGD(lr=0.02), 60, 32)
 
 
-@broken("vanishing-gradient", classes, 0.7, also=["class-collapse"])
+@broken("vanishing-gradient", classes, 0.7, also=["class-collapse", "constant-features"])
 def ten_layers_of_sigmoids(mended: bool = False) -> Setup:
     """Each sigmoid takes three quarters of the gradient at least [Hochreiter 1991]."""
     x, y = m.digits(500)
@@ -135,7 +151,12 @@ def ten_layers_of_sigmoids(mended: bool = False) -> Setup:
     return Setup(net, x, y, "CrossEntropyLoss", optim.SGD(lr=0.02), 25, 20, metrics=["accuracy"])
 
 
-@broken("vanishing-gradient", classes, 0.85, also=["class-collapse", "symmetric-initialization"])
+@broken(
+    "vanishing-gradient",
+    classes,
+    0.85,
+    also=["class-collapse", "symmetric-initialization", "constant-features"],
+)
 def eight_layers_begun_too_small(mended: bool = False) -> Setup:
     """Weights N(0, 0.01²) in eight layers of tanh: a hundredth of a hundredth of ..."""
     x, y = m.ink(500)
@@ -160,7 +181,12 @@ def ten_layers_of_spread_one(mended: bool = False) -> Setup:
     return Setup(net, x, m.standardised(y), "MSELoss", optim.SGD(lr=0.01), 60, 20)
 
 
-@broken("exploding-gradient", classes, 0.75, also=["learning-rate-too-large", "class-collapse"])
+@broken(
+    "exploding-gradient",
+    classes,
+    0.75,
+    also=["learning-rate-too-large", "class-collapse", "constant-features", "duplicate-features"],
+)
 def five_layers_of_spread_one_and_adam(mended: bool = False) -> Setup:
     """The same in a classifier: a first loss of thousands, which Adam walks down slowly."""
     x, y = m.digits(600)

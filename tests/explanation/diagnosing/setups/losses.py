@@ -12,7 +12,7 @@ from tests.explanation.diagnosing.setups.case import AFTER, BEFORE, Setup, broke
 from tests.explanation.diagnosing.setups.judges import classes, halves, nearest, odds, r2
 
 
-@broken("loss-output-mismatch", classes, 0.88)
+@broken("loss-output-mismatch", classes, 0.88, also=["constant-features"])
 def softmax_before_cross_entropy(mended: bool = False) -> Setup:
     """Probabilities where logits are read: softmax twice (Karpathy 2018, mistake 4)."""
     x, y = m.digits()
@@ -40,7 +40,7 @@ def softmax_before_cross_entropy_in_a_forward(mended: bool = False) -> Setup:
     return Setup(Classifier(), x, y, loss, optim.SGD(lr=0.1), 15, metrics=["accuracy"])
 
 
-@broken("loss-output-mismatch", classes, 0.94)
+@broken("loss-output-mismatch", classes, 0.94, also=["constant-features"])
 def sigmoids_before_cross_entropy(mended: bool = False) -> Setup:
     """Ten sigmoids as logits: no class can have more than e/(e + 9) = 23 %."""
     x, y = m.digits()
@@ -77,7 +77,14 @@ def no_sigmoid_before_bce(mended: bool = False) -> Setup:
     return Setup(net, x, y, "BCELoss", optim.Adam(lr=0.02), 40, 16)
 
 
-@broken("loss-output-mismatch", classes, 0.88, looked_at=(BEFORE,), refused=ConfigurationError)
+@broken(
+    "loss-output-mismatch",
+    classes,
+    0.88,
+    looked_at=(BEFORE,),
+    refused=ConfigurationError,
+    also=["constant-features"],
+)
 def softmax_before_nll(mended: bool = False) -> Setup:
     """NLLLoss reads the logarithms of probabilities and is given the probabilities."""
     x, y = m.digits()
@@ -86,7 +93,7 @@ def softmax_before_nll(mended: bool = False) -> Setup:
     return Setup(net, x, y, "NLLLoss", optim.Adam(lr=0.003), 15)
 
 
-@broken("loss-output-mismatch", nearest, 0.85, also=["unscaled-targets"])
+@broken("loss-output-mismatch", nearest, 0.85, also=["unscaled-targets", "constant-features"])
 def digits_as_numbers() -> Setup:
     """Squared error on class indices: as if a 7 were nearer to a 9 than to a 1."""
     x, y = m.digits()
@@ -161,7 +168,7 @@ def cross_entropy_written_by_hand(mended: bool = False) -> Setup:
     0.85,
     looked_at=(BEFORE,),
     refused=NonFiniteError,
-    also=["gradient-not-finite", "unscaled-inputs"],
+    also=["gradient-not-finite", "unscaled-inputs", "constant-features"],
 )
 def softmax_written_by_hand(mended: bool = False) -> Setup:
     """exp(z)/Σexp(z) without taking the largest off: exp of more than 88 is infinite in f32."""

@@ -24,7 +24,13 @@ def sgd_at_thirty(mended: bool = False) -> Setup:
     "learning-rate-too-large",
     classes,
     0.85,
-    also=["dead-units", "exploding-gradient", "class-collapse", "saturated-units"],
+    also=[
+        "dead-units",
+        "exploding-gradient",
+        "class-collapse",
+        "saturated-units",
+        "constant-features",
+    ],
 )
 def adam_at_one_half(mended: bool = False) -> Setup:
     """Adam with a rate that suits SGD: every weight moves by one half in every step."""
@@ -86,7 +92,7 @@ def sigmoids_thrown_to_their_ends(mended: bool = False) -> Setup:
     return Setup(net, x, y, "MSELoss", optimizer, 120, 16, metrics=["accuracy"])
 
 
-@broken("learning-rate-too-small", classes, 0.85, also=["class-collapse"])
+@broken("learning-rate-too-small", classes, 0.85, also=["class-collapse", "constant-features"])
 def sgd_at_a_hundred_thousandth(mended: bool = False) -> Setup:
     """lr=1e-5 for plain SGD: after all epochs the loss is what it was (AutoTrainer 2021)."""
     x, y = m.digits()
@@ -128,7 +134,7 @@ def a_rate_of_zero(mended: bool = False) -> Setup:
     return Setup(m.mlp(4, 12, 3), x, y, "CrossEntropyLoss", optimizer, 30, 16, metrics=["accuracy"])
 
 
-@broken("no-update", classes, 0.88, also=["learning-rate-too-small"])
+@broken("no-update", classes, 0.88, also=["learning-rate-too-small", "constant-features"])
 def a_warm_up_divided_as_whole_numbers(mended: bool = False) -> Setup:
     """epoch // 50 in a warm-up that was to be epoch / 50: a factor of 0 for all of training."""
     x, y = m.digits()
@@ -211,7 +217,7 @@ def a_noisy_loss_curve() -> Setup:
     )
 
 
-@healthy(classes, 0.88)
+@healthy(classes, 0.88, also=["constant-features"])
 def stopped_while_it_still_improves() -> Setup:
     """Six epochs, after which validation would still get better, and that is fine."""
     (x, y), held_out = m.mixed_digits(5)

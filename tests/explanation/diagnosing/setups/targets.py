@@ -104,7 +104,7 @@ def seconds_since_midnight(mended: bool = False) -> Setup:
     return Setup(m.mlp(3, 24, 1), x, y, "MSELoss", optim.SGD(lr=0.05), 60, 16)
 
 
-@broken("shuffled-targets", classes, 0.8, also=["overfitting"])
+@broken("shuffled-targets", classes, 0.8, also=["overfitting", "constant-features"])
 def labels_shuffled_by_themselves(mended: bool = False) -> Setup:
     """x and y were shuffled by two calls: images and labels no longer belong together."""
     (x, y), fresh = m.mixed_digits(1)
@@ -131,7 +131,7 @@ def prices_sorted_apart_from_the_houses(mended: bool = False) -> Setup:
     )  # fmt: skip
 
 
-@broken("noisy-targets", classes, 0.9, also=["overfitting"])
+@broken("noisy-targets", classes, 0.9, also=["overfitting", "constant-features"])
 def a_quarter_of_the_labels_are_drawn_at_random(mended: bool = False) -> Setup:
     """Labels by many hands of which one in four guesses (Humbatova et al. 2020: wrong labels)."""
     (x, y), fresh = m.mixed_digits(2)
@@ -191,7 +191,7 @@ def oversampled_before_the_split(mended: bool = False) -> Setup:
     )
 
 
-@broken("leaking-split", classes, 0.9, also=["overfitting"], learns=True)
+@broken("leaking-split", classes, 0.9, also=["overfitting", "constant-features"], learns=True)
 def validated_on_rows_of_training(mended: bool = False) -> Setup:
     """validation=(x[:200], y[:200]) of the very x that trains: what it says is no news."""
     (x, y), fresh = m.mixed_digits(3)
@@ -258,7 +258,7 @@ def one_machine_in_fifty_fails(mended: bool = False) -> Setup:
     classes,
     0.85,
     looked_at=(AFTER,),
-    also=["learning-rate-too-large", "dead-units"],
+    also=["learning-rate-too-large", "dead-units", "constant-features"],
 )
 def every_digit_is_called_the_same(mended: bool = False) -> Setup:
     """A rate of 3 in Adam kills the hidden layer at once, and one class is said of every image."""
@@ -338,7 +338,7 @@ def temperatures_around_twenty() -> Setup:
     return Setup(m.mlp(3, 32, 1), x, y.astype(np.float32), "MSELoss", optim.Adam(lr=0.02), 80)
 
 
-@healthy(r2, 0.75)
+@healthy(r2, 0.75, also=["constant-features"])
 def images_as_their_own_targets() -> Setup:
     """An autoencoder: the target is the input, which is its purpose and no leak."""
     x, _ = m.ink(500)
