@@ -15,7 +15,7 @@ from contextlib import nullcontext
 import numpy as np
 
 from chainrule.backends import get_backend
-from chainrule.backends.native import program
+from chainrule.backends.native import lending, program
 from chainrule.backends.native.compiled import Compiler, compile_routine, compile_step
 from chainrule.backends.native.program import NativeProgram, Routine
 from chainrule.backends.native.target import host
@@ -150,7 +150,7 @@ def tame(array):
 
 
 def main(seeds):
-    program.new_arena = guarded_arena
+    program.new_arena = lending.new_arena = guarded_arena
     for seed in map(int, seeds):
         print(f"seed {seed}", flush=True)
         for fault in faults(seed):

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import mmap
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -18,9 +16,6 @@ from chainrule.graph import DType
 
 LINE = 64
 """Bytes of a line of the processor's cache."""
-
-LARGE_PAGE = 2**21
-"""Bytes of what the system hands out at once, if it is told to."""
 
 ALIGNMENT = LINE
 """Bytes: also the longest vector."""
@@ -84,28 +79,9 @@ def new_arena(size: int) -> Any:
     return memory[begin : begin + size]
 
 
-def new_whole_arena(size: int) -> Any:
-    """An arena that is written once, all of it: in large pages, where the system has some.
-
-    To hand out 49 MB in pages of 2 MB takes two thirds of the time that it takes where the first
-    and the last of them come in pieces of 4 kB, which is where memory begins that C hands out.
-    """
-    if size < 2 * LARGE_PAGE or not hasattr(mmap, "MADV_HUGEPAGE"):
-        return new_arena(size)
-    length = -(-size // LARGE_PAGE) * LARGE_PAGE  # then it begins where such a page does, too
-    try:
-        memory = mmap.mmap(-1, length, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    except OSError:
-        return new_arena(size)
-    with suppress(OSError):  # a kernel may have no such pages
-        memory.madvise(mmap.MADV_HUGEPAGE)
-    return np.frombuffer(memory, np.uint8)[:size]
-
-
 def take_fault(arena: Any, offset: int, faults: Sequence[Fault]) -> DataError | None:
     """What a kernel has noted since the last time, if an index was out of range."""
-    count = len(faults)
-    noted = arena[offset : offset + 16 * count].view(np.int64).reshape(count, 2)
+    noted = _notes(arena, offset, faults)
     for slot in np.flatnonzero(noted[:, 0])[:1]:
         place, number = (int(each) for each in noted[slot])
         noted[...] = 0
@@ -113,3 +89,14 @@ def take_fault(arena: Any, offset: int, faults: Sequence[Fault]) -> DataError | 
         element = [int(i) for i in np.unravel_index(place - 1, fault.shape)]
         return DataError(f"{fault.takes}; got {number}", where=f"Element {element} of the indices")
     return None
+
+
+def forget_faults(arena: Any, offset: int, faults: Sequence[Fault]) -> None:
+    """Let nothing be noted: of an arena whose content may be anything."""
+    _notes(arena, offset, faults)[...] = 0
+
+
+def _notes(arena: Any, offset: int, faults: Sequence[Fault]) -> Array:
+    count = len(faults)
+    found: Array = arena[offset : offset + 16 * count].view(np.int64).reshape(count, 2)
+    return found

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from chainrule.backends.cache import Cache
-from chainrule.backends.native.arena import Fault, Place, take_fault
+from chainrule.backends.native.arena import Fault, Place, forget_faults, take_fault
 from chainrule.backends.native.key import key_of
 from chainrule.backends.native.machine import Loaded, give_back_memory
 from chainrule.backends.native.meeting import TEAM
@@ -75,6 +75,10 @@ class Compiled:
     def take_fault(self, arena: Any) -> DataError | None:
         """What a kernel has noted in an arena since the last time, if anything went wrong."""
         return take_fault(arena, self.noted, self.faults)
+
+    def forget_faults(self, arena: Any) -> None:
+        """Let nothing be noted in an arena whose content may be anything."""
+        forget_faults(arena, self.noted, self.faults)
 
 
 @dataclass(frozen=True)

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.backends.native.arena import Place, new_arena, new_whole_arena
+from chainrule.backends.native.arena import Place, new_arena
 from chainrule.backends.native.compiled import Compiler
 from chainrule.backends.native.held import HeldState
+from chainrule.backends.native.lending import Lending, lasting
 from chainrule.backends.native.meeting import ABANDONED, numbers
 from chainrule.backends.native.waiting import call_and_listen, is_worth_it
 from chainrule.backends.native.workers import offer_address, run_together
 from chainrule.backends.protocol import Advanced, Array, Program, Rows, Session, Wiring, frozen
-from chainrule.base.constant import make_constant
 from chainrule.base.errors import ShapeError
 from chainrule.graph import Graph
 
@@ -85,6 +85,11 @@ class NativeProgram(Program):
         """The same step with every value kept: no bit differs, since no rounding is fused away."""
         return Routine(self.step, self.compiler, keep_all=True)
 
+    @cached_property
+    def _arenas(self) -> Lending:
+        """What the recorder computes in."""
+        return Lending(self.recorder.compiled.arena)
+
     def open(self, state: Mapping[str, Array], data: Mapping[str, Array]) -> Session:
         return NativeSession(self, state, data)
 
@@ -99,7 +104,8 @@ class NativeProgram(Program):
         step, wiring = self.step, self.wiring
         wiring.check_arrays(step, state, data)
         self.check(data, rows[None], {n: np.asarray(value)[None] for n, value in feeds.items()})
-        arena = new_whole_arena(self.recorder.compiled.arena)
+        arena = self._arenas.lend()
+        self.recorder.compiled.forget_faults(arena)
         for name, place in self.recorder.compiled.inputs.items():
             value = place.of(arena)
             if name in wiring.state:
@@ -110,7 +116,7 @@ class NativeProgram(Program):
             else:
                 value[...] = rows if name == wiring.rows else feeds[name]
         self.recorder.run_in(arena)
-        make_constant(arena)  # and so are all views of it
+        arena = lasting(arena)
         if names is None:
             return {name: place.of(arena) for name, place in self._places}
         nodes = self.recorder.compiled.nodes
