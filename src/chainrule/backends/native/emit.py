@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from chainrule.backends.native.arena import LINE
 from chainrule.backends.native.code import Code, Reg
 from chainrule.backends.native.ir import Function, memory_name, type_name
 from chainrule.backends.native.nest import (
@@ -345,21 +346,30 @@ class _Emitter:
         spread = self.lifted(value, lanes, scope)
         count = scope.lanes if limit is None else limit
         if places is None:
-            self.store_row(buffer, self.address(at, scope), spread, scope.lanes, count)
+            past = buffer in self.kernel.streamed and self.are_lines(at, value.dtype, scope)
+            self.store_row(buffer, self.address(at, scope), spread, scope.lanes, count, past)
             return
         kind = type_name(value.dtype, scope.lanes)
         for lane, place in enumerate(places[:count]):
             one = self.function.value(f"extractelement {kind} {spread.text}, i64 {lane}")
             self.store(buffer, place, Reg(one, value.dtype), 1)
 
-    def store_row(self, buffer: str, place: str, value: Reg, lanes: int, count: int) -> None:
+    def are_lines(self, at: Affine, dtype: DType, scope: _Scope) -> bool:
+        """Whether lanes are whole lines of memory; lane 0 is at a multiple of them in its loop."""
+        factors = [factor for name, factor in at.terms if name != scope.vector]
+        elements = LINE // dtype.numpy.itemsize
+        return not any(each % elements for each in (at.constant, scope.lanes, *factors))
+
+    def store_row(
+        self, buffer: str, place: str, value: Reg, lanes: int, count: int, past: bool
+    ) -> None:
         """Store the first lanes: in pieces of 8, 4, 2 and 1 where they are not all of them.
 
         Not under a mask: to the loads of what comes behind, such a store is one of the whole
         vector, and they wait until it has reached the cache.
         """
         if count == lanes:
-            self.store(buffer, place, value, lanes)
+            self.store(buffer, place, value, lanes, past)
             return
         kind, begin = type_name(value.dtype, lanes), 0
         while begin < count:
@@ -442,9 +452,11 @@ class _Emitter:
             text = self.function.value(f"trunc {kind} {text} to {type_name(dtype, lanes)}")
         return Reg(text, dtype)
 
-    def store(self, buffer: str, place: str, value: Reg, lanes: int) -> None:
+    def store(self, buffer: str, place: str, value: Reg, lanes: int, past: bool = False) -> None:
+        """Store lanes: past the caches, if they are whole lines."""
         pointer, text = self.pointer(buffer, place, value.dtype), value.text
         kind, size = memory_name(value.dtype, lanes), value.dtype.numpy.itemsize
         if value.dtype is DType.BOOL:
             text = self.function.value(f"zext {type_name(value.dtype, lanes)} {text} to {kind}")
-        self.function.do(f"store {kind} {text}, ptr {pointer}, align {size}")
+        how = f"align {LINE}, !nontemporal !{{i32 1}}" if past else f"align {size}"
+        self.function.do(f"store {kind} {text}, ptr {pointer}, {how}")

@@ -260,12 +260,15 @@ class Kernel:
     own : mapping of str to int
         Those of which each thread has a piece of its own, and from one to the next how many
         elements there are.
+    streamed : set of str
+        Those that it writes and nothing reads: whole lines of them go past the caches.
     """
 
     name: str
     body: tuple[Statement, ...]
     buffers: Mapping[str, DType] = field(default_factory=dict)
     own: Mapping[str, int] = field(default_factory=dict)
+    streamed: frozenset[str] = frozenset()
 
     @property
     def is_shared(self) -> bool:
@@ -275,7 +278,8 @@ class Kernel:
     def __str__(self) -> str:
         buffers = ", ".join(f"{name}: {dtype.value}" for name, dtype in self.buffers.items())
         own = [f"  own {name}[{stride}·thread ...]" for name, stride in self.own.items()]
-        return "\n".join([f"kernel {self.name}({buffers})", *own, *_lines(self.body, "  ")])
+        past = [f"  stream {name}" for name in sorted(self.streamed)]
+        return "\n".join([f"kernel {self.name}({buffers})", *own, *past, *_lines(self.body, "  ")])
 
 
 def _lines(statements: Sequence[Statement], indent: str) -> list[str]:

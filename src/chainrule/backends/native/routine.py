@@ -17,6 +17,7 @@ from chainrule.backends.native.nest import Kernel
 from chainrule.backends.native.plan import Plan, plan_memory
 from chainrule.backends.native.positions import FAULTS
 from chainrule.backends.native.share import THREAD_PARAMETERS
+from chainrule.backends.native.streaming import stream_results
 from chainrule.backends.native.target import Target
 from chainrule.backends.native.view import View
 from chainrule.graph import Graph
@@ -63,8 +64,11 @@ class Stages:
     def lowered(self) -> Lowered:
         """Its kernels."""
         outputs = [output.node for output in self.lean.outputs]
-        kept = range(len(self.lean.nodes)) if self.keep_all else outputs
-        return lower(self.lean, self.target, list(kept), self.pairs)
+        if not self.keep_all:
+            return lower(self.lean, self.target, outputs, self.pairs)
+        made = lower(self.lean, self.target, range(len(self.lean.nodes)), self.pairs)
+        made.kernels = stream_results(made.kernels, made.buffers)
+        return made
 
     @property
     def pairs(self) -> Sequence[Pair]:
@@ -100,6 +104,8 @@ class Stages:
         """The module: a function for each kernel, and ``run``, which calls them in order."""
         run = Function("run", [("ptr", "%arena")])
         call_kernels(run, self.kernels, lambda name: in_arena(run, self.plan, name))
+        if any(kernel.streamed for kernel in self.kernels):
+            run.do("fence seq_cst")  # then what went past the caches is there for other threads
         run.do("ret void")
         return self.module([run])
 
