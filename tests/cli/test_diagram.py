@@ -13,7 +13,7 @@ def names(svg):
 
 
 def test_a_worked_example_is_drawn_with_the_textbooks_numbers(chainrule, folder):
-    done = chainrule("diagram", "2-2-2", "--to", "net.svg", "--json").document
+    done = chainrule("diagram", "2-2-2", "--save", "net.svg", "--json").document
     rows = {row["name"]: row["value"] for row in done["table"]}
     assert rows["0.weight[0, 0]"] == "0.15"
     assert rows["2.weight[1, 1]"] == "0.55"
@@ -26,7 +26,7 @@ def test_without_a_file_it_is_printed(chainrule):
 
 
 def test_the_file_is_told_with_its_size(chainrule, folder):
-    done = chainrule("diagram", "2-2-2", "--to", "net.svg")
+    done = chainrule("diagram", "2-2-2", "--save", "net.svg")
     assert done.status == 0
     assert done.out.startswith("net.svg: ")
 

@@ -31,13 +31,11 @@ def test_without_a_number_there_is_an_overview(chainrule):
 
 
 def test_a_whole_step_is_written_as_one_page(chainrule, folder):
-    done = chainrule("explain", "2-2-2", "--html", "step.html")
+    done = chainrule("explain", "2-2-2", "--save", "step.html")
     assert done.status == 0
     assert "step.html opens in a browser, without a network." in done.err
     page = (folder / "step.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
-    refused = chainrule("explain", "2-2-2", "--html", "step.txt")
-    assert "--html writes a .html file; got step.txt" in refused.err
 
 
 def test_what_is_said_to_open_the_rest_opens_it(chainrule):
@@ -56,7 +54,7 @@ def test_a_later_step_has_the_weights_of_then(chainrule):
 
 def test_one_example_can_be_the_whole_batch(chainrule):
     whole = chainrule("explain", "iris", "2.bias[0]", "--json").document
-    alone = chainrule("explain", "iris", "2.bias[0]", "--row", 7, "--json").document
+    alone = chainrule("explain", "iris", "2.bias[0]", "--example", 7, "--json").document
     assert len(whole["step"]["rows"]) == 32
     assert alone["step"]["rows"] == [7]
     assert whole["value"] == alone["value"]
@@ -83,7 +81,7 @@ def test_any_step_of_a_run_that_is_kept(chainrule, iris_run):
     assert last["step"]["number"] == 5 * 4 - 1
     assert first["value"] == fresh["value"]
     assert [s["value"] for s in first["sections"]] == [s["value"] for s in fresh["sections"]]
-    alone = chainrule("explain", "run", "2.bias[0]", "--row", 3, "--json").document
+    alone = chainrule("explain", "run", "2.bias[0]", "--example", 3, "--json").document
     assert alone["value"] == last["value"]
     assert alone["step"]["rows"] == [3]
 
@@ -101,8 +99,9 @@ def test_an_explanation_is_saved(chainrule, folder, ending):
     assert "0.0821670406" in (folder / f"w5.{ending}").read_text("utf-8")
 
 
-def test_latex_is_written_beside_what_is_shown(chainrule, folder):
-    done = chainrule("explain", "2-2-2", "w5", "--latex", "w5.tex")
+def test_it_is_written_beside_what_is_shown(chainrule, folder):
+    done = chainrule("explain", "2-2-2", "w5", "--save", "w5.tex")
+    assert done.err == "w5.tex holds the explanation.\n"
     assert done.out.startswith("w5 = 0.4")
     assert "\\begin{align*}" in (folder / "w5.tex").read_text("utf-8")
 
@@ -133,13 +132,12 @@ REFUSED = [
     (["2-2-2", "0.weight[9,9]"], "there is no element [9, 9] in it", "is the last"),
     (["2-2-2", "w5", "--step", "20000"], "steps 0 to 9999; got 20000", ""),
     (["2-2-2", "w5", "--step", "-1"], "steps 0 to 9999; got -1", ""),
-    (["iris", "loss", "--row", "500"], "rows 0 to 119; got 500", ""),
+    (["iris", "loss", "--example", "500"], "rows 0 to 119; got 500", ""),
     (["2-2-2", "w5", "--depth", "-1"], "--depth counts levels from 0; got -1", ""),
     (["2-2-2", "w5", "--most", "0"], "at least 1; got 0", ""),
-    (["2-2-2", "w5", "--latex", "w5.pdf"], "--latex writes a .tex file; got w5.pdf", ""),
-    (["2-2-2", "w5", "--save", "w5.pdf"], "which says no form", "There are: .tex"),
-    (["2-2-2", "--latex", "w5.tex"], "Which number", "chainrule explain 2-2-2 w6 --latex w5.tex"),
-    (["2-2-2", "--save", "w5.tex"], "A trace is kept as .json", "Name a number"),
+    (["2-2-2", "w5", "--save", "w5.pdf"], "as .tex, .html, .json or .txt; got w5.pdf", "w5.tex"),
+    (["2-2-2", "--save", "w5.tex"], "Which number", "`chainrule explain 2-2-2` lists"),
+    (["2-2-2", "--save", "w5.png"], "as .json or .html; got w5.png", "Name it w5.json"),
     (["nothing.json", "w5"], "nothing.json", ""),
 ]
 

@@ -1,6 +1,7 @@
 """Help that a newcomer understands: what it is for first, examples last, 80 columns, at once."""
 
 import json
+import re
 import shlex
 
 import pytest
@@ -44,6 +45,44 @@ def test_purpose_is_the_commands_own(command):
 def test_help_fits_80_columns(chainrule, command):
     text = chainrule(*command.split(), "--help").out
     assert max(map(len, text.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_examples_are_not_broken_in_80_columns(chainrule, command):
+    text = chainrule(*command.split(), "--help").out
+    for line in (app[command] if command else app).help_epilogue.splitlines():
+        assert line in text.splitlines()
+
+
+def arguments():
+    """Every argument of every command but those that all have."""
+    for command in COMMANDS:
+        for argument in app[command].assemble_argument_collection(parse_docstring=True):
+            if argument.show and argument.name not in ("--json", "--debug"):
+                yield command, argument
+
+
+def test_what_is_written_to_a_file_is_named_by_one_option_everywhere():
+    files = {
+        (command, argument.name)
+        for command, argument in arguments()
+        if "FILE" in str(argument.parameter.metavar) or "to a file" in argument.parameter.help
+    }
+    assert files == {("predict", "--save"), ("explain", "--save"), ("diagram", "--save")}
+
+
+def test_an_option_of_one_name_is_of_one_kind_everywhere():
+    kinds = {}
+    for _, argument in arguments():
+        if argument.name.startswith("--"):
+            kinds.setdefault(argument.name, set()).add((argument.hint, argument.parameter.metavar))
+    assert {name: kind for name, kind in kinds.items() if len(kind) > 1} == {}
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_option_says_what_it_takes(chainrule, command):
+    text = chainrule(command, "--help").out
+    assert not re.search(r"--\S+ (STR|INT|PATH|FLOAT)\b", text)
 
 
 @pytest.mark.parametrize("command", COMMANDS)

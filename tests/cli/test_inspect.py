@@ -20,26 +20,26 @@ BEGINS = {
 def test_help_lists_the_stages_and_the_instruction_sets(chainrule):
     text = " ".join(chainrule("inspect", "--help").out.replace("│", " ").split())
     assert f"One of {', '.join(STAGES)};" in text
-    assert f"Instruction set: {', '.join(INSTRUCTION_SETS)};" in text
+    assert f"Of which processor: {', '.join(INSTRUCTION_SETS)};" in text
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_is_shown(chainrule, stage):
-    done = chainrule("inspect", "iris", "--stage", stage, "--target", "avx2")
+    done = chainrule("inspect", "iris", "--stage", stage, "--instruction-set", "avx2")
     assert done.status == 0, done.err
     assert done.out.startswith(BEGINS[stage])
 
 
 @pytest.mark.parametrize("name", INSTRUCTION_SETS)
 def test_every_instruction_set_has_machine_code(chainrule, name):
-    done = chainrule("inspect", "iris", "--stage", "asm", "--target", name)
+    done = chainrule("inspect", "iris", "--stage", "asm", "--instruction-set", name)
     assert done.status == 0, done.err
     assert "\ngather.x:" in done.out
 
 
 def test_one_kernel_is_shown_at_each_stage(chainrule):
     def shown(stage):
-        words = ("--kernel", "gather.target", "--target", "sse2", "--stage", stage)
+        words = ("--kernel", "gather.target", "--instruction-set", "sse2", "--stage", stage)
         return chainrule("inspect", "iris", *words).out
 
     assert shown("kernels").startswith("kernel gather.target(")
@@ -60,7 +60,7 @@ def test_an_experiment_file_and_changes_of_it(chainrule, folder):
 
 
 def test_the_document_holds_the_text_and_the_kernels(chainrule):
-    words = ("inspect", "iris", "--target", "aarch64")
+    words = ("inspect", "iris", "--instruction-set", "aarch64")
     document = chainrule(*words, "--json").document
     assert document["text"] == chainrule(*words).out.rstrip("\n")
     assert document["target"]["triple"] == "aarch64-unknown-linux-gnu"
@@ -78,7 +78,7 @@ def test_the_document_holds_the_text_and_the_kernels(chainrule):
             ),
         ),
         (
-            ["--target", "sse"],
+            ["--instruction-set", "sse"],
             (
                 'No instruction set is named "sse". Did you mean "sse2"? '
                 "There are: host, avx512, avx2, sse2, aarch64."

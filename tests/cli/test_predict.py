@@ -32,7 +32,7 @@ def test_table_is_read_by_the_names_of_its_columns(chainrule, flowers_run, folde
 
 
 def test_answers_go_to_a_file(chainrule, flowers_run, flowers, folder):
-    done = chainrule("predict", flowers_run, flowers, "--output", "answers.csv")
+    done = chainrule("predict", flowers_run, flowers, "--save", "answers.csv")
     assert "All 36 rows are in answers.csv" in done.out
     with (folder / "answers.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))

@@ -43,6 +43,34 @@ WORDS = {
         "train iris --hidden 10;10",
         '--hidden takes whole numbers with commas between them, as in 10,10; got "10;10".',
     ),
+    # What is asked for does not exist either: where it is to be written is looked at first.
+    "diagram as a photograph": (
+        "diagram nothing --save net.png",
+        "A diagram is written as .svg; got net.png. Name it net.svg.",
+    ),
+    "diagram in no folder": (
+        "diagram nothing --save none/net.svg",
+        (
+            "There is no folder none to write net.svg in. Make the folder first, or name one that "
+            "exists."
+        ),
+    ),
+    "step in no folder": (
+        "explain nothing --save none/step.html",
+        "There is no folder none to write step.html in. ...",
+    ),
+    "explanation in no folder": (
+        "explain nothing w5 --save none/w5.tex",
+        "There is no folder none to write w5.tex in. ...",
+    ),
+    "answers as a sheet": (
+        "predict nothing iris --save answers.xlsx",
+        "A table of answers is written as .csv; got answers.xlsx. Name it answers.csv.",
+    ),
+    "answers in no folder": (
+        "predict nothing iris --save none/answers.csv",
+        "There is no folder none to write answers.csv in. ...",
+    ),
     "width of nothing": ("train iris --hidden 0", "--hidden: expected a whole number >= 1."),
     "share": ("train iris --test 1", "--test: expected a number < 1.0."),
     "activation": (
@@ -215,8 +243,8 @@ def test_table(chainrule, folder, content, message):
 
 def test_table_without_a_target_lists_its_columns(chainrule, folder, flowers):
     message = (
-        "flowers.csv: which column is to be predicted? Name it with --target. There are: sepal, "
-        "petal, species."
+        "flowers.csv: which column is to be predicted? Name it with --set data.target=COLUMN, or "
+        "--target of `chainrule train`. There are: sepal, petal, species."
     )
     check(chainrule("train", "flowers.csv"), message, folder, ["flowers.csv"])
 

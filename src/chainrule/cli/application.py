@@ -33,14 +33,15 @@ app = App(
     name="chainrule",
     help="Train neural networks, and open any number that training produced.",
     help_epilogue="""Start here:
-  chainrule demo             train on handwritten digits, then open one gradient
-  chainrule train iris       train on a data set by name, or on your CSV file
-  chainrule explain 2-2-2 w5 open a number: the textbook's derivation of one weight
-  chainrule train --help     every command explains itself, with examples
+  chainrule demo              learn handwritten digits, then open one gradient
+  chainrule train iris        train on a data set by name, or on your CSV file
+  chainrule explain 2-2-2 w5  open a number: a textbook's derivation of a weight
+  chainrule train --help      every command explains itself, with examples
 
 Exit status: 0 done, 2 something has to be changed first, 130 after Ctrl-C.""",
     help_format="plaintext",
     default_parameter=Parameter(show_default=False),
+    group_parameters="Options",
     version=_version,
     version_format="plaintext",
     result_action="return_value",
@@ -59,7 +60,7 @@ different beginnings, and is measured on digits that it has never seen. Then one
 number that made it learn is taken apart into the products it is the sum of.""",
     "train": """Train a network on a data set, a CSV file, or an experiment file.
 
-TARGET is a name that `chainrule data` lists (iris, digits, mnist, moons, ...),
+SOURCE is a name that `chainrule data` lists (iris, digits, mnist, moons, ...),
 a CSV file with a header, a worked example (2-2-2, xor-2-3-1), or a TOML file
 that says all of this. What you leave open is decided by the data and printed.
 One example in five is held out, so that the result can be believed.""",
@@ -75,7 +76,7 @@ the examples that were held out when it was trained; DATA is a CSV file with the
 target column, or a data set by name.""",
     "explain": """Open any number of a training step into what it was computed from.
 
-TARGET is what `chainrule train` would learn from, the folder of a run, or a
+SOURCE is what `chainrule train` would learn from, the folder of a run, or a
 saved trace. NUMBER is a name such as w5 (of 2-2-2), 0.weight[3,7], 1.out[0,2]
 or d_2.bias[0]. What is shown ends with two proofs: the number computed again,
 and a finite difference of the loss. Without NUMBER: what there is to open.""",
@@ -86,12 +87,12 @@ first step that is not the same. What rounding explains is told from a
 difference; the first value that differs is named, and opened on both sides.""",
     "inspect": """Show what a training step is compiled into, stage by stage.
 
-TARGET is what `chainrule train` would learn from. Its step is a graph; that
+SOURCE is what `chainrule train` would learn from. Its step is a graph; that
 becomes kernels (loops over buffers), a plan of memory, LLVM's IR and machine
 code. Nothing is trained. --kernel shows what a stage has of one kernel.""",
     "diagram": """Draw a network, or the graph that it computes, as SVG.
 
-TARGET is what `chainrule train` would learn from, a model file or a run. Small
+SOURCE is what `chainrule train` would learn from, a model file or a run. Small
 networks are drawn with every neuron and weight, others with their modules; with
 --graph, every value of a forward pass or of a training step, backward included.""",
     "data": """List the data sets, where they are, and how to get what is missing.

@@ -20,6 +20,7 @@ from chainrule.cli.screen import Screen, Showing
 from chainrule.cli.sources import load_source, table_of
 from chainrule.cli.steps import first_step
 from chainrule.cli.training import Plan
+from chainrule.drawing.diagram import DIAGRAM
 from chainrule.graph import Graph
 from chainrule.nn import Module
 from chainrule.nn.flow import forward_graph
@@ -27,9 +28,9 @@ from chainrule.nn.flow import forward_graph
 command = App(
     name="diagram",
     help_epilogue="""Examples:
-  chainrule diagram 2-2-2 --to network.svg
-  chainrule diagram 2-2-2 --graph step --to step.svg
-  chainrule diagram iris --set network.hidden=[5,4] --to iris.svg
+  chainrule diagram 2-2-2 --save network.svg
+  chainrule diagram 2-2-2 --graph step --save step.svg
+  chainrule diagram iris --set network.hidden=[5,4] --save iris.svg
   chainrule diagram runs/iris > trained.svg""",
 )
 
@@ -61,7 +62,7 @@ GRAPHS: dict[str, Callable[[_Subject], Graph]] = {"forward": _forward, "step": _
 
 @command.default
 def diagram(
-    target: Annotated[
+    source: Annotated[
         str, Parameter(help="What `chainrule train` would learn from, a model file or a run.")
     ],
     /,
@@ -73,11 +74,16 @@ def diagram(
             help="Draw what is computed: forward, or step (forward, backward, update).",
         ),
     ] = None,
-    to: Annotated[
-        Path | None, Parameter(metavar="FILE.svg", help="Where to write it; else it is printed.")
+    save: Annotated[
+        Path | None,
+        Parameter(metavar="FILE", help="Write it to a file, as .svg; by default it is printed."),
     ] = None,
     direction: Annotated[
-        str | None, Parameter(metavar="WHERE", help="Where it goes: down or right.")
+        str | None,
+        Parameter(
+            metavar="WHERE",
+            help="Where it goes: down or right. By default neurons go right, the rest down.",
+        ),
     ] = None,
     changes: Changes = None,
     showing: Showing = Showing(),  # noqa: B008 - frozen
@@ -86,41 +92,43 @@ def diagram(
     screen = Screen(as_json=showing.json)
     if graph is not None and graph not in GRAPHS:
         raise NameNotFoundError.among("graph", graph, GRAPHS)
-    subject = _subject(target, dict(change(text) for text in changes or ()))
+    if save is not None:
+        DIAGRAM.check(save)
+    subject = _subject(source, dict(change(text) for text in changes or ()))
     if graph is None:
         picture = subject.net.diagram(direction=direction)
     else:
         picture = GRAPHS[graph](subject).diagram(direction=direction or "down")
-    if to is not None:
-        picture.save(to)
-        screen.say(f"{to}: {picture.width:.0f} × {picture.height:.0f}")
+    if save is not None:
+        picture.save(save)
+        screen.say(f"{save}: {picture.width:.0f} × {picture.height:.0f}")
     elif not screen.as_json:
         sys.stdout.write(picture.svg)
     screen.document(
         {
-            "target": target,
+            "source": source,
             "width": picture.width,
             "height": picture.height,
             "table": picture.table(),
-            **({"svg": picture.svg} if to is None else {"file": str(to)}),
+            **({"svg": picture.svg} if save is None else {"file": str(save)}),
         }
     )
     return 0
 
 
-def _subject(target: str, changes: dict[str, Any]) -> _Subject:
-    path = Path(target)
+def _subject(source: str, changes: dict[str, Any]) -> _Subject:
+    path = Path(source)
     if path.is_dir() or path.suffix == ".safetensors":
-        model = load_model(target)
+        model = load_model(source)
         if changes:
             raise ConfigurationError(
                 f"{model.path} is trained already: --set changes an experiment",
                 advice="Name what it was trained on, or leave --set out",
             )
         return _Subject(model.net, model.origin.experiment if model.origin else None)
-    experiment = overlaid(table_of(target), changes)
-    source = load_source(experiment.data)
-    plan = Plan(complete(experiment, source), source)
+    experiment = overlaid(table_of(source), changes)
+    loaded = load_source(experiment.data)
+    plan = Plan(complete(experiment, loaded), loaded)
     net = plan.network().initialize(plan.experiment.training.seeds[0])
     example, _ = plan.arrays(plan.parts.training)
     return _Subject(net, experiment, example[:1])

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import numpy as np
-from cyclopts import App
+from cyclopts import App, Parameter
 
 from chainrule.base.errors import ConfigurationError, DataError
 from chainrule.base.fingerprint import is_comparable
@@ -38,7 +38,7 @@ def evaluate(
     data: str | None = None,
     /,
     *,
-    metrics: str | None = None,
+    metrics: Annotated[str | None, Parameter(metavar="A,B")] = None,
     showing: Showing = Showing(),  # noqa: B008 - frozen
 ) -> int:
     """Measure a trained network on examples whose answers are known.
@@ -50,7 +50,7 @@ def evaluate(
     data
         A CSV file, or a data set by name. By default what was held out in training.
     metrics
-        Which, with commas between them. By default those of the training.
+        What to measure, as `chainrule train` takes it; by default what it measured.
     """
     screen = Screen(as_json=showing.json)
     trained = load_model(model)

@@ -17,14 +17,14 @@ command = App(
   chainrule inspect 2-2-2 --stage graph
   chainrule inspect iris
   chainrule inspect iris --kernel gather.x
-  chainrule inspect iris.toml --stage asm --target sse2
+  chainrule inspect iris.toml --stage asm --instruction-set sse2
   chainrule inspect digits --stage plan --set training.batch_size=100""",
 )
 
 
 @command.default
 def inspect(
-    target: Annotated[str, Parameter(help="What `chainrule train` would learn from.")],
+    source: Annotated[str, Parameter(help="What `chainrule train` would learn from.")],
     /,
     *,
     stage: Annotated[
@@ -39,9 +39,9 @@ def inspect(
     machine: Annotated[
         str,
         Parameter(
-            name="--target",
+            name="--instruction-set",
             metavar="NAME",
-            help="Instruction set: host, avx512, avx2, sse2, aarch64; host by default.",
+            help="Of which processor: host, avx512, avx2, sse2, aarch64; host by default.",
         ),
     ] = "host",
     changes: Changes = None,
@@ -58,11 +58,11 @@ def inspect(
     screen = Screen(as_json=showing.json)
     inspection.STAGES.get(stage)
     chosen = INSTRUCTION_SETS.get(machine)()
-    experiment = overlaid(table_of(target), dict(change(text) for text in changes or ()))
+    experiment = overlaid(table_of(source), dict(change(text) for text in changes or ()))
     step = first_step(experiment)
     text = inspection.inspect(step.graph, step.wiring, chosen, stage, kernel)
     document: dict[str, Any] = {
-        "experiment": target,
+        "experiment": source,
         "stage": stage,
         "target": {"triple": chosen.triple, "features": chosen.features},
         "kernels": inspection.kernel_names(step.graph, step.wiring, chosen),

@@ -12,6 +12,7 @@ import numpy as np
 from cyclopts import App, Parameter
 
 from chainrule.base.errors import ConfigurationError
+from chainrule.base.file_kinds import FileKind
 from chainrule.base.files import write_durably
 from chainrule.cli.model_file import Model, load_model
 from chainrule.cli.preparation import Array
@@ -24,10 +25,11 @@ command = App(
     help_epilogue="""Examples:
   chainrule predict runs/iris --row "5.1,3.5,1.4,0.2"
   chainrule predict runs/flowers new.csv
-  chainrule predict runs/flowers new.csv --output answers.csv
+  chainrule predict runs/flowers new.csv --save answers.csv
   chainrule predict runs/digits/model.safetensors digits --json""",
 )
 
+ANSWERS = FileKind("A table of answers", (".csv",))
 SHOWN_AT_MOST = 20
 
 
@@ -40,7 +42,7 @@ def predict(
     row: Annotated[
         list[str] | None, Parameter(negative="", metavar="A,B,C", allow_leading_hyphen=True)
     ] = None,
-    output: Annotated[Path | None, Parameter(metavar="FILE.csv")] = None,
+    save: Annotated[Path | None, Parameter(metavar="FILE")] = None,
     showing: Showing = Showing(),  # noqa: B008 - frozen
 ) -> int:
     """Ask a trained network about new examples.
@@ -53,8 +55,8 @@ def predict(
         A CSV file, or a data set by name.
     row
         One example, its values in the order of training. May be repeated.
-    output
-        Write all answers to this CSV file.
+    save
+        Write all answers to a file, as .csv.
     """
     screen = Screen(as_json=showing.json)
     if (data is None) == (not row):
@@ -62,13 +64,15 @@ def predict(
             "What is to be predicted?" if data is None else "Give DATA or --row, not both",
             advice='A CSV file, a data set by name, or --row "5.1,3.5,1.4,0.2"',
         )
+    if save is not None:
+        ANSWERS.check(save)
     trained = load_model(model)
     raw, known = _read(trained, data, row or [])
     answers = _answer(trained, raw, known)
-    if output is not None:
-        _write(output, answers)
+    if save is not None:
+        _write(save, answers)
     screen.document(answers.document())
-    _show(answers, screen, output)
+    _show(answers, screen, save)
     if known is not None and _was_trained_on(trained, data):
         screen.say()
         screen.say(
@@ -183,7 +187,7 @@ def _cell(answer: Any) -> Any:
     return f"{answer:.6g}" if isinstance(answer, float) else answer
 
 
-def _show(answers: Answers, screen: Screen, output: Path | None) -> None:
+def _show(answers: Answers, screen: Screen, save: Path | None) -> None:
     head = ["row", answers.name]
     head += ["probability", "otherwise"] if answers.probabilities is not None else []
     head += ["known", ""] if answers.known is not None else []
@@ -204,14 +208,14 @@ def _show(answers: Answers, screen: Screen, output: Path | None) -> None:
     text = (1, 3, 4, 5) if answers.probabilities is not None else (1, 2, 3)
     screen.table(head, rows, left=text)
     left_out = len(answers.answers) - len(rows)
-    if left_out and output is None:
+    if left_out and save is None:
         screen.say(
-            f"... and {counted(left_out, 'more row', 'more rows')}: --output FILE.csv and --json "
+            f"... and {counted(left_out, 'more row', 'more rows')}: --save FILE.csv and --json "
             "give all."
         )
-    if output is not None:
+    if save is not None:
         screen.say()
-        screen.verbatim(f"All {counted(len(answers.answers), 'row')} are in {output}")
+        screen.verbatim(f"All {counted(len(answers.answers), 'row')} are in {save}")
 
 
 def _write(path: Path, answers: Answers) -> None:

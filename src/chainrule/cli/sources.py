@@ -1,4 +1,4 @@
-"""What ``chainrule train TARGET`` learns from: a data set by name, a table, a worked example."""
+"""What ``chainrule train SOURCE`` learns from: a data set by name, a table, a worked example."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Source:
 
 
 def table_of(target: str) -> dict[str, Any]:
-    """Return the experiment that a TARGET stands for, as a table that leaves the rest open.
+    """Return the experiment that a SOURCE stands for, as a table that leaves the rest open.
 
     Raises
     ------
@@ -124,7 +124,8 @@ def _from_file(data: Data, file: str) -> Source:
     if data.target is None:
         raise ConfigurationError(
             f"{file}: which column is to be predicted?",
-            advice=f"Name it with --target. There are: {listed(read_cells(path).columns)}",
+            advice="Name it with --set data.target=COLUMN, or --target of `chainrule train`. "
+            f"There are: {listed(read_cells(path).columns)}",
         )
     dataset = read_csv(
         path,

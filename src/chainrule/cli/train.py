@@ -50,7 +50,7 @@ def _listing(names: Iterable[str]) -> str:
 
 @command.default
 def train(
-    target: Annotated[str | None, Parameter(help="What to learn from.")] = None,
+    source: Annotated[str | None, Parameter(help="What to learn from.")] = None,
     /,
     *,
     column: Annotated[
@@ -160,7 +160,12 @@ def train(
         ),
     ] = None,
     folder: Annotated[
-        Path | None, _option(RESULT, "FOLDER", "Where to keep the run; a new one in runs/.")
+        Path | None,
+        _option(
+            RESULT,
+            "FOLDER",
+            "Where to keep the run, made if need be; by default a new one in runs/.",
+        ),
     ] = None,
     keep: Annotated[
         bool, Parameter(group=RESULT, help="Whether to keep the run and its model.")
@@ -209,17 +214,17 @@ def train(
     told |= dict(change(text) for text in changes or ())
     screen = Screen(as_json=showing.json)
     if resume is not None:
-        _refuse_beside_resume(target, folder, told)
+        _refuse_beside_resume(source, folder, told)
         return trainings.go_on(resume, epochs, screen)
-    if target is None:
+    if source is None:
         raise ConfigurationError(
             "What is to be learned from?",
             advice="For example `chainrule train iris`; `chainrule data` lists what there is",
         )
-    experiment = overlaid(table_of(target), told)
+    experiment = overlaid(table_of(source), told)
     if print_experiment:
         return _print(trainings.completed(experiment), screen)
-    return trainings.begin(experiment, target, folder, screen, keep=keep)
+    return trainings.begin(experiment, source, folder, screen, keep=keep)
 
 
 def _print(experiment: Experiment, screen: Screen) -> int:
@@ -230,9 +235,9 @@ def _print(experiment: Experiment, screen: Screen) -> int:
     return 0
 
 
-def _refuse_beside_resume(target: str | None, folder: Path | None, told: dict[str, Any]) -> None:
+def _refuse_beside_resume(source: str | None, folder: Path | None, told: dict[str, Any]) -> None:
     others = [option for key, (_, option) in told.items() if key != "training.epochs"]
-    others += [target] if target is not None else []
+    others += [source] if source is not None else []
     others += ["--folder"] if folder is not None else []
     if others:
         raise ConfigurationError(
