@@ -381,3 +381,23 @@ def test_a_diagram_is_written_in_no_other_file(tmp_path):
         f"A diagram is written as .svg; got {tmp_path}/net.png. Name it {tmp_path}/net.svg."
     )
     assert list(tmp_path.iterdir()) == []
+
+
+class Doubled(nn.Module):
+    """No module in it, and no parameter."""
+
+    def forward(self, signal):
+        return signal * 2.0
+
+
+def test_the_input_of_a_network_without_modules_is_called_as_forward_calls_it():
+    assert list(boxes(Doubled().diagram())) == ["signal", "out", "→y"]
+    assert next(iter(boxes(nn.Sequential().diagram()))) == "x"
+
+
+def test_a_weight_that_is_no_number_is_in_the_legend():
+    net = nn.Linear(2, 1, bias=False)
+    net.weight.replace([[np.nan, 1.0]])
+    assert "not a number" in net.diagram().svg
+    net.weight.replace([[2.0, 1.0]])
+    assert "not a number" not in net.diagram().svg

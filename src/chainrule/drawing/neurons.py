@@ -174,10 +174,11 @@ class _Plan:
         along += 2 * (self.start - RADIUS - 1)
         texts = 14.0 if any(n.text for c in columns for n in c.neurons) else 0.0
         legend = LEGEND if any(self.weights) else 0.0
+        least = _width_of_legend([weight for fan in weights for weight in fan])
         self.size: Point = (
-            (along, HEADING + across + legend)
+            (max(along, least), HEADING + across + legend)
             if goes_right
-            else (self.before + max(across, _LEGEND_WIDTH), along + texts + legend)
+            else (self.before + max(across, least, _LEGEND_WIDTH), along + texts + legend)
         )
 
     @property
@@ -402,18 +403,27 @@ def _curve(points: Sequence[Point], place: Point) -> str:
 _LEGEND_WIDTH = 220.0
 
 
+def _entries(weights: Sequence[Weight]) -> list[tuple[str, str]]:
+    """What the looks of lines mean."""
+    known = [w.value for w in weights if w.value is not None]
+    if not known:
+        return [("no numbers yet", "edge-faint")] if weights else []
+    entries = [("positive", "edge-positive"), ("negative", "edge-negative")]
+    return entries + [("not a number", "edge-faint")] * any(map(math.isnan, known))
+
+
+def _width_of_legend(weights: Sequence[Weight]) -> float:
+    words = [words for words, _ in _entries(weights)]
+    return sum(40 + width_of(each, SMALL_SIZE, mono=True) for each in words) - 14
+
+
 def _draw_legend(picture: Picture, plan: _Plan, weights: Sequence[Weight]) -> None:
-    known = [w for w in weights if w.value is not None]
     if not weights:
         return
-    entries = [("positive", "edge-positive"), ("negative", "edge-negative")]
-    if not known:
-        entries = [("no numbers yet", "edge-faint")]
     width, y = plan.size[0], plan.size[1] - 6
-    total = sum(40 + width_of(words, SMALL_SIZE, mono=True) for words, _ in entries) - 14
-    x = max(0.0, (width - total) / 2)
+    x = max(0.0, (width - _width_of_legend(weights)) / 2)
     group = picture.add(picture.body, "g", class_="legend")
-    for words, look in entries:
+    for words, look in _entries(weights):
         picture.add(group, "line", look, x1=x, y1=y - 4, x2=x + 22, y2=y - 4, stroke_width="2.4")
         picture.text(group, words, "small", x + 28, y, "start")
         x += 42 + width_of(words, SMALL_SIZE, mono=True)

@@ -7,6 +7,7 @@ and what containers do themselves, such as the sum of a residual connection, a s
 from __future__ import annotations
 
 import copy
+import functools
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
@@ -117,6 +118,7 @@ def _marked(twin: Module) -> Module:
 
 
 def _leaving_a_trace(forward: Any) -> Any:
+    @functools.wraps(forward)  # its arguments name the inputs
     def marked(*inputs: Any, **options: Any) -> Any:
         result = forward(*inputs, **options)
         if any(result is given for given in inputs) and isinstance(result, Tensor):
