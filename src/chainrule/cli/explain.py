@@ -109,12 +109,13 @@ def explain(
     explanation = trace[number]
     if save is not None:
         explanation.save(save, depth, most)
-        screen.remark(f"{save} holds the explanation.")
     if showing.json:
         screen.document(explanation.as_data(depth, most))
     else:
         report = explanation.report(depth, most)
         show(lambda width: lines_of(report, width, partial(_typed, source)))
+    if save is not None:
+        screen.remark(f"{save} holds the explanation.")
     return 0
 
 
@@ -161,14 +162,15 @@ def _trace(
 def _show_overview(trace: Trace, source: str, save: Path | None, screen: Screen) -> int:
     overview = overview_of(trace)
     if save is not None:
-        ending = save.suffix.lower()
-        WHOLE[ending](trace, save)
-        opens = "opens in a browser, without a network" if ending == ".html" else "holds the step"
-        screen.remark(f"{save} {opens}.")
+        WHOLE[save.suffix.lower()](trace, save)
     if screen.as_json:
         screen.document(overview_as_data(overview))
     else:
         show(lambda width: lines_of_overview(overview, width, partial(_typed, source)))
+    if save is not None:
+        is_page = save.suffix.lower() == ".html"
+        opens = "opens in a browser, without a network" if is_page else "holds the step"
+        screen.remark(f"{save} {opens}.")
     return 0
 
 
