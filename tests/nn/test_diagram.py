@@ -401,3 +401,60 @@ def test_a_weight_that_is_no_number_is_in_the_legend():
     assert "not a number" in net.diagram().svg
     net.weight.replace([[2.0, 1.0]])
     assert "not a number" not in net.diagram().svg
+
+
+# --- many modules ---------------------------------------------------------------------------------
+
+
+def deep(count):
+    return nn.Sequential(*(nn.Linear(2, 2) if i % 2 else nn.Tanh() for i in range(count)))
+
+
+def test_of_many_layers_the_first_and_the_last_are_drawn_and_the_rest_is_counted():
+    diagram = deep(200).diagram()
+    found = boxes(diagram)
+    # 200 layers, the input and the output: 202, of which 8 and 3 are drawn.
+    drawn = ["x", *(f"{i}.out" for i in range(7)), "⋮", "198.out", "199.out", "→y"]
+    assert list(found) == drawn
+    assert found["⋮"] == ["⋮", "191 more", "7 … 197", "576 parameters"]
+    assert {("6.out", "⋮"), ("⋮", "198.out")} <= arrows(diagram)
+    assert len(arrows(diagram)) == len(drawn) - 1
+    assert diagram.height < 1500
+    assert len(diagram.table()) == 202  # all of it is in the table
+
+
+def test_as_many_layers_as_are_seen_with_ease_are_all_drawn():
+    assert "⋮" not in boxes(deep(28).diagram())
+    assert "⋮" in boxes(deep(29).diagram())
+
+
+def test_of_many_blocks_the_first_and_the_last_are_drawn_with_what_is_in_them():
+    net = nn.Sequential(*(nn.Residual(deep(2)) for _ in range(50)))
+    diagram = net.diagram()
+    assert frames(diagram)[:2] == ["0 Residual", "0.module Sequential"]
+    assert len(frames(diagram)) == 2 * (7 + 2)  # input and output are the first and the last
+    assert boxes(diagram)["⋮"][1:] == ["123 more", "7.module.0 … 47.module.1", "246 parameters"]
+
+
+def test_inner_modules_of_many_are_one_box_each():
+    diagram = nn.Sequential(*(nn.Sequential(deep(3), deep(3)) for _ in range(20))).diagram()
+    assert frames(diagram) == [f"{i} Sequential" for i in range(20)]
+    assert diagram.svg.count("3 inside") == 2 * 20
+    assert len(diagram.table()) == 122
+
+
+def test_layers_between_which_others_compute_are_left_out_in_their_order():
+    class Dense(nn.Module):
+        def __init__(self):
+            self.layers = [nn.Linear(2, 2) for _ in range(34)]
+
+        def forward(self, x):
+            for layer in self.layers:
+                x = layer(x) + x
+            return x
+
+    diagram = Dense().diagram()
+    found = arrows(diagram)
+    order = {name: i for i, name in enumerate(boxes(diagram))}
+    assert all(order[source] < order[target] for source, target in found)
+    assert len(order) == 12

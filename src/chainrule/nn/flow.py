@@ -10,7 +10,7 @@ import copy
 import functools
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,6 +24,7 @@ from chainrule.eager.trees import is_array, leaves
 from chainrule.graph import Axis, Graph, Node, TensorType
 from chainrule.graph.diagram import is_literal, is_moved, scope_around
 from chainrule.nn.calling import as_tensors, float_type
+from chainrule.nn.folding import folded
 from chainrule.nn.initializers import zeros
 from chainrule.nn.mode import evaluation
 from chainrule.nn.module import Module
@@ -44,8 +45,9 @@ def draw_modules(net: Module, x: Any, *, direction: str, values: Mapping[str, st
             raise NameNotFoundError.among("value of this diagram", name, flow.names)
     count = sum(math.prod(p.shape) for p in net.parameters())
     modules = sum(1 for part in flow.parts.values() if part.module is not None)
+    chart = Chart(tuple(flow.boxes(values)), tuple(flow.edges), tuple(flow.clusters.values()))
     return draw_chart(
-        Chart(tuple(flow.boxes(values)), tuple(flow.edges), tuple(flow.clusters.values())),
+        folded(chart, flow.lines_between),
         title=type(net).__name__,
         description=f"{modules} modules, {count:,} parameters. An arrow is what one gives another.",
         prefix="net",
@@ -324,6 +326,16 @@ class _Flow:
             parent = scope_around(self.graph, path) or None
             self.clusters[path] = Cluster(path, f"{path} {kind}".strip(), parent)
         return (paths[0] if paths else scope) or None
+
+    def lines_between(self, names: Sequence[str]) -> tuple[Line, ...]:
+        """What is written where the parts of these names are left out."""
+        modules = [m for name in names if (m := self.parts[name].module) is not None]
+        parameters = {parameter for module in modules for parameter in module.parameters()}
+        count = sum(math.prod(parameter.shape) for parameter in parameters)
+        paths = [part.path for name in names if (part := self.parts[name]).module is not None]
+        lines = [f"{len(names)} more", f"{paths[0]} … {paths[-1]}" if paths else ""]
+        lines += [f"{count:,} parameters"] if count else []
+        return (Line("⋮"), *(Line(text, "small") for text in lines if text))
 
     def boxes(self, values: Mapping[str, str]) -> Iterator[Box]:
         """The boxes, with texts below."""

@@ -278,7 +278,8 @@ class Module(Configured):
         A chain is a `Sequential` of `Linear` layers and activations. A line is a weight: its width
         is the size; solid blue is positive, dashed orange negative; those that are not drawn yet
         are grey. Of large layers some neurons are shown. Other networks are traced, so that
-        residual connections and shared modules appear as they are used. Nothing is drawn or
+        residual connections and shared modules appear as they are used; of many modules in one
+        place the first and the last are shown, and all in the table. No numbers are drawn or
         changed by that.
 
         Examples
