@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TextIO
@@ -284,13 +284,18 @@ class Trace:
         """The node that holds a number."""
         return self.graph.nodes[place.node]
 
-    def to_html(self, path: str | PathLike[str]) -> None:
+    def to_html(self, path: str | PathLike[str], *, include: str | Sequence[str] = ()) -> None:
         """Write the step as one HTML file in which every number opens, without a network.
 
         Parameters
         ----------
         path
             A ``.html`` file; it is replaced whole or not at all. Its folder must exist.
+
+        include : str or sequence of str, optional
+            What the page of a large step has to hold: ``"0.weight[3,7]"``, a number with what it is
+            made of; ``"0.weight"``, all numbers of a value; ``"d_*"``, of each value that is called
+            so; ``"*"``, of all. A page of a small step holds everything.
 
         Raises
         ------
@@ -301,7 +306,7 @@ class Trace:
         """
         from chainrule.explanation.page import to_html
 
-        to_html(self, path)
+        to_html(self, path, include)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the trace, so that `load_trace` gives back an equal one.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +13,8 @@ from chainrule.explanation.captions import caption_of
 from chainrule.explanation.expansion import INLINED_AT_MOST, WRITTEN_AT_MOST, read_elements
 from chainrule.explanation.forms import Form, form_of
 from chainrule.explanation.inside import is_composite
-from chainrule.explanation.page.proved import proofs_of
+from chainrule.explanation.page.held import asked_for, held_in_part
+from chainrule.explanation.page.proved import numbers_to_prove, proofs_of
 from chainrule.explanation.page.trees import Tree, axis_as_list, tree_of
 from chainrule.explanation.rules import rule_of
 from chainrule.explanation.symbols import NEXT, describe, symbol_of, symbol_of_any
@@ -25,16 +26,29 @@ from chainrule.ops.mathml import pieces_of
 
 Json = dict[str, Any]
 
+MAP = (48, 96)
+"""The most rows and columns of the small picture of a value that is not held whole."""
+
 LISTED_AT_MOST = 4096
 """How many operands in all a node may have whose elements are listed one by one."""
 
 
-def content_of(trace: Trace) -> Json:
-    """Return all that the page needs, as JSON has it."""
+def content_of(trace: Trace, include: str | Sequence[str] = ()) -> Json:
+    """Return all that the page needs, as JSON has it.
+
+    Parameters
+    ----------
+    trace : Trace
+    include : str or sequence of str
+        Names of numbers and values that a page of a large step has to hold.
+    """
     notice = trace.notice
     trace = trace.opened
+    asked = asked_for(trace, include)
+    proved = list(dict.fromkeys([*asked.numbers, *numbers_to_prove(trace)]))
+    held = held_in_part(trace, asked, proved)
     captions: list[Json] = []
-    nodes = [_node(trace, i, captions) for i in range(len(trace.graph.nodes))]
+    nodes = [_node(trace, i, captions, held.get(i)) for i in range(len(trace.graph.nodes))]
     for node, part in zip(nodes, parts_of(trace.graph), strict=True):
         node["part"] = part
     about = asdict(trace.about)
@@ -47,14 +61,14 @@ def content_of(trace: Trace) -> Json:
         "captions": captions,
         "limits": {"inlined": INLINED_AT_MOST, "written": WRITTEN_AT_MOST},
         "ops": dict(_ops()),
-        "proofs": proofs_of(trace),
+        "proofs": proofs_of(trace, proved),
     }
 
 
 # --- nodes ------------------------------------------------------------------------------------
 
 
-def _node(trace: Trace, position: int, captions: list[Json]) -> Json:
+def _node(trace: Trace, position: int, captions: list[Json], held: Array | None) -> Json:
     graph = trace.graph
     node = graph.nodes[position]
     name = graph.name_of(position)
@@ -103,8 +117,44 @@ def _node(trace: Trace, position: int, captions: list[Json]) -> Json:
     if definition is not None:
         record["definition"] = definition
     if form is None or not form.is_move:
-        record["values"] = _encoded(trace.values[position])
+        if held is None:
+            record["values"] = _encoded(trace.values[position])
+        else:
+            record["some"] = _some(node, trace.values[position], held)
     return record
+
+
+def _some(node: Node, array: Array, held: Array) -> Json:
+    """Some numbers of a value with their offsets; and what there is to say of all of them."""
+    record: Json = {"at": _encoded(held), "values": _encoded(array.reshape(-1)[held])}
+    if node.name is not None and node.dtype.is_float and array.ndim:
+        numbers = array.astype(np.float64).reshape(-1)
+        finite = numbers[np.isfinite(numbers)]
+        record["zeros"] = int(np.count_nonzero(numbers == 0))
+        record["others"] = int(numbers.size - finite.size)  # NaN, infinities
+        if finite.size:
+            record |= {"least": float(finite.min()), "greatest": float(finite.max())}
+            record["mean"] = float(finite.mean())
+        record["map"] = _map(numbers.reshape(-1, array.shape[-1]))
+    return record
+
+
+def _map(numbers: Array) -> Json:
+    """A small picture of many numbers: of each patch the largest, as 127ths of the largest."""
+    rows, columns = (min(size, most) for size, most in zip(numbers.shape, MAP, strict=True))
+    down, across = (
+        np.linspace(0, size, count, endpoint=False).astype(int)
+        for size, count in zip(numbers.shape, (rows, columns), strict=True)
+    )
+    numbers = np.nan_to_num(numbers, posinf=0.0, neginf=0.0)
+    above, below = (
+        extreme.reduceat(extreme.reduceat(numbers, down, 0), across, 1)
+        for extreme in (np.maximum, np.minimum)
+    )
+    largest = np.where(above >= -below, above, below)
+    size = float(abs(largest).max()) or 1.0
+    cells = np.rint(127 * largest / size).astype(np.int8)
+    return {"rows": rows, "columns": columns, "largest": size, "cells": _encoded(cells)}
 
 
 def _form(form: Form) -> Json:

@@ -6,7 +6,7 @@ import base64
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from typing import Any
@@ -34,7 +34,7 @@ SCRIPTS = (
 _HOLE = re.compile(r"\{\{(\w+)\}\}")
 
 
-def to_html(trace: Trace, path: Pathlike) -> None:
+def to_html(trace: Trace, path: Pathlike, include: str | Sequence[str] = ()) -> None:
     """Write a step as one HTML file in which every number opens.
 
     Parameters
@@ -51,10 +51,10 @@ def to_html(trace: Trace, path: Pathlike) -> None:
         As the system says; FolderNotFoundError is one.
     """
     PAGE.check(path)
-    write_durably(path, document_of(trace).encode("utf-8"))
+    write_durably(path, document_of(trace, include).encode("utf-8"))
 
 
-def document_of(trace: Trace) -> str:
+def document_of(trace: Trace, include: str | Sequence[str] = ()) -> str:
     """Return the text of the file."""
     script = "\n".join(_file(name) for name in SCRIPTS)
     pictures, colours = pictures_of(trace.opened)
@@ -69,7 +69,7 @@ def document_of(trace: Trace) -> str:
         "style": style,
         "script": script,
         "pictures": "".join(map(_figure, pictures)),
-        "content": as_script_data(content_of(trace)),
+        "content": as_script_data(content_of(trace, include)),
     }
     return _filled(_file("page.html"), parts)
 

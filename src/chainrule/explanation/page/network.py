@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -102,6 +102,24 @@ def chain_of(trace: Trace) -> list[Layer]:
         for (source, weight, bias, _), output in zip(found, outputs, strict=True)
     ]
     return layers if len(layers) <= LAYERS_AT_MOST and _is_plain(trace, layers) else []
+
+
+def drawn_in(trace: Trace) -> Iterator[tuple[tuple[int, int], bool]]:
+    """The weights and neurons in the picture, as node and offset, and whether it begins with them.
+
+    It begins with the neurons of the first example; a reader may choose any other.
+    """
+    layers = chain_of(trace)
+    for layer in layers:
+        (rows, columns) = map(int, trace.graph.nodes[layer.weight].shape)
+        targets, sources = _drawn(rows), _drawn(columns)
+        yield from (((layer.weight, j * columns + i), True) for j in targets for i in sources)
+        if layer.bias is not None and np.ndim(trace.values[layer.bias]) == 1:
+            yield from (((layer.bias, j), True) for j in targets)
+    for position in [layers[0].source, *(layer.output for layer in layers)] if layers else []:
+        examples, size = map(int, trace.graph.nodes[position].shape)
+        for b in range(examples):
+            yield from (((position, b * size + k), b == 0) for k in _drawn(size))
 
 
 def _is_plain(trace: Trace, layers: Sequence[Layer]) -> bool:

@@ -87,9 +87,18 @@ function welcome() {
   return [
     h("h2", { tabindex: "-1" }, "Any number here opens"),
     h("p", {}, "This is one training step as it was computed: a forward pass, a backward pass, an update. Press any number: it opens into the rule it was computed by and the numbers in it, and each of those opens in turn, down to the data."),
+    leftOut(),
     loss === null ? null : section("The loss", h("p", {}, numberButton({ node: loss, at: 0 }))),
     section("Gradients", h("div", { class: "begin" }, beginnings().map((place) => numberButton(place)))),
   ];
+}
+
+/** Of a large step, how much of it is here. */
+function leftOut() {
+  const [all, held] = nodes.reduce(([a, b], node, i) => (node.values === undefined && !node.some ? [a, b]
+    : [a + sizeOf(node), b + (node.some ? someOf(node).places.length : sizeOf(node))]), [0, 0]);
+  if (held === all) return null;
+  return h("p", { class: "left-out" }, `This step has ${grouped(all)} numbers; this page holds ${grouped(held)} of them: small values whole, and of large ones the largest gradients with what they are made of, level by level, what the network below shows, and the largest of each. What is not here says so, and how to see it.`);
 }
 
 /** The gradients of weights that have names of their own, or the largest of each parameter. */
@@ -99,10 +108,9 @@ function beginnings() {
     .map((at_) => ({ node: node.gradient, at: Number(at_) })));
   if (named.length) return named.slice(0, 24);
   return gradients.map((node) => {
-    const values = arrayOf(node.gradient);
-    let best = 0;
-    values.forEach((value, i) => { if (Math.abs(Number(value)) > Math.abs(Number(values[best]))) best = i; });
-    return { node: node.gradient, at: best };
+    const held = heldIn(node.gradient);
+    const [at_] = held.reduce((best, each) => (Math.abs(Number(each[1])) > Math.abs(Number(best[1])) ? each : best), held[0]);
+    return { node: node.gradient, at: at_ };
   });
 }
 

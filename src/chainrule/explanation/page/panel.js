@@ -57,6 +57,7 @@ function definitionOf(node) {
 
 function numberExplained(place) {
   const node = nodes[place.node];
+  if (!holds(place)) return numberNotHere(place);
   const derivation = derivationOf(place);
   const related = [["gradient", "Its gradient"], ["next", "After the update"]]
     .filter(([key]) => node[key] !== undefined)
@@ -65,12 +66,35 @@ function numberExplained(place) {
     heading(symbolAt(place), shown(place)),
     facts(node, nameOf(place), node.dtype),
     captionOf(node),
-    derivation ?? h("p", {}, givenWords(node)),
+    derivation ?? closedWords(place),
     related.map(([title, other]) =>
       (derivation || !canOpen(other) ? shortly(title, other, place) : atOnce(title, other))),
     derivation && section("Checked", proofsOf(place)),
     origin(node),
     digitsOf(place),
+  ];
+}
+
+/** A number that a page of a large step leaves out: what it is, its rule, and how to see it. */
+function numberNotHere(place) {
+  const node = nodes[place.node];
+  return [
+    heading(symbolAt(place), null), facts(node, nameOf(place), node.dtype), captionOf(node),
+    h("p", {}, "This number is not in this page: the step has too many to hold them all."),
+    notHere(nameOf(place)),
+    ruleOf(place.node) && section("Its rule", ruleOf(place.node, indexOf(node.shape, place.at)), definitionOf(node)),
+    origin(node),
+  ];
+}
+
+/** Why a number does not open here. */
+function closedWords(place) {
+  const node = nodes[place.node];
+  if (!canOpen(place) || isHeld(tidy(expand(place)))) return h("p", {}, givenWords(node));
+  return [
+    h("p", {}, "It does not open here: of what it is made of, this page holds a part only."),
+    notHere(nameOf(place)),
+    ruleOf(place.node) && section("Its rule", ruleOf(place.node, indexOf(node.shape, place.at)), definitionOf(node)),
   ];
 }
 
@@ -103,8 +127,9 @@ function captionOf(node) {
 /** A given number with what the step made of it, opened with it: one click fewer. */
 function atOnce(title, place) {
   return h("section", { class: "related" },
-    h("h3", {}, title, " ", numberButton(place)), captionOf(nodes[place.node]), derivationOf(place, true),
-    h("details", {}, h("summary", {}, "Checked"), proofsOf(place)));
+    h("h3", {}, title, " ", numberButton(place)), captionOf(nodes[place.node]),
+    derivationOf(place, true) ?? (holds(place) ? closedWords(place) : notHere(nameOf(place))),
+    opened(place) && h("details", {}, h("summary", {}, "Checked"), proofsOf(place)));
 }
 
 function shortly(title, place, from) {
@@ -224,7 +249,7 @@ function chainLevels(place, found) {
       changed = true;
       return tidy(expand(leaf.number));
     }));
-    if (!changed) break;
+    if (!changed || !isHeld(part)) break;
     isReadable = placesIn(part).length <= CHAIN_PARTS;
     levels.push({ part, isReadable });
   }
@@ -299,6 +324,5 @@ function origin(node) {
 }
 
 function digitsOf(place) {
-  const value = arrayOf(place.node)[place.at];
-  return h("p", { class: "exact" }, "All digits ", h("span", { class: "mono" }, String(value)));
+  return h("p", { class: "exact" }, "All digits ", h("span", { class: "mono" }, String(stored(place))));
 }

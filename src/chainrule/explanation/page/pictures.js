@@ -196,7 +196,7 @@ function relabel() {
     if (!text || !place) return;
     const own = nodes[place.node].own?.[place.at];
     const isWeight = group.classList.contains("number");
-    const value = other ? shortly_(valueOf(other), isWeight ? 3 : 4) : "–";
+    const value = other && holds(other) ? shortly_(valueOf(other), isWeight ? 3 : 4) : "–";
     text.textContent = isWeight && own ? `${own.name} ${value}` : value;
     const title = group.querySelector("title");
     if (title) title.textContent = `${written(symbolAt(other ?? place))} = ${other ? shown(other) : "none"}`;

@@ -24,10 +24,10 @@ FEWEST = 8
 Numbers = list[tuple[int, int]]  # nodes and offsets
 
 
-def proofs_of(trace: Trace) -> dict[str, dict[str, list[dict[str, Any]]]]:
+def proofs_of(trace: Trace, numbers: Numbers) -> dict[str, dict[str, list[dict[str, Any]]]]:
     """Return the proofs of numbers, by node and offset."""
     found: dict[str, dict[str, list[dict[str, Any]]]] = {}
-    for position, offset in numbers_to_prove(trace):
+    for position, offset in numbers:
         shape = tuple(map(int, trace.graph.nodes[position].shape))
         index = tuple(map(int, np.unravel_index(offset, shape))) if shape else ()
         proofs = Explanation(trace, Place(position, index)).proofs

@@ -48,9 +48,58 @@ function numberButton(place, { named = true, significant = 9 } = {}) {
   named ? [h("span", { class: "of" }, name), " "] : null, h("span", { class: "digits" }, value));
 }
 
+/** What a page does not hold, and how to see it. */
+function notHere(name, include = name) {
+  return [h("p", {}, "To see it, in Python: ", h("code", {}, `trace[${JSON.stringify(name)}].show()`), "."),
+    h("p", {}, "For a page that holds it: ", h("code", {}, `trace.to_html("step.html", include=[${JSON.stringify(include)}])`), ".")];
+}
+
+function grouped(count) {
+  return count.toLocaleString("en-US");
+}
+
+/** Of a value that is not held whole: what is said of all its numbers, and those that are here. */
+function someView(position) {
+  const node = nodes[position];
+  const { places, zeros, others, least, greatest, mean, map } = someOf(node);
+  const told = [
+    least !== undefined && `from ${digits(least, 6)} to ${digits(greatest, 6)}, ${digits(mean, 6)} on average`,
+    zeros && `${grouped(zeros)} are 0`, others && `${grouped(others)} are no finite numbers`,
+  ].filter(Boolean).join("; ");
+  const across = node.shape.at(-1) ?? 1;
+  const rows = [...new Set(Array.from(places, (at_) => Math.floor(at_ / across)))];
+  const columns = [...new Set(Array.from(places, (at_) => at_ % across))].sort((a, b) => a - b);
+  const view = { position, rows: rows.length, columns: columns.length, row: 0, column: 0, first: 0,
+    rowsHere: rows, columnsHere: columns, across };
+  const table = h("div", {});
+  const draw = () => table.replaceChildren(windowTable(view), pager(view, draw));
+  draw();
+  return h("div", { class: "tensor" },
+    told && h("p", {}, `All ${grouped(sizeOf(node))}: ${told}.`),
+    map && patches(position, map),
+    h("p", { class: "left-out" }, `This page holds ${grouped(places.length)} of its ${grouped(sizeOf(node))} numbers, which stand below; a dash is a number that is not here. `,
+      "In Python each opens: ", h("code", {}, `trace[${JSON.stringify(nodes[position].name)}, ${node.shape.map(() => "…").join(", ")}].show()`),
+      "; all of them are in the page that ", h("code", {}, `trace.to_html("step.html", include=[${JSON.stringify(node.name)}])`), " writes."),
+    table);
+}
+
+/** A small picture of many numbers: of each patch the largest. */
+function patches(position, { rows, columns, largest, cells }) {
+  const values = new Int8Array(decoded(cells, "bool").buffer);
+  const name = written(symbolOfNode(position));
+  const canvas = h("canvas", { width: columns, height: rows, role: "img",
+    "aria-label": `Heat map of ${name}, of each patch the largest number` });
+  paint(canvas, rows, columns, (i) => values[i] / 127);
+  canvas.style.height = `${Math.max(48, Math.min(240, 5 * rows))}px`;
+  return h("figure", { class: "map is-still" }, canvas, h("figcaption", {}, legend(largest),
+    h("span", {}, "Each patch has the colour of its largest number.")));
+}
+
 /** The numbers of a node: those of the last two axes, for a choice of the others. */
 function tensorView(position) {
   const node = nodes[position];
+  if (node.some) return someView(position);
+  if (!isWhole(position)) return h("p", {}, "It has the numbers of ", nodeButton(node.inputs[node.form.operands[0][0]]), ", in other places.");
   const shape = node.shape.length > 1 ? node.shape : [1, ...node.shape, 1].slice(0, 2);
   if (node.shape.length === 1) shape.splice(0, 2, 1, node.shape[0]);
   const outer = shape.slice(0, -2);
@@ -78,14 +127,14 @@ function tensorView(position) {
 function largestOf(position) {
   const node = nodes[position];
   if (sizeOf(node) < MAPPED_FROM) return null;
-  const values = arrayOf(position);
   const best = [];
-  for (let i = 0; i < values.length; i++) {
-    const size = Math.abs(Number(values[i]));
+  for (const [at_, value] of heldIn(position)) {
+    const size = Math.abs(Number(value));
     if (best.length === LARGEST && !(size > best.at(-1).size)) continue;
-    best.push({ size, at: i });
+    best.push({ size, at: at_ });
     best.sort((a, b) => b.size - a.size).splice(LARGEST);
   }
+  if (!best.length || (nodes[position].some && !node.named)) return null;
   return h("div", { class: "largest" }, h("span", {}, "The largest"),
     best.map(({ at: place }) => numberButton({ node: position, at: place }, { significant: 6 })));
 }
@@ -98,12 +147,15 @@ function choiceOf(axis, size, name) {
 function windowTable(view) {
   const { position, rows, columns } = view;
   const node = nodes[position];
-  const across = Array.from({ length: Math.min(COLUMNS, columns - view.column) }, (_, i) => view.column + i);
-  const down = Array.from({ length: Math.min(ROWS, rows - view.row) }, (_, i) => view.row + i);
+  const some = (size, from, most, here) => Array.from({ length: Math.min(most, size - from) },
+    (_, i) => (here ? here[from + i] : from + i));
+  const across = some(columns, view.column, COLUMNS, view.columnsHere);
+  const down = some(rows, view.row, ROWS, view.rowsHere);
   const cell = (row, column) => {
-    const at = view.first + row * columns + column;
+    const at = view.first + row * (view.across ?? columns) + column;
     const own = node.own?.[at];
     const place = { node: position, at };
+    if (!holds(place)) return h("td", { class: "absent" }, "–");
     return h("td", {}, numberButton(place, { named: Boolean(own), significant: 6 }));
   };
   const showsRows = node.shape.length > 1;
@@ -144,18 +196,7 @@ function heatMap(view, show) {
   const name = written(symbolOfNode(position));
   const canvas = h("canvas", { width: columns, height: rows, role: "img",
     "aria-label": `Heat map of ${name}; the table below it holds the same numbers` });
-  const style = getComputedStyle(document.documentElement);
-  const colour = (variable) => style.getPropertyValue(variable).match(/[\da-f]{2}/gi).map((c) => parseInt(c, 16));
-  const paper = colour("--map-zero"), above = colour("--map-above"), below = colour("--map-below");
-  const image = new ImageData(columns, rows);
-  for (let i = 0; i < rows * columns; i++) {
-    const share = largest ? value(i) / largest : 0;
-    const to = share > 0 ? above : below;
-    const weight = Math.sqrt(Math.min(1, Math.abs(share))) || 0; // small ones are seen, too
-    for (let c = 0; c < 3; c++) image.data[4 * i + c] = paper[c] + weight * (to[c] - paper[c]);
-    image.data[4 * i + 3] = 255;
-  }
-  canvas.getContext("2d").putImageData(image, 0, 0);
+  paint(canvas, rows, columns, (i) => (largest ? value(i) / largest : 0));
   canvas.style.height = `${Math.max(48, Math.min(240, 8 * rows))}px`;
   const told = h("output", {}, "Point at it, or press on it to open a number.");
   const under = (event) => {
@@ -174,5 +215,25 @@ function heatMap(view, show) {
     open(nameOf(placeOf(under(event))));
   });
   return h("figure", { class: "map" }, canvas, h("figcaption", {},
-    h("span", { class: "legend" }, h("span", {}, digits(-largest, 3)), h("i"), h("span", {}, `+${digits(largest, 3)}`)), told));
+    legend(largest), told));
+}
+
+function legend(largest) {
+  return h("span", { class: "legend" }, h("span", {}, digits(-largest, 3)), h("i"), h("span", {}, `+${digits(largest, 3)}`));
+}
+
+/** Colour each cell by what share of the largest it is. */
+function paint(canvas, rows, columns, shareAt) {
+  const style = getComputedStyle(document.documentElement);
+  const colour = (variable) => style.getPropertyValue(variable).match(/[\da-f]{2}/gi).map((c) => parseInt(c, 16));
+  const paper = colour("--map-zero"), above = colour("--map-above"), below = colour("--map-below");
+  const image = new ImageData(columns, rows);
+  for (let i = 0; i < rows * columns; i++) {
+    const share = shareAt(i);
+    const to = share > 0 ? above : below;
+    const weight = Math.sqrt(Math.min(1, Math.abs(share))) || 0; // small ones are seen, too
+    for (let c = 0; c < 3; c++) image.data[4 * i + c] = paper[c] + weight * (to[c] - paper[c]);
+    image.data[4 * i + 3] = 255;
+  }
+  canvas.getContext("2d").putImageData(image, 0, 0);
 }

@@ -127,6 +127,12 @@ function occurrencesIn(part) {
   return found;
 }
 
+/** Whether all that a formula reads is in the page. */
+function isHeld(part) {
+  if (part.number) return holds(part.number);
+  return (!part.at || holds(part.at)) && (part.args ?? part.items ?? []).every(isHeld);
+}
+
 // --- for reading: constants gathered in front, factors of 1 left out ---
 
 const isLiteral = (part) => part !== null && part.literal !== undefined;
@@ -216,7 +222,8 @@ function withSumsOpened(part) {
     const negative = term.op === "neg";
     const [scale, inner] = constantOf(negative ? term.args[0] : term);
     if (!inner?.number || isKnown(inner.number) || !canOpen(inner.number)) return [term];
-    const inside = summands(tidy(expand(inner.number)), negative);
+    const opened_ = tidy(expand(inner.number));
+    const inside = isHeld(opened_) ? summands(opened_, negative) : [];
     return inside.length > 1 ? inside.map((item) => tidy(times({ literal: scale }, item))) : [term];
   });
   return terms.length === 1 ? terms[0] : { sum: "add", items: terms };
@@ -261,15 +268,16 @@ function converted(place, unit) {
 /** A number opened: its terms with their values, and how well they add up to what is stored. */
 function opened(place) {
   const node = nodes[place.node];
-  const stored = valueOf(place);
-  if (node.op === "input" || isConstant(node) || !canOpen(place)) return null;
+  const here = valueOf(place);
+  if (node.op === "input" || isConstant(node) || !canOpen(place) || !holds(place)) return null;
   const unit = UNIT[node.dtype] ?? 0;
   const expression = tidy(expand(place));
+  if (!isHeld(expression)) return null;
   const whole = withSumsOpened(expression);
   const terms = summands(whole).map((term) => ({ term, value: evaluated(term, unit)[0] }));
   const [sum, error] = evaluated(whole, unit);
   const sizes = exactSum(terms.map(({ value }) => Math.abs(value)));
-  return { place, expression, whole, terms, sum, bound: 2 * error, sizes, stored };
+  return { place, expression, whole, terms, sum, bound: 2 * error, sizes, stored: here };
 }
 
 /** The example of the batch that each term comes from, where they are one for each; else null. */

@@ -16,13 +16,16 @@ function sizeOf(node) {
   return node.shape.reduce((a, b) => a * b, 1);
 }
 
+function decoded(text, dtype) {
+  return new ARRAYS[dtype](Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer);
+}
+
 /** The numbers of a node; of one that only moves them, put where they go. */
 function arrayOf(position) {
   const node = nodes[position];
   if (node.array) return node.array;
   if (node.values !== undefined) {
-    const bytes = Uint8Array.from(atob(node.values), (c) => c.charCodeAt(0));
-    node.array = new ARRAYS[node.dtype](bytes.buffer);
+    node.array = decoded(node.values, node.dtype);
   } else {
     node.array = Array.from({ length: sizeOf(node) }, (_, at) => {
       const [place] = operandsAt(node, variablesAt(node, at));
@@ -32,8 +35,55 @@ function arrayOf(position) {
   return node.array;
 }
 
+/** Of a value that is not held whole, its numbers that are: where they are, and what they are. */
+function someOf(node) {
+  if (node.some && !node.some.places) {
+    node.some.places = decoded(node.some.at, "u32");
+    node.some.numbers = decoded(node.some.values, node.dtype);
+  }
+  return node.some;
+}
+
+/** A number as it is stored; undefined where the page does not hold it. */
+function stored(place) {
+  const node = nodes[place.node];
+  const some = someOf(node);
+  if (some) return some.numbers[slotOf(some.places, place.at)];
+  if (node.values === undefined && isMove(node)) return stored(operandsAt(node, variablesAt(node, place.at))[0]);
+  return arrayOf(place.node)[place.at];
+}
+
+/** Where a number stands among ascending ones; -1: nowhere. */
+function slotOf(places, at) {
+  let [low, high] = [0, places.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (places[middle] < at) low = middle + 1;
+    else high = middle;
+  }
+  return places[low] === at ? low : -1;
+}
+
+function holds(place) {
+  return stored(place) !== undefined;
+}
+
+/** Whether all numbers of a node are in the page. */
+function isWhole(position) {
+  const node = nodes[position];
+  return !node.some && (node.values !== undefined || !isMove(node) || isWhole(node.inputs[node.form.operands[0][0]]));
+}
+
+/** The numbers of a node that are in the page, as [offset, number]. */
+function heldIn(position) {
+  const some = someOf(nodes[position]);
+  if (some) return Array.from(some.places, (at, i) => [at, some.numbers[i]]);
+  return isWhole(position) ? Array.from(arrayOf(position), (value, at) => [at, value]) : [];
+}
+
 function valueOf(place) {
-  return Number(arrayOf(place.node)[place.at]);
+  const value = stored(place);
+  return value === undefined ? NaN : Number(value);
 }
 
 // --- indices ---
@@ -172,6 +222,7 @@ function literal(value) {
 }
 
 function shown(place, significant = 9) {
+  if (!holds(place)) return "not in this page";
   const value = valueOf(place);
   if (nodes[place.node].dtype === "bool") return value ? "true" : "false";
   return digits(value, significant);
