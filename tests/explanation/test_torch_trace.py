@@ -7,7 +7,9 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
-from chainrule.base.errors import ConfigurationError
+from chainrule.base.errors import ConfigurationError, FileFormatError
+from chainrule.base.files import read_tensors, write_tensors
+from chainrule.explanation import TorchTrace
 from tests.explanation.ports import LABELS, RNG, X, compared, plain, ported, shown, torchs
 
 
@@ -161,3 +163,56 @@ def test_a_name_that_is_not_there_is_refused_with_the_nearest(torch):
     trace = cr.trace_torch(torchs(torch, torch.nn.ReLU()), X, LABELS, torch.nn.CrossEntropyLoss())
     with pytest.raises(KeyError, match=r'Did you mean "0\.weight"'):
         trace["0.wieght"]
+
+
+# --- in a file -----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def recorded(torch):
+    net, module = plain(), torchs(torch, torch.nn.ReLU())
+    port = ported(torch, net, module)
+    optimizer = torch.optim.Adam(port.parameters(), lr=0.01)
+    theirs = cr.trace_torch(port, X, LABELS, torch.nn.CrossEntropyLoss(), optimizer)
+    ours = cr.explain(
+        net, X, LABELS, loss=nn.CrossEntropyLoss(), optimizer=optim.Adam(lr=0.01), backend="numpy"
+    )
+    return ours, theirs
+
+
+def test_a_torch_trace_that_is_read_again_is_the_same(recorded, tmp_path):
+    ours, theirs = recorded
+    theirs.save(tmp_path / "port.safetensors")
+    again = TorchTrace.load(tmp_path / "port.safetensors")
+    assert list(again.values) == list(theirs.values)
+    for name, value in theirs.values.items():
+        assert (again[name].dtype, again[name].shape) == (value.dtype, value.shape)
+        assert again[name].tobytes() == value.tobytes()
+    assert (again.about, again.is_training, again.state) == (
+        theirs.about,
+        theirs.is_training,
+        theirs.state,
+    )
+    assert cr.diff(ours, again).same == cr.diff(ours, theirs).same
+    assert cr.diff(theirs, again).identical
+
+
+def test_what_is_no_torch_trace_is_refused_with_what_to_call(recorded, tmp_path):
+    _, theirs = recorded
+    cr.save(nn.Linear(2, 2), tmp_path / "net.safetensors")
+    with pytest.raises(FileFormatError, match="is no trace of a torch module"):
+        TorchTrace.load(tmp_path / "net.safetensors")
+    theirs.save(tmp_path / "port.safetensors")
+    with pytest.raises(FileFormatError, match=r"read by chainrule\.explanation\.TorchTrace\.load"):
+        cr.load_trace(tmp_path / "port.safetensors")
+    with pytest.raises(ConfigurationError, match=r"written as \.safetensors; got .*port\.json"):
+        theirs.save(tmp_path / "port.json")
+    tensors, metadata = read_tensors(tmp_path / "port.safetensors")
+    for change, says in (
+        ({"version": "2"}, "has version '2'"),
+        ({"trace": "{"}, "cannot be read as a torch trace"),
+        ({"trace": metadata["trace"].replace('"0.weight"', '"0.height"')}, "does not hold"),
+    ):
+        write_tensors(tmp_path / "other.safetensors", tensors, metadata | change)
+        with pytest.raises(FileFormatError, match=says):
+            TorchTrace.load(tmp_path / "other.safetensors")

@@ -65,7 +65,7 @@ class _Hashes(msgspec.Struct, forbid_unknown_fields=True):
 
 
 _types = get_type_hints(About) | {"learning_rate": float | str | None}
-_About = msgspec.defstruct(
+StoredAbout = msgspec.defstruct(
     "About",
     [(field.name, _types[field.name]) for field in fields(About)],
     forbid_unknown_fields=True,
@@ -75,7 +75,7 @@ _About = msgspec.defstruct(
 class _File(msgspec.Struct, forbid_unknown_fields=True, omit_defaults=True):
     format: str
     version: int
-    about: _About  # type: ignore[valid-type]
+    about: StoredAbout  # type: ignore[valid-type]
     names: dict[str, tuple[str, ...]]
     graph: list[str]
     sources: dict[str, tuple[str, int]]
@@ -106,7 +106,7 @@ def save_trace(trace: Trace, path: Pathlike) -> None:
     content = _File(
         format=FORMAT,
         version=VERSION,
-        about=_About(**_facts(trace.about)),
+        about=StoredAbout(**facts_of(trace.about)),
         names=dict(trace.names),
         graph=str(graph).split("\n"),
         sources={
@@ -130,7 +130,8 @@ def save_trace(trace: Trace, path: Pathlike) -> None:
     write_pair(target, text + b"\n", beside, write_arrays, FORMAT)
 
 
-def _facts(about: About) -> dict[str, Any]:
+def facts_of(about: About) -> dict[str, Any]:
+    """What a trace says of its step, as `StoredAbout` takes it."""
     facts = {field.name: getattr(about, field.name) for field in fields(about)}
     rate = about.learning_rate
     if rate is not None and not math.isfinite(rate):
@@ -179,6 +180,11 @@ def load_trace(path: Pathlike) -> Trace:
     (True, False)
     """
     shown = fspath(path)
+    if Path(path).suffix.lower() == ".safetensors":
+        raise FileFormatError(
+            f"{shown} holds arrays, and a trace is read by its .json file",
+            advice="One of a torch module is read by chainrule.explanation.TorchTrace.load(path)",
+        )
     content, arrays = _read_pair(Path(path), shown)
     graph = _read_graph(content, shown)
     strange = content.values.keys() - set(map(graph.name_of, range(len(graph.nodes))))
@@ -199,7 +205,7 @@ def load_trace(path: Pathlike) -> Trace:
     trace = Trace(
         graph,
         tuple(values),
-        _read_about(content, shown),
+        about_of(content.about, shown),
         content.names,
         Seal(content.hashes.graph, content.hashes.about, tuple(hashes)),
     )
@@ -331,8 +337,15 @@ def _read_value(kept: _Value, node: Node, array: Array | None, where: str) -> Ar
     return array
 
 
-def _read_about(content: _File, shown: str) -> About:
-    facts = {field.name: getattr(content.about, field.name) for field in fields(About)}
+def about_of(stored: Any, shown: str) -> About:
+    """What a file says of a step, as a trace has it; `shown` is the file's name.
+
+    Raises
+    ------
+    FileFormatError
+        If its learning rate is no number.
+    """
+    facts = {field.name: getattr(stored, field.name) for field in fields(About)}
     rate = facts["learning_rate"]
     try:
         facts["learning_rate"] = None if rate is None else float(rate)

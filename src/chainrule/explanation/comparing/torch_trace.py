@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
+from chainrule.base.files import Pathlike
 from chainrule.explanation.trace import About, Array
 
 NEXT = "next."
@@ -54,6 +55,42 @@ class TorchTrace:
         if name not in self.values:
             raise NameNotFoundError.among("value", name, self.values, where="the torch trace")
         return self.values[name]
+
+    def save(self, path: Pathlike) -> None:
+        """Write it to a file, so that `load` gives back the same.
+
+        Parameters
+        ----------
+        path : path
+            A ``.safetensors`` file; one that exists is replaced durably.
+
+        Raises
+        ------
+        ConfigurationError
+            If it is no ``.safetensors`` file.
+        FileFormatError
+            If a value has a dtype that the format does not have, such as complex numbers.
+        OSError
+            As the system says.
+        """
+        from chainrule.explanation.comparing.torch_file import save_torch_trace
+
+        save_torch_trace(self, path)
+
+    @staticmethod
+    def load(path: Pathlike) -> TorchTrace:
+        """Read a trace that `save` wrote; torch is not needed for it.
+
+        Raises
+        ------
+        FileFormatError
+            If it is none, cut short, or of another version of the format.
+        OSError
+            As the system says.
+        """
+        from chainrule.explanation.comparing.torch_file import load_torch_trace
+
+        return load_torch_trace(path)
 
 
 def trace_torch(module: Any, x: Any, y: Any, loss: Any, optimizer: Any = None) -> TorchTrace:
