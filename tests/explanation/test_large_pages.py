@@ -226,3 +226,10 @@ def test_a_value_that_is_held_in_part_shows_that_part(page):
     assert page.run("document.querySelectorAll('#panel .values button').length") > 0
     page.run("document.querySelector('#panel .largest button').click()")
     assert "not in this page" not in text(page)
+
+
+def test_no_page_of_a_part_scrolls_sideways_on_a_phone(page):
+    page.resize(320, 700)
+    for name in ("0.weight", "d_0.weight", "0.weight[49,59]", "d_1.out[7,11]", "d_2.weight[31,17]"):
+        page.run(f"open({json.dumps(name)})")
+        assert page.run("document.documentElement.scrollWidth") <= 320, name

@@ -161,6 +161,35 @@ def test_long_names_do_not_make_the_page_wider(browser, tmp_path):
         assert browser.run("document.documentElement.scrollWidth") <= 320, name
 
 
+@pytest.mark.parametrize("width", [320, 390])
+def test_on_a_phone_what_is_opened_comes_into_sight(page, width):
+    page.resize(width, 780)
+    press(page, '.number[data-name="2.weight"][data-index="0,0"]')
+    top, active = page.run(
+        "[panel.querySelector('h2').getBoundingClientRect().top, document.activeElement.tagName]"
+    )
+    assert 0 <= top < 780 / 4
+    assert active == "H2"
+    assert page.run("scrollX") == 0
+
+
+def test_on_a_phone_the_graph_begins_where_it_can_be_read(page, address):
+    page.resize(320, 780)
+    page.open(address)
+    first, smallest = page.run(
+        """(() => { const figure = pictureOf("graph"), frame = figure.querySelector(".frame");
+        frame.scrollIntoView();
+        const outer = frame.getBoundingClientRect();
+        const inner = figure.querySelector('.box[data-name="x"]').getBoundingClientRect();
+        const heights = [...figure.querySelectorAll("text")]
+          .map((e) => e.getBoundingClientRect().height);
+        return [[inner.left - outer.left, outer.right - inner.right, inner.top - outer.top],
+          Math.min(...heights)]; })()"""
+    )
+    assert min(first) >= 0
+    assert smallest >= 9
+
+
 def test_light_and_dark_are_chosen_and_remembered(page, address):
     paper = "getComputedStyle(document.body).backgroundColor"
     picture = "getComputedStyle(document.querySelector('.cr-paper')).fill"

@@ -194,7 +194,8 @@ function termsOf(found, nested) {
       h("th", { scope: "col" }, "share"))),
     body, h("tfoot", {}, h("tr", {}, h("th", { scope: "row" }, "sum"), h("td", {}, digits(sum)), h("td")),
       rounding ? h("tr", {}, h("th", { scope: "row" }, "rounding"), h("td", {}, digits(rounding, 3)), h("td")) : null));
-  return nested ? table : section("What it is made of", table);
+  const box = h("div", { class: "scroll" }, table); // a term may be a long formula
+  return nested ? box : section("What it is made of", box);
 }
 
 function termRow({ term, value, example }, sizes) {
