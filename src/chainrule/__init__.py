@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from chainrule.eager.traced import trace as trace
     from chainrule.eager.transforms import *
     from chainrule.explanation import check as check
+    from chainrule.explanation import check_function as check_function
     from chainrule.explanation import diff as diff
     from chainrule.explanation import explain as explain
     from chainrule.explanation import load_trace as load_trace
@@ -58,6 +59,7 @@ _NAMES = {
     "load": "nn",
     "save": "nn",
     "check": "explanation",
+    "check_function": "explanation",
     "diff": "explanation",
     "explain": "explanation",
     "load_trace": "explanation",

@@ -11,6 +11,10 @@ in `comparing`; what may explain a difference is one function in its `hypotheses
 from chainrule.explanation.capturing.capture import explain as explain
 from chainrule.explanation.capturing.file import load_trace as load_trace
 from chainrule.explanation.checking.check import check as check
+from chainrule.explanation.checking.functions.check_function import (
+    check_function as check_function,
+)
+from chainrule.explanation.checking.functions.report import FunctionCheck as FunctionCheck
 from chainrule.explanation.checking.verdict import Check as Check
 from chainrule.explanation.comparing.difference import Diff as Diff
 from chainrule.explanation.comparing.difference import Difference as Difference

@@ -121,6 +121,8 @@ def everywhere_and_each(
     found = list(roles)
     if len(found) > 1:
         yield "in every layer", lambda draft: _at_all(draft, found, change)
+    if len(found) > 2:  # the last has the loss behind it, and is often written by itself
+        yield "in every layer but the last", lambda draft: _at_all(draft, found[:-1], change)
     for role in found:
         yield role.where, lambda draft, role=role: change(draft, role)  # type: ignore[misc]
 

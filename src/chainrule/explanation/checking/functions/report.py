@@ -1,0 +1,180 @@
+"""What came of calling a learner's function: right, or where not, and by which mistake."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from textwrap import wrap
+from typing import TextIO
+
+from chainrule.base.harmless import plain
+from chainrule.explanation.checking.functions.apart import Outcome
+from chainrule.explanation.checking.functions.cases import Case
+from chainrule.explanation.checking.functions.conventions import Layout
+from chainrule.explanation.checking.verdict import Cause, Check
+from chainrule.explanation.printing.terminal import show
+from chainrule.explanation.printing.text import Line
+
+
+@dataclass(frozen=True, eq=False)
+class Tried:
+    """One network on which the function was called.
+
+    Parameters
+    ----------
+    case : Case
+    outcome : Outcome
+        What the function returned, or raised.
+    notes : tuple of str
+        What is wrong with the shapes.
+    check : Check or None
+        Its numbers beside the true ones.
+    fitting : int
+        How many gradients have a shape in which they can be compared.
+    """
+
+    case: Case
+    outcome: Outcome
+    notes: tuple[str, ...]
+    check: Check | None
+    fitting: int
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all gradients came, and are right."""
+        whole = not self.outcome.trouble and not self.notes and not self.outcome.mutated
+        return whole and self.check is not None and self.check.is_right
+
+
+@dataclass(frozen=True, eq=False)
+class FunctionCheck:
+    """What came of calling a learner's backpropagation on networks.
+
+    Parameters
+    ----------
+    name : str
+        The function's.
+    layout : Layout or None
+        What it is written for; None if that could not be found out.
+    tried : tuple of Tried
+        The networks, the smallest first.
+    trouble : str
+        Why it could not be called at all.
+    notes : tuple of str
+
+    Notes
+    -----
+    It is true where the function is right on every network.
+    """
+
+    name: str
+    layout: Layout | None
+    tried: tuple[Tried, ...]
+    trouble: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_right(self) -> bool:
+        """Whether the function is right on every network."""
+        return bool(self.tried) and all(each.is_right for each in self.tried)
+
+    def __bool__(self) -> bool:
+        return self.is_right
+
+    @cached_property
+    def wrong(self) -> tuple[Tried, ...]:
+        """The networks on which it is wrong, the smallest first."""
+        return tuple(each for each in self.tried if not each.is_right)
+
+    @property
+    def smallest(self) -> Tried | None:
+        """The smallest network on which it is wrong."""
+        return self.wrong[0] if self.wrong else None
+
+    @cached_property
+    def causes(self) -> tuple[Cause, ...]:
+        """What explains the smallest wrong network, and every other one.
+
+        On a small network many mistakes give the same numbers; those that larger ones rule out are
+        left out.
+        """
+        checks = [each.check for each in self.wrong if each.check is not None and each.check.causes]
+        checks = [each for each in checks if each.is_whole]
+        if not checks:
+            return ()
+        common = set.intersection(*({cause.mistakes for cause in each.causes} for each in checks))
+        return tuple(cause for cause in checks[0].causes if cause.mistakes in common)
+
+    @property
+    def mistakes(self) -> tuple[str, ...]:
+        """The names of the mistakes that explain all that is wrong."""
+        return tuple(dict.fromkeys(name for cause in self.causes for name in cause.mistakes))
+
+    def text(self, width: int = 80) -> str:
+        """What `show` prints, as plain text."""
+        return "\n".join(line.plain for line in self._lines(width))
+
+    def show(self, *, file: TextIO | None = None) -> None:
+        """Print whether the function is right, and otherwise which mistake it makes, and where."""
+        show(self._lines, file)
+
+    def _lines(self, width: int) -> list[Line]:
+        lines: list[Line] = []
+        for text, style in self._told():
+            indent = " " * (len(text) - len(text.lstrip()))
+            for part in wrap(plain(text), width, subsequent_indent=indent) or [""]:
+                lines.append(Line(((part, style),)))
+        return lines
+
+    def _told(self) -> Iterator[tuple[str, str]]:
+        """What is said, and in which style."""
+        if self.layout is None:
+            yield f"{self.name} could not be called. {self.trouble}.", "bold red"
+            return
+        count = len(self.tried)
+        if self.is_right:
+            yield f"{self.name} is right on all {count} networks.", "bold green"
+        else:
+            yield f"{self.name} is wrong on {len(self.wrong)} of {count} networks.", "bold red"
+        yield f"Called so that it fits: {self.layout}.", "dim"
+        for note in self.notes:
+            yield note, "dim"
+        printed = next((each.outcome.printed for each in self.tried if each.outcome.printed), "")
+        if printed:
+            yield f"It prints: {printed.strip().splitlines()[0]}", ""
+        if self.smallest is not None:
+            yield "", ""
+            yield f"The smallest on which it is wrong: {self.smallest.case}", "bold"
+            yield from self._of_smallest(self.smallest)
+
+    def _of_smallest(self, smallest: Tried) -> Iterator[tuple[str, str]]:
+        if smallest.outcome.trouble:
+            yield f"  It {smallest.outcome.trouble}.", ""
+        for argument in smallest.outcome.mutated:
+            yield f"  It writes into its argument {argument}: the caller's numbers are lost.", ""
+        for note in smallest.notes:
+            yield f"  {note[0].upper()}{note[1:]}.", ""
+        if len(self.causes) > 1:
+            yield "  Each of these gives the same numbers on every network:", ""
+        for cause in self.causes:
+            yield f"  The mistake: {cause.title}.", "bold"
+            for fault in cause.faults:
+                yield f"    {fault.mistake.rule}", ""
+                yield f"    {fault.hints[-1]}", ""
+        if not self.causes and smallest.check is not None and not smallest.check.is_right:
+            yield "  No mistake I know explains this on every network.", ""
+        yield from self._numbers(smallest)
+
+    def _numbers(self, smallest: Tried) -> Iterator[tuple[str, str]]:
+        """The network, so that it can be computed by hand, and what is wrong on it."""
+        case = smallest.case
+        yield "", ""
+        for i, (weight, bias) in enumerate(zip(case.weights, case.biases, strict=True), 1):
+            yield f"  W{i} = {weight.tolist()}   b{i} = {bias.tolist()}", ""
+        yield f"  x = {case.x.tolist()}   y = {case.y.tolist()}", ""
+        for row in smallest.check.rows if smallest.check is not None else ():
+            if row.worst is not None:
+                mine, true = (float(a[row.worst]) for a in (row.entry.numbers, row.true))
+                where = f"[{','.join(map(str, row.worst))}]" if row.worst else ""
+                yield f"  {row.entry.name}{where}: yours {mine:.6g}, true {true:.6g}", ""
