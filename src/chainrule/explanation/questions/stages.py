@@ -16,14 +16,12 @@ from chainrule.explanation.printing.digits import literal, number
 from chainrule.explanation.questions.places import called
 from chainrule.explanation.tidying import tidy
 from chainrule.explanation.trace import Place, Trace
-from chainrule.graph import Node
 from chainrule.ops import format_expression
 from chainrule.ops.broadcasting import broadcast_index
-from chainrule.ops.expression import Expression, Fold, Literal, apply
+from chainrule.ops.expression import Apply, Expression, Fold, Literal, apply
 
 SUMMED = 6  # terms that are written out; of more, their number
 INLINED_AT_MOST = 6  # numbers in what is written inside of another
-_MOVES = ("cast", "reshape", "broadcast")
 
 
 @dataclass(frozen=True)
@@ -111,17 +109,15 @@ class Stages:
 
     def _last(self) -> list[Stage]:
         """The change and the new number; where there is no one change, the number alone."""
-        node = self.trace.graph.nodes[self.after]
         here = Place(self.after, self.place.index)
-        expression = read_lazily(one_op(self.trace, here), self._show)
-        if node.op not in ("sub", "add") or node.inputs[0] != self.place.node:
-            return [self._stage(self.after, here, expression)]
-        moved = self._at(node.inputs[1])
-        if moved is None:
-            return [self._stage(self.after, here, expression)]
-        step, value = self._show(moved), float(self.trace.value(moved))
-        if node.op == "sub":
-            step, value = apply("neg", step), -value
+        made = one_op(self.trace, here)
+        match made:
+            case Apply("sub", (Number(first), Number(moved))) if first == self.place:
+                step, value = apply("neg", self._show(moved)), -float(self.trace.value(moved))
+            case Apply("add", (Number(first), Number(moved))) if first == self.place:
+                step, value = self._show(moved), float(self.trace.value(moved))
+            case _:
+                return [self._stage(self.after, here, read_lazily(made, self._show))]
         rule, numbers = (self._written(step, with_numbers=w) for w in (False, True))
         before = float(self.trace.value(self.place))
         signed = f"({number(value)})" if value < 0 else number(value)
@@ -157,17 +153,16 @@ class Stages:
         self._of_norms: set[int] = set()
         clipped = {self.gradient}
         for i in self.between:
-            node = self.trace.graph.nodes[i]
-            squares, sources = self._squares_under(i), self._sources_of_node(node)
+            squares = self._squares_under(i)
             if squares:
                 self.norms[i] = sum(self._size(j) for j in squares) // max(self._size(i), 1)
                 is_of_gradients = all(self._is_gradient(j) for j in squares)
                 self._label(i, "‖g‖" if is_of_gradients else "norm")
-            elif node.op == "add" and self.trace.graph.positions.get("step") in sources:
+            elif self._counts_updates(i):
                 self._label(i, "t")  # as the papers count updates, from 1
-            elif self._is_factor(i, node):
+            elif self._is_factor(i):
                 self._label(i, "factor")
-            elif self._is_clipped(node, clipped) and i not in self.labels:
+            elif i not in self.labels and self._is_clipped(i, clipped):
                 clipped.add(i)
                 self._label(i, "ĝ")
 
@@ -178,40 +173,65 @@ class Stages:
 
     def _squares_under(self, position: int) -> list[int]:
         """What is squared under a root of a sum of squares alone; empty for any other value."""
-        nodes = self.trace.graph.nodes
-        if nodes[position].op != "sqrt":
-            return []
-        inside, squares, is_sum = set(), [], False
-        stack = list(nodes[position].inputs)
+        match self._made(position):
+            case Apply("sqrt", (Number(place),)):
+                stack = [place.node]
+            case _:
+                return []
+        inside: set[int] = set()
+        squares: list[int] = []
+        is_sum = False
         while stack:
             here = stack.pop()
-            if nodes[here].op == "square":
-                squares.append(nodes[here].inputs[0])
-            elif nodes[here].op in ("add", "sum", *_MOVES):
-                is_sum = is_sum or nodes[here].op == "sum"
-                stack.extend(nodes[here].inputs)
-            else:
-                return []
             inside.add(here)
+            match self._made(here):
+                case Apply("square", (Number(place),)):
+                    squares.append(place.node)
+                case Apply("add", (Number(one), Number(other))):
+                    stack += [one.node, other.node]
+                case Fold("add", items) if isinstance(items[0], Number):
+                    is_sum = True
+                    stack.append(items[0].place.node)  # one stands for all of a value
+                case Number(place) if place.node != here:
+                    stack.append(place.node)
+                case _:
+                    return []
         if not is_sum:
             return []
         self._of_norms |= inside
         return squares
 
+    def _made(self, position: int) -> Expression:
+        """What one element of a value is made of."""
+        return one_op(self.trace, Place(position, (0,) * len(self._shape(position))))
+
+    def _source(self, position: int) -> int:
+        """The value that was moved, or converted, to this one."""
+        while position not in self.labels and self.trace.graph.nodes[position].op != "input":
+            match self._made(position):
+                case Number(place):
+                    position = place.node
+                case Apply(_, (Number(place),), dtype) if dtype is not None:
+                    position = place.node
+                case _:
+                    break
+        return position
+
+    def _counts_updates(self, position: int) -> bool:
+        match self._made(position):
+            case Apply("add", (Number(place), Literal())):
+                return self._source(place.node) == self.trace.graph.positions.get("step")
+        return False
+
     def _is_gradient(self, position: int) -> bool:
-        return str(self._source(position).name).startswith("d_")
+        return self.trace.graph.name_of(self._source(position)).startswith("d_")
 
-    def _source(self, position: int) -> Node:
-        nodes = self.trace.graph.nodes
-        while nodes[position].op in _MOVES and nodes[position].name is None:
-            position = nodes[position].inputs[0]
-        return nodes[position]
-
-    def _is_factor(self, position: int, node: Node) -> bool:
+    def _is_factor(self, position: int) -> bool:
         """Whether a number that a norm gives scales what is larger."""
-        if not self._depends_on_norm(position) or node.op in _MOVES:
+        if not self._depends_on_norm(position) or self._source(position) != position:
             return False
-        users = [j for j in self.between if position in self._sources_of(j)]
+        nodes = self.trace.graph.nodes
+        users = [j for j in self.between if position in map(self._source, nodes[j].inputs)]
         return any(self._size(j) > self._size(position) for j in users)
 
     def _depends_on_norm(self, position: int) -> bool:
@@ -224,33 +244,27 @@ class Stages:
             stack.extend(j for j in nodes[here].inputs if self._size(j) == self._size(position))
         return False
 
-    def _is_clipped(self, node: Node, clipped: set[int]) -> bool:
+    def _is_clipped(self, position: int, clipped: set[int]) -> bool:
         """Whether it is the gradient, scaled by a factor, or moved into an interval."""
-        sources = self._sources_of_node(node)
-        if node.op == "mul":
-            factors = [i for i in sources if self.labels.get(i, "").startswith("factor")]
-            return bool(factors) and not clipped.isdisjoint(sources)
-        nodes = self.trace.graph.nodes
-        return node.op == "min" and any(
-            nodes[i].op == "max" and not clipped.isdisjoint(nodes[i].inputs) for i in node.inputs
-        )
-
-    def _sources_of(self, position: int) -> list[int]:
-        return self._sources_of_node(self.trace.graph.nodes[position])
-
-    def _sources_of_node(self, node: Node) -> list[int]:
-        nodes, found = self.trace.graph.nodes, []
-        for i in node.inputs:
-            while nodes[i].op in _MOVES and i not in self.labels:
-                i = nodes[i].inputs[0]
-            found.append(i)
-        return found
+        match self._made(position):
+            case Apply("mul", (Number(one), Number(other))):
+                sources = {self._source(one.node), self._source(other.node)}
+                factors = [i for i in sources if self.labels.get(i, "").startswith("factor")]
+                return bool(factors) and not clipped.isdisjoint(sources)
+            case Apply("min", (Number(inner), Literal())):
+                match self._made(inner.node):
+                    case Apply("max", (Number(place), Literal())):
+                        return self._source(place.node) in clipped
+        return False
 
     def _of_norm(self, node: int, here: Place) -> str:
         count, squares = self.norms[node], self._squares_under(node)
         what = "gradients" if all(map(self._is_gradient, squares)) else "numbers"
         of = f"all {count} {what}" if not here.index else f"the {count} {what} of its row"
         return f"√(the sum of the squares of {of})"
+
+    def _shape(self, position: int) -> tuple[int, ...]:
+        return tuple(map(int, self.trace.graph.nodes[position].shape))
 
     def _size(self, position: int) -> int:
         return int(self.trace.graph.nodes[position].type.size)
