@@ -10,4 +10,5 @@ from chainrule.autodiff.per_example import per_example_gradients as per_example_
 from chainrule.autodiff.reverse import Pull as Pull
 from chainrule.autodiff.reverse import append_gradients as append_gradients
 from chainrule.autodiff.reverse import gradients as gradients
+from chainrule.autodiff.reverse import pull_back as pull_back
 from chainrule.autodiff.reverse import pullback as pullback

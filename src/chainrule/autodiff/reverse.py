@@ -182,7 +182,7 @@ def append_gradients(
                 b.name(d_y, f"d_{node.name}")
             wanted = tuple(i in active and b.nodes[i].dtype.is_float for i in node.inputs)
             call = Call(tuple(Value(b, i) for i in node.inputs), Value(b, position), wanted)
-            d_inputs = _pull_back(b, bind(node.op, node.attributes), call, d_y)
+            d_inputs = pull_back(b, bind(node.op, node.attributes), call, d_y)
             if pulls is not None:
                 handed = tuple(None if d is None else d.position for d in d_inputs)
                 pulls.append(Pull(position, d_y.position, handed))
@@ -192,7 +192,23 @@ def append_gradients(
     return [_named_gradient(b, value, arrived.get(value.position)) for value in wrt]
 
 
-def _pull_back(b: Builder, op: Op, call: Call, d_y: Value) -> Sequence[Value | None]:
+def pull_back(b: Builder, op: Op, call: Call, d_y: Value) -> Sequence[Value | None]:
+    """Append one op's part in the backward pass.
+
+    Parameters
+    ----------
+    b : Builder
+    op : Op
+    call : Call
+        The values that it is applied to, and its result.
+    d_y : Value
+        The cotangent of the result.
+
+    Returns
+    -------
+    sequence of (Value or None)
+        For each operand its contribution to that operand's cotangent.
+    """
     if not isinstance(op, CompositeOp) or op.has_pullback:
         return op.pullback(b, call, d_y)
     # Without a rule of its own a composite is differentiated through its body.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,8 @@ class Moment:
         Parameters, buffers and optimiser state before it.
     engine : Engine
         What computes it.
+    ask_previous : callable, optional
+        For the update before it.
     """
 
     step: int
@@ -46,6 +48,7 @@ class Moment:
     learning_rate: float
     state: Mapping[str, Array] = field(repr=False)
     engine: Engine = field(repr=False)
+    ask_previous: Callable[[], Moment] | None = field(default=None, repr=False, compare=False)
 
     @property
     def graph(self) -> Graph:
@@ -188,7 +191,9 @@ class Run:
         state = engine.state_before(state, first, number)
         epoch, update = engine.plan.locate(number)
         rows = engine.plan.batches(epoch, update)
-        return Moment(number, epoch, rows, engine.rate.at(number, epoch), state, engine)
+        rate = engine.rate.at(number, epoch)
+        previous = (lambda: self.at(number - 1)) if number else None
+        return Moment(number, epoch, rows, rate, state, engine, previous)
 
     def _nearest(self, step: int) -> tuple[int, Mapping[str, Array]]:
         kept = self.snapshots.before(step)

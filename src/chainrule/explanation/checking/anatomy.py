@@ -7,9 +7,10 @@ put in the place of exactly one of them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeGuard
 
 import numpy as np
 
@@ -20,8 +21,11 @@ from chainrule.explanation.double import is_draw
 from chainrule.explanation.symbols import NEXT
 from chainrule.explanation.trace import Array, Trace
 from chainrule.graph import Graph, Node, TensorType
-from chainrule.ops import Builder, CompositeOp, Value, bind
+from chainrule.ops import Builder, CompositeOp, Custom, Op, Value, bind
+from chainrule.ops.composites import MEAN
 from chainrule.testing.widen import in_float64
+
+Kernel = Callable[..., Array]
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +48,15 @@ class Anatomy:
     forward : int
         How many nodes the forward pass has: they come first.
     seed : int
-        Where the derivative of what is minimised by itself is: 1.
+        Where the derivative of the loss by itself is: 1.
+    penalty_seed : int or None
+        The same of the penalty, which is minimised with the loss.
+    kernels : sequence of callable
+        What computes each node.
+    backward : int
+        How many nodes forward and backward pass have together: the update's come after them.
+    ask_previous : callable, optional
+        For the gradients of the step before, by the names of their parameters.
     """
 
     trace: Trace
@@ -54,6 +66,15 @@ class Anatomy:
     pulls: Sequence[Pull]
     forward: int
     seed: int
+    penalty_seed: int | None
+    kernels: Sequence[Kernel]
+    backward: int
+    ask_previous: Callable[[], Mapping[str, Array]] | None = None
+
+    @cached_property
+    def previous(self) -> Mapping[str, Array] | None:
+        """The gradients of the step before, where there was one that is known."""
+        return None if self.ask_previous is None else self.ask_previous()
 
     @cached_property
     def users(self) -> Mapping[int, tuple[int, ...]]:
@@ -63,6 +84,25 @@ class Anatomy:
             for i in dict.fromkeys(node.inputs):
                 found.setdefault(i, []).append(position)
         return {i: tuple(positions) for i, positions in found.items()}
+
+    @cached_property
+    def below(self) -> Sequence[int]:
+        """For each node those that depend on it, itself among them: a bit for each."""
+        found = [1 << i for i in range(len(self.nodes))]
+        for position in range(len(self.nodes) - 1, -1, -1):
+            for i in self.nodes[position].inputs:
+                found[i] |= found[position]
+        return found
+
+    def above(self, position: int) -> set[int]:
+        """What a node is computed from, itself included."""
+        found, stack = set[int](), [position]
+        while stack:
+            i = stack.pop()
+            if i not in found:
+                found.add(i)
+                stack.extend(self.nodes[i].inputs)
+        return found
 
     @cached_property
     def pull_of(self) -> Mapping[int, Pull]:
@@ -88,13 +128,17 @@ def _is_state(name: str) -> bool:
     return name not in ("x", "target") and not name.startswith("d_")
 
 
-def take_apart(trace: Trace) -> Anatomy:
+def take_apart(
+    trace: Trace, ask_previous: Callable[[], Mapping[str, Array]] | None = None
+) -> Anatomy:
     """Write the step in float64 with its backward pass walked anew.
 
     Parameters
     ----------
     trace : Trace
         Of one batch.
+    ask_previous : callable, optional
+        For the gradients of the step before, by the names of their parameters.
 
     Raises
     ------
@@ -116,12 +160,15 @@ def take_apart(trace: Trace) -> Anatomy:
             moved[i] = _copied(b, node, moved)
     forward = len(b.nodes)
     wrt = [name for name in _differentiated(wide) if wide.positions[name] in moved]
-    one = b.apply("constant", value=1.0, dtype=wide.nodes[costs[0]].dtype)
+    # One for each cost, though both are 1: a mistake may be made with the loss alone.
+    seeds = [b.apply("constant", value=1.0, dtype=wide.nodes[cost].dtype) for cost in costs]
+    cotangents = {moved[cost]: one for cost, one in zip(costs, seeds, strict=True)}
     pulls: list[Pull] = []
     targets = [moved[wide.positions[name]] for name in wrt]
-    found = append_gradients(b, {moved[cost]: one for cost in costs}, targets, pulls)
+    found = append_gradients(b, cotangents, targets, pulls)
     for name, gradient in zip(wrt, found, strict=True):
         moved[wide.positions[f"d_{name}"]] = gradient
+    backward = len(b.nodes)
     updates = [output.node for output in wide.outputs if output.label.startswith(NEXT)]
     for i in sorted(_ancestors(wide, updates, given=moved)):
         if i not in moved:
@@ -132,7 +179,20 @@ def take_apart(trace: Trace) -> Anatomy:
     names |= {alias: names[name] for alias, name in b.aliases.items() if name in names}
     names |= {name: moved[i].position for name, i in wide.positions.items() if i in moved}
     names |= {label: moved[i].position for label, i in wide.labels.items() if i in moved}
-    return Anatomy(trace, nodes, _evaluate(nodes, known), names, pulls, forward, one.position)
+    kernels = _kernels(nodes)
+    return Anatomy(
+        trace,
+        nodes,
+        _evaluate(nodes, kernels, known),
+        names,
+        pulls,
+        forward,
+        seeds[0].position,
+        seeds[1].position if len(seeds) > 1 else None,
+        kernels,
+        backward,
+        ask_previous,
+    )
 
 
 def _is_input(graph: Graph, position: int) -> bool:
@@ -161,32 +221,62 @@ def _ancestors(
 def _copied(b: Builder, node: Node, moved: Mapping[int, Value]) -> Value:
     if node.op == "input":
         return b.input(node.type, node.name)
+    operands = [moved[i] for i in node.inputs]
+    op = bind(node.op, node.attributes)
     with b.in_scope(node.scope, node.source):
-        value = b.apply(node.op, *(moved[i] for i in node.inputs), **node.attributes)
+        if _takes_mean(op, operands):
+            # Opened, so that the paths through its mean and its variance are there to be lost.
+            body = op.body(tuple(value.type for value in operands))
+            value = b.inline(body, operands)[body.labels["y"]]
+        else:
+            value = b.apply(node.op, *operands, **node.attributes)
     if node.name is not None:
         b.name(value, node.name)
     return value
 
 
-def _evaluate(nodes: Sequence[Node], known: Mapping[int, Array]) -> list[Array]:
+def _takes_mean(op: Op, operands: Sequence[Value]) -> TypeGuard[CompositeOp]:
+    """Whether an op is a composite of one value and of means of it: a normalisation."""
+    if not isinstance(op, CompositeOp) or len(operands) != 1:
+        return False
+    return any(node.op == MEAN.name for node in op.body((operands[0].type,)).nodes)
+
+
+def _kernels(nodes: Sequence[Node]) -> list[Kernel]:
+    return [
+        _no_kernel if node.op == "input" else kernel_of(node, [nodes[i] for i in node.inputs])
+        for node in nodes
+    ]
+
+
+def _no_kernel(*_: Array) -> Array:
+    raise AssertionError("an input is not computed")
+
+
+def _evaluate(
+    nodes: Sequence[Node], kernels: Sequence[Kernel], known: Mapping[int, Array]
+) -> list[Array]:
     values: list[Array] = []
-    for position, node in enumerate(nodes):
-        if position in known:
-            values.append(np.asarray(known[position], node.dtype.numpy))
-        else:
-            values.append(computed(node, nodes, [values[i] for i in node.inputs]))
+    with np.errstate(all="ignore"):
+        for position, node in enumerate(nodes):
+            if position in known:
+                values.append(np.asarray(known[position], node.dtype.numpy))
+            else:
+                values.append(kernels[position](*[values[i] for i in node.inputs]))
     return values
 
 
-def computed(node: Node, nodes: Sequence[Node], operands: Sequence[Array]) -> Array:
-    """The value of a node, by NumPy."""
-    types = tuple(nodes[i].type for i in node.inputs)
-    with np.errstate(all="ignore"):
-        if isinstance(op := bind(node.op, node.attributes), CompositeOp):
-            return np.asarray(_of_body(op, types)(operands)[0])
-        return np.asarray(make_kernel(node, types)(*operands))
+def kernel_of(node: Node, operands: Sequence[Node]) -> Kernel:
+    """What computes a node, by NumPy."""
+    types = tuple(operand.type for operand in operands)
+    op = bind(node.op, node.attributes)
+    if isinstance(op, CompositeOp | Custom):
+        routine = _of_body(op, types, " ".join(map(str, types)))
+        return lambda *arrays: routine(arrays)[0]
+    return make_kernel(node, types)
 
 
+# Types hash by size alone, so the batch axis's name is part of the key as text.
 @lru_cache(maxsize=256)
-def _of_body(op: CompositeOp, types: tuple[TensorType, ...]) -> Routine:
-    return Routine(op.body(types))
+def _of_body(op: CompositeOp | Custom, types: tuple[TensorType, ...], printed: str) -> Routine:
+    return Routine(op.body if isinstance(op, Custom) else op.body(types))

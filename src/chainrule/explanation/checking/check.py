@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from chainrule.explanation.checking.entry import Entry
 from chainrule.explanation.checking.search import Search, Suspicion
 from chainrule.explanation.checking.submission import Submission, read_submission
 from chainrule.explanation.checking.verdict import Cause, Check, Row
-from chainrule.explanation.trace import Trace
+from chainrule.explanation.trace import Array, Trace
 from chainrule.nn import Module
 from chainrule.optim import SGD, Optimizer
 from chainrule.train.run import Moment
@@ -85,10 +85,11 @@ def check(
                 advice="Pass one of them",
             )
         optimizer = SGD(lr=learning_rate)
+    ask_previous = None
     if isinstance(what, Trace):
         trace = what
     elif isinstance(what, Moment):
-        trace = explain(what, names=names)
+        trace, ask_previous = explain(what, names=names), _gradients_before(what)
     else:
         trace = explain(
             what,
@@ -103,8 +104,18 @@ def check(
             seed=seed,
             names=names,
         )
-    anatomy = take_apart(trace)
+    anatomy = take_apart(trace, ask_previous)
     return judge(anatomy, read_submission(anatomy, mine))
+
+
+def _gradients_before(moment: Moment) -> Callable[[], Mapping[str, Array]] | None:
+    """What asks for the gradients of the step before, if there was one of one batch."""
+    ask = moment.ask_previous
+    if ask is None or len(moment.rows) > 1:
+        return None
+    names = {f"d_{name}": name for name in moment.parameters}
+    names = {value: name for value, name in names.items() if value in moment.graph.positions}
+    return lambda: {names[value]: array for value, array in ask().record(list(names)).items()}
 
 
 def judge(anatomy: Anatomy, submission: Submission) -> Check:

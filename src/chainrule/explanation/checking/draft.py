@@ -5,9 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from chainrule.explanation.checking.anatomy import Anatomy, computed
+import numpy as np
+
+from chainrule.autodiff import pull_back
+from chainrule.explanation.checking.anatomy import Anatomy, kernel_of
 from chainrule.explanation.trace import Array
-from chainrule.ops import Builder, Value
+from chainrule.graph import DType, Node
+from chainrule.ops import Builder, Call, Value, bind
+
+
+class CircularError(Exception):
+    """A value was made to depend on itself: the changes cannot be made in one step."""
 
 
 class Draft(Builder):
@@ -27,11 +35,19 @@ class Draft(Builder):
         self.anatomy = anatomy
         self.nodes = list(anatomy.nodes)
         self.changed: set[int] = set()
+        self._given: dict[int, Array] = {}
         self._values: dict[int, Array] = {}
 
     def at(self, position: int) -> Value:
         """The value of a node, as an operand of what is put in the place of others."""
         return Value(self, position)
+
+    def given(self, numbers: Array | float) -> Value:
+        """Numbers that no node of the step computes."""
+        array = np.asarray(numbers, np.float64)
+        value = self._append(Node("input", (), array.shape, DType.F64))
+        self._given[value.position] = array
+        return value
 
     def change(self, position: int, make: Callable[[Value], Value]) -> None:
         """Put something else in the place of a node.
@@ -50,58 +66,119 @@ class Draft(Builder):
         node = self.nodes[position]
         # A copy takes the old node's place at the end; the node becomes what is made of that copy.
         was = self._append(replace(node, name=None), None)
+        if position in self._given or (node.op == "input" and position < len(self.anatomy.nodes)):
+            self._given[was.position] = self._known(position)
         made = make(was)
         if made.position == was.position:
-            self.nodes.pop()
             return
-        if made.type != node.type:
-            made = self._fitted(made, node.type.shape)
+        if made.shape != node.shape:
+            made = self.broadcast(made, shape=node.shape)
         new = self.nodes[made.position]
         if new.op == "input" or made.position < len(self.anatomy.nodes):
-            new = self.nodes[self.apply("mul", made, self.constant(1.0, made.dtype)).position]
+            new = self.nodes[(made * 1.0).position]
         self.nodes[position] = replace(new, name=node.name, scope=node.scope, source=node.source)
+        self._given.pop(position, None)
+        self._mark(position)
+
+    def redirect(self, old: int, new: Value, users: Iterable[int]) -> None:
+        """Hand some of those that use a node another value in its place.
+
+        Parameters
+        ----------
+        old : int
+        new : Value
+            Of the same type.
+        users : iterable of int
+            Those who are to use it.
+        """
+        for user in users:
+            node = self.nodes[user]
+            if old in node.inputs:
+                inputs = tuple(new.position if i == old else i for i in node.inputs)
+                self.nodes[user] = replace(node, inputs=inputs)
+                self._mark(user)
+
+    def _mark(self, position: int) -> None:
         self.changed.add(position)
         self._values.clear()
 
-    def _fitted(self, made: Value, shape: tuple[int, ...]) -> Value:
-        return self.broadcast(made, shape=shape)
+    def pulled(self, position: int, operand: int, d_y: Value, **instead: Value) -> Value:
+        """What an op of the step hands back to one of its operands.
+
+        Parameters
+        ----------
+        position : int
+            The op.
+        operand : int
+            The operand's number.
+        d_y : Value
+            What arrives at the op.
+        **instead : Value
+            ``y`` in the place of the op's result, ``x0``, ``x1`` ... in that of its operands.
+        """
+        node = self.anatomy.nodes[position]
+        inputs = [instead.get(f"x{k}", self.at(i)) for k, i in enumerate(node.inputs)]
+        wanted = tuple(k == operand for k in range(len(inputs)))
+        call = Call(tuple(inputs), instead.get("y", self.at(position)), wanted)
+        handed = pull_back(self, bind(node.op, node.attributes), call, d_y)[operand]
+        return d_y * 0.0 if handed is None else handed
+
+    @property
+    def reached(self) -> int:
+        """The nodes of the step that a change may have moved: a bit for each."""
+        found = 0
+        for position in self.changed:
+            found |= self.anatomy.below[position]
+        return found
 
     def values(self, positions: Iterable[int]) -> dict[int, Array]:
-        """The values of nodes, computed where a change reaches them."""
-        reached = self._reached
-        wanted = list(positions)
-        known, stack = self._values, [i for i in wanted if i in reached]
+        """The values of nodes, computed where a change reaches them.
+
+        Raises
+        ------
+        CircularError
+            If a value depends on itself.
+        """
+        reached = self.reached
+        with np.errstate(all="ignore"):
+            return {
+                i: self._computed(i, reached) if reached >> i & 1 else self.anatomy.values[i]
+                for i in positions
+            }
+
+    def _computed(self, wanted: int, reached: int) -> Array:
+        known, count = self._values, len(self.anatomy.nodes)
+        opened = set[int]()
+        stack = [wanted]
         while stack:
             position = stack[-1]
             if position in known:
                 stack.pop()
                 continue
+            if position in self._given:
+                known[position] = self._given[position]
+                continue
             node = self.nodes[position]
-            missing = [i for i in node.inputs if i in reached and i not in known]
-            if missing:
-                stack.extend(missing)
+            missing = [
+                i for i in node.inputs if (i >= count or reached >> i & 1) and i not in known
+            ]
+            if not missing:
+                arrays = [known[i] if i in known else self.anatomy.values[i] for i in node.inputs]
+                known[position] = self._kernel(position, node)(*arrays)
+                stack.pop()
                 continue
-            operands = [known[i] if i in reached else self.anatomy.values[i] for i in node.inputs]
-            known[position] = computed(node, self.nodes, operands)
-            stack.pop()
-        return {i: known[i] if i in reached else self.anatomy.values[i] for i in wanted}
+            if position in opened:
+                raise CircularError
+            opened.add(position)
+            stack.extend(missing)
+        return known[wanted]
 
-    @property
-    def _reached(self) -> set[int]:
-        """The nodes that depend on what was changed; those that are new among them."""
-        count = len(self.anatomy.nodes)
-        users: dict[int, list[int]] = {}
-        fresh = [*self.changed, *range(count, len(self.nodes))]
-        for position in fresh:
-            for i in self.nodes[position].inputs:
-                users.setdefault(i, []).append(position)
-        found, stack = set[int](), list(fresh)
-        while stack:
-            position = stack.pop()
-            if position in found:
-                continue
-            found.add(position)
-            stack.extend(users.get(position, ()))
-            if position < count:
-                stack.extend(self.anatomy.users.get(position, ()))
-        return found
+    def _kernel(self, position: int, node: Node) -> Callable[..., Array]:
+        if position < len(self.anatomy.nodes) and position not in self.changed:
+            return self.anatomy.kernels[position]
+        return kernel_of(node, [self.nodes[i] for i in node.inputs])
+
+    def _known(self, position: int) -> Array:
+        if position in self._given:
+            return self._given[position]
+        return np.asarray(self.anatomy.values[position])

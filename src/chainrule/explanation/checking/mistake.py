@@ -92,7 +92,7 @@ def mistake(
 
 
 def faults_of(anatomy: Anatomy) -> Iterator[Fault]:
-    """Every mistake at every place of a step, the commoner ones first."""
+    """Every mistake at every place of a step, in the order of the registry."""
     for declared in MISTAKES.values():
         for where, change in declared.faults(anatomy):
             yield Fault(declared, where, change)

@@ -49,6 +49,8 @@ class WeightedSum:
     w, a : int
         The parameter, and what it is multiplied with.
     product : int
+    operand : int
+        Which of the product's operands the parameter is.
     d_z : int
         What comes back to the sum.
     d_w : int
@@ -62,6 +64,7 @@ class WeightedSum:
     w: int
     a: int
     product: int
+    operand: int
     d_z: int
     d_w: int
     d_a: int | None
@@ -77,6 +80,9 @@ class Shift:
     bias : str
         The parameter's name.
     b : int
+    sum : int
+    operand : int
+        Which of the sum's operands the parameter is.
     d_z : int
         What comes back to the sum.
     d_b : int
@@ -86,6 +92,8 @@ class Shift:
 
     bias: str
     b: int
+    sum: int
+    operand: int
     d_z: int
     d_b: int
     where: str
@@ -98,11 +106,13 @@ def activations(anatomy: Anatomy) -> Iterator[Activation]:
         node = anatomy.nodes[pull.node]
         if len(node.inputs) != 1 or node.name is None or pull.node > last:
             continue
+        if node.shape != anatomy.nodes[node.inputs[0]].shape:
+            continue
         op = bind(node.op, node.attributes)
         d_z = pull.d_inputs[0]
-        if d_z is None or not _is_function(op):
+        if d_z is None or d_z == pull.d_y or not _is_function(op):
             continue
-        yield Activation(node.inputs[0], pull.node, pull.d_y, d_z, op, _where(node))
+        yield Activation(node.inputs[0], pull.node, pull.d_y, d_z, op, place_of(node))
 
 
 def _is_function(op: Op) -> bool:
@@ -129,10 +139,11 @@ def weighted_sums(anatomy: Anatomy) -> Iterator[WeightedSum]:
                 operand,
                 node.inputs[other],
                 pull.node,
+                k,
                 pull.d_y,
                 d_w,
                 pull.d_inputs[other],
-                _where(node, owned[operand]),
+                place_of(node, owned[operand]),
             )
 
 
@@ -143,14 +154,14 @@ def shifts(anatomy: Anatomy) -> Iterator[Shift]:
         node = anatomy.nodes[pull.node]
         if node.op != "add":
             continue
-        for operand, d_b in zip(node.inputs, pull.d_inputs, strict=True):
-            source = _source(anatomy, operand)
-            if source in owned and d_b is not None:
-                where = _where(node, owned[source])
-                yield Shift(owned[source], source, pull.d_y, d_b, where)
+        for k, (operand, d_b) in enumerate(zip(node.inputs, pull.d_inputs, strict=True)):
+            source = source_of(anatomy, operand)
+            if source in owned and d_b is not None and d_b != pull.d_y:
+                where = place_of(node, owned[source])
+                yield Shift(owned[source], source, pull.node, k, pull.d_y, d_b, where)
 
 
-def _source(anatomy: Anatomy, position: int) -> int:
+def source_of(anatomy: Anatomy, position: int) -> int:
     """What a value is another shape of."""
     node = anatomy.nodes[position]
     while len(node.inputs) == 1 and _only_moves(node, anatomy.nodes[node.inputs[0]]):
@@ -167,7 +178,8 @@ def _only_moves(node: Node, operand: Node) -> bool:
     return isinstance(bind(node.op, node.attributes).terms((operand.type,), first), Element)
 
 
-def _where(node: Node, parameter: str = "") -> str:
+def place_of(node: Node, parameter: str = "") -> str:
+    """Where a node is, in words."""
     layer = node.scope or parameter.rpartition(".")[0]
     if not layer:
         return f"at {parameter or node.name or node.op}"

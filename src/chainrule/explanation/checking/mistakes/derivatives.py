@@ -8,7 +8,6 @@ from chainrule.explanation.checking.anatomy import Anatomy
 from chainrule.explanation.checking.draft import Draft
 from chainrule.explanation.checking.mistake import Change, everywhere_and_each, mistake
 from chainrule.explanation.checking.roles import Activation, activations
-from chainrule.graph import AttributeValue
 from chainrule.ops import ElementwiseOp, Value
 from chainrule.ops.expression import Symbol, read
 from chainrule.ops.formula import NodeReader, substitute
@@ -48,10 +47,11 @@ def _missing_derivative(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
 def _derivative_at_activation(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
     def change(draft: Draft, at: Activation) -> None:
         a = draft.at(at.a)
-        again = draft.apply(at.op.name, a, **_attributes(at))
-        draft.change(at.d_z, lambda _: draft.at(at.d_a) * _slope(draft, at, a, again))
+        again = draft.apply(at.op.name, a, **anatomy.nodes[at.a].attributes)
+        made = draft.pulled(at.a, 0, draft.at(at.d_a), x0=a, y=again)
+        draft.change(at.d_z, lambda _: made)
 
-    yield from everywhere_and_each(_elementwise(anatomy), change)
+    yield from everywhere_and_each(activations(anatomy), change)
 
 
 @mistake(
@@ -93,13 +93,61 @@ def _is_written_in_a(op: ElementwiseOp) -> bool:
     return substitute(slope, {x.name: x, "y": Symbol("another")}) != slope
 
 
-def _attributes(at: Activation) -> dict[str, AttributeValue]:
-    return dict(_operation(at).attributes)
-
-
 def _slope(draft: Draft, at: Activation, x: Value, y: Value) -> Value:
     """The slope's formula, with these numbers for what goes in and what comes out."""
     op = _operation(at)
     symbols = dict.fromkeys(op.declaration.operands, x)
     reader = NodeReader(draft, {**symbols, "y": y}, x.dtype)
     return reader.value(read(op.partial(0), reader))
+
+
+@mistake(
+    "derivative-twice",
+    title="σ′ is there twice",
+    sentence="The error is multiplied by the slope of the activation once too often.",
+    rule=_BP2,
+    hints=(
+        "Look at the error δ {where}: one factor is too many.",
+        "The derivative of the activation is multiplied in twice {where}.",
+        "δ is the error of z: σ′(z) is in it once, and in nothing that is computed from it.",
+    ),
+)
+def _derivative_twice(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    def change(draft: Draft, at: Activation) -> None:
+        draft.change(at.d_z, lambda was: draft.pulled(at.a, 0, was))
+
+    yield from everywhere_and_each(activations(anatomy), change)
+
+
+@mistake(
+    "derivative-of-wrong-layer",
+    title="σ′ is taken at another layer's weighted sum",
+    sentence="The slope is that of another layer, which has as many units.",
+    rule=_BP2,
+    hints=(
+        "Look at σ′ {where}: whose z is it taken at?",
+        "The slope is taken at the weighted sum of another layer.",
+        "The error of a layer takes σ′ at that layer's own z: σ′(zˡ).",
+    ),
+)
+def _derivative_of_wrong_layer(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    smooth = [at for at in _elementwise(anatomy) if not _operation(at).declaration.kinks]
+    yield from of_wrong_layer(anatomy, smooth)
+
+
+def of_wrong_layer(anatomy: Anatomy, places: list[Activation]) -> Iterator[tuple[str, Change]]:
+    """The slope taken at the weighted sum of another layer with this function and shape."""
+
+    def change(draft: Draft, at: Activation, other: Activation) -> None:
+        z, a = draft.at(other.z), draft.at(other.a)
+        made = draft.pulled(at.a, 0, draft.at(at.d_a), x0=z, y=a)
+        draft.change(at.d_z, lambda _: made)
+
+    for at in places:
+        for other in places:
+            same = anatomy.nodes[at.z].type == anatomy.nodes[other.z].type
+            if other.a != at.a and same and other.op == at.op:
+                yield (
+                    f"{at.where}, of {anatomy.nodes[other.a].name}",
+                    lambda draft, at=at, other=other: change(draft, at, other),  # type: ignore[misc]
+                )
