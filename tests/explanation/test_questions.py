@@ -10,13 +10,7 @@ import chainrule as cr
 from chainrule import nn, optim
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
 from chainrule.explanation.questions.update import LETTERS
-from tests.explanation.traces import explain_worked
 from tests.optim.grids import TYPICAL, made
-
-
-@pytest.fixture(scope="module")
-def worked():
-    return explain_worked()
 
 
 def explain(net, x, y, loss="MSELoss", optimizer=None, **options):

@@ -19,27 +19,12 @@ from chainrule.explanation import Trace
 from chainrule.explanation.printing.document import as_data
 from chainrule.explanation.printing.latex import escape
 from tests.explanation.drawn import COMBINATIONS, draw, random_places
-from tests.explanation.traces import explain_classifier, explain_digits, explain_worked
+from tests.explanation.traces import explain_worked
 
 HOSTILE = (
     "\\input{/etc/passwd} 50% $x_1^2$ #1 & ~ {\\evil} <script>alert('1')</script>"
     '</style> \x1b[31m\r σ′ δᴸ w⁺ 中 \U0001f600 "`|-- -'
 )
-
-
-@pytest.fixture(scope="module")
-def worked():
-    return explain_worked()
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return explain_digits()
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return explain_classifier()
 
 
 @pytest.fixture(scope="module")

@@ -23,21 +23,6 @@ from tests.explanation.traces import explain_classifier, explain_digits, explain
 CONTROLS = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f]")
 
 
-@pytest.fixture(scope="module")
-def worked():
-    return explain_worked()
-
-
-@pytest.fixture(scope="module")
-def digits():
-    return explain_digits()
-
-
-@pytest.fixture(scope="module")
-def classifier():
-    return explain_classifier()
-
-
 def steady(text):
     """Without what differs from machine to machine: the last bits of a difference."""
     text = re.sub(r"\((fma|muladd)\)", "(fma or muladd)", text)

@@ -19,6 +19,12 @@ from tests.explanation.traces import explain_worked
 
 
 @pytest.fixture
+def worked(worked_on_each):
+    """The first step of the 2-2-2 network, from each backend."""
+    return worked_on_each
+
+
+@pytest.fixture
 def saved(worked, tmp_path):
     """The worked example's trace in a file."""
     path = tmp_path / "step.json"

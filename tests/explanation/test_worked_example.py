@@ -20,6 +20,12 @@ def formula(explanation):
     return format_expression(explanation.rule, name)
 
 
+@pytest.fixture
+def worked(worked_on_each):
+    """The first step of the 2-2-2 network, from each backend."""
+    return worked_on_each
+
+
 @pytest.mark.parametrize(
     ("name", "symbol", "rule"),
     [
