@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from chainrule.base.registry import Registry
 from chainrule.data.catalogue import DATASETS, Entry
+from chainrule.explanation.checking.mistakes import MISTAKES
 from chainrule.nn import LAYERS, LOSSES, METRICS, PENALTIES
 from chainrule.nn.initializers import INITIALIZERS
 from chainrule.ops import OPS, Composite, Declaration, Elementwise
@@ -22,6 +23,7 @@ from docs.reference.docstrings import docstring_of
 from docs.reference.elementwise import elementwise_page
 from docs.reference.graph_ops import composite_page, structural_page
 from docs.reference.initializers import initializer_page
+from docs.reference.mistakes import mistake_page
 from docs.reference.optimizers import minimizer_page, optimizer_page
 from docs.reference.schedules import schedule_page
 from docs.reference.text import page_of
@@ -104,6 +106,7 @@ KINDS: Mapping[str, Kind] = {
         Kind("initializers", "Initialisers", INITIALIZERS, initializer_page, ("drawn",)),
         Kind("ops", "Ops", OPS, _op_page, _OP),
         Kind("callbacks", "Callbacks", CALLBACKS, _plain_page("Callback"), ("parameters",)),
+        Kind("mistakes", "Mistakes that check names", MISTAKES, mistake_page, ("rule", "hints")),
         Kind("datasets", "Data sets", DATASETS, _dataset_page, ("facts",)),
     )
 }

@@ -31,7 +31,7 @@ from docs.reference.symbols import markup_of, partial
 from tests.docs.pages import LINKS, Checked, calculate_line, lines, name_in_python, nested, page
 from tests.ops.markup import calculate, python_of
 
-WITHOUT_PAGES = {"backend", "mistake"}  # nothing that a user writes down: they are listed elsewhere
+WITHOUT_PAGES = {"backend"}  # nothing that a user writes down: they are listed elsewhere
 
 FLOATS = [
     name

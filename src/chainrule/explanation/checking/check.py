@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.capturing.capture import explain
-from chainrule.explanation.checking import mistakes  # noqa: F401 - enters them into the registry
+from chainrule.explanation.checking import mistakes as mistakes  # enters them into the registry
 from chainrule.explanation.checking.anatomy import Anatomy, take_apart
 from chainrule.explanation.checking.entry import Entry
 from chainrule.explanation.checking.search import Search, Suspicion
@@ -76,7 +76,7 @@ def check(
     >>> a, t = trace["a1", 0, 0].value, 1.0
     >>> mine = {"0.weight": (a - t) * x}  # and where is the slope of the sigmoid?
     >>> cr.check(net, x, y, loss=nn.QuadraticLoss(), mine=mine).mistakes
-    ('missing-derivative',)
+    ('missing-derivative', 'error-of-cross-entropy')
     """
     if learning_rate is not None:
         if optimizer is not None:

@@ -5,6 +5,7 @@ What is numerically equal is listed in this order: the mistakes that are made mo
 """
 # ruff: noqa: I001 - the order means something
 
+from chainrule.explanation.checking.mistake import MISTAKES as MISTAKES
 from chainrule.explanation.checking.mistakes import derivatives as derivatives
 from chainrule.explanation.checking.mistakes import costs as costs
 from chainrule.explanation.checking.mistakes import factors as factors

@@ -227,5 +227,10 @@ def _error_before_activation(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
                 made = draft.pulled(bias.sum, bias.operand, draft.at(at.d_a))
                 draft.change(bias.d_b, lambda _, made=made: made)  # type: ignore[misc]
 
-    places = [at for at in activations(anatomy) if at.d_z in products]
+    # Where nothing is handed on, this is the same as σ′ missing.
+    places = [
+        at
+        for at in activations(anatomy)
+        if any(product.d_a is not None for product in products.get(at.d_z, ()))
+    ]
     yield from everywhere_and_each(places, change)
