@@ -8,21 +8,20 @@ from contextlib import contextmanager
 
 from chainrule.base.errors import ChainruleError
 
-_FIT = re.compile(r"^fit(?= )|(?<=^Call )fit(?=\()")
-"""Where `fit` names itself: as the subject of the message, or in what to write instead."""
-
 
 @contextmanager
-def spoken_by(function: str) -> Iterator[None]:
-    """Let errors inside that speak of `fit` speak of this function.
+def spoken_by(function: str, instead_of: str = "fit") -> Iterator[None]:
+    """Let errors inside that speak of `fit`, or another function, speak of this one.
 
-    Only where `fit` stands as the one who was called: what a user named "fit" stays.
+    Only where it stands as the one who was called: what a user named "fit" stays.
     """
+    # Where it names itself: as the subject of the message, or in what to write instead.
+    itself = re.compile(rf"^{instead_of}(?= )|(?<=^Call ){instead_of}(?=\()")
     try:
         yield
     except ChainruleError as error:
-        error.message = _FIT.sub(function, error.message)
+        error.message = itself.sub(function, error.message)
         error.args = (error.message, *error.args[1:])
         if error.advice is not None:
-            error.advice = _FIT.sub(function, error.advice)
+            error.advice = itself.sub(function, error.advice)
         raise

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from os import PathLike
+from typing import Any, TypeAlias
 
 from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.capturing.capture import explain
+from chainrule.explanation.capturing.words import spoken_by
 from chainrule.explanation.checking import mistakes as mistakes  # enters them into the registry
-from chainrule.explanation.checking.anatomy import Anatomy, take_apart
-from chainrule.explanation.checking.entry import Entry
-from chainrule.explanation.checking.search import Search, Suspicion
-from chainrule.explanation.checking.submission import Submission, read_submission
-from chainrule.explanation.checking.verdict import Cause, Check, Row
+from chainrule.explanation.checking.anatomy import take_apart
+from chainrule.explanation.checking.files import read_answers
+from chainrule.explanation.checking.judging import judge
+from chainrule.explanation.checking.submission import readings
+from chainrule.explanation.checking.verdict import WRONG, Check
 from chainrule.explanation.trace import Array, Trace
 from chainrule.nn import Module
 from chainrule.optim import SGD, Optimizer
 from chainrule.train.run import Moment
+
+Answers: TypeAlias = Mapping[str, Any] | str | PathLike[str]
+"""What a learner hands in: numbers by name, or a file of them."""
 
 
 def check(
@@ -26,7 +30,7 @@ def check(
     x: Any = None,
     y: Any = None,
     *,
-    mine: Mapping[str, Any],
+    mine: Answers,
     loss: Any = "MSELoss",
     optimizer: Optimizer | None = None,
     learning_rate: float | None = None,
@@ -45,14 +49,16 @@ def check(
         ``run.at(step)``, or one that was captured.
     x, y : arrays
         As `fit` takes them.
-    mine : mapping of str to array
+    mine : mapping of str to array, or path
         What the learner has. A parameter's name stands for its gradient; ``δ1`` or ``d_0.out`` is
         an error, ``a1`` or ``1.out`` an activation, ``next.0.weight`` an updated weight. Numbers
-        may be rounded, and NaN where there is none.
+        may be rounded, texts such as ``"0,25"`` or ``"1/3"``, and NaN, None or ``"?"`` where
+        there is none. Or a file of them: ``.csv``, ``.json``, ``.npz``, ``.safetensors``.
     loss, optimizer, sample_weight, class_weight, penalty, seed, names
         As `explain` takes them.
     learning_rate : float, optional
         Of plain gradient descent, for updated weights; it stands for ``optimizer=SGD(lr=...)``.
+        With it, or an optimizer, a parameter's name may stand for the updated weight as well.
 
     Returns
     -------
@@ -62,6 +68,8 @@ def check(
     ------
     ConfigurationError
         If nothing of `mine` can be read, or the step follows no gradient.
+    FileFormatError, FileNotFoundError
+        If `mine` is a file that cannot be read.
     ShapeError, TargetError
         As `fit` does.
 
@@ -78,34 +86,56 @@ def check(
     >>> cr.check(net, x, y, loss=nn.QuadraticLoss(), mine=mine).mistakes
     ('missing-derivative', 'error-of-cross-entropy')
     """
-    if learning_rate is not None:
-        if optimizer is not None:
-            raise ConfigurationError(
-                "check got a learning rate and an optimizer, which has one of its own",
-                advice="Pass one of them",
-            )
-        optimizer = SGD(lr=learning_rate)
-    ask_previous = None
-    if isinstance(what, Trace):
-        trace = what
-    elif isinstance(what, Moment):
-        trace, ask_previous = explain(what, names=names), _gradients_before(what)
-    else:
-        trace = explain(
-            what,
-            x,
-            y,
-            loss=loss,
-            optimizer=optimizer,
-            sample_weight=sample_weight,
-            class_weight=class_weight,
-            penalty=penalty,
-            backend="numpy",
-            seed=seed,
-            names=names,
-        )
+    trace = _trace_of(
+        what,
+        x,
+        y,
+        loss=loss,
+        optimizer=_descent(optimizer, learning_rate),
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        penalty=penalty,
+        seed=seed,
+        names=names,
+    )
+    has_update = learning_rate is not None or optimizer is not None or not isinstance(what, Module)
+    ask_previous = _gradients_before(what) if isinstance(what, Moment) else None
+    return check_trace(trace, mine, has_update=has_update, ask_previous=ask_previous)
+
+
+def check_trace(
+    trace: Trace,
+    mine: Answers,
+    *,
+    has_update: bool,
+    ask_previous: Callable[[], Mapping[str, Array]] | None = None,
+) -> Check:
+    """Compare a learner's numbers with those of a step that was captured.
+
+    Parameters
+    ----------
+    trace : Trace
+    mine : mapping of str to array, or path
+    has_update : bool
+        Whether the learning rate was given, so that weights may be updated ones.
+    ask_previous : callable, optional
+        Gives the gradients of the step before, by parameter.
+
+    Raises
+    ------
+    ConfigurationError, FileFormatError
+        As `check` does.
+    """
+    answers = read_answers(mine) if isinstance(mine, str | PathLike) else mine
     anatomy = take_apart(trace, ask_previous)
-    return judge(anatomy, read_submission(anatomy, mine))
+    first: Check | None = None
+    for submission in readings(anatomy, answers, has_update=has_update):
+        found = judge(anatomy, submission)
+        if found.verdict != WRONG or (found.causes and found.is_whole):
+            return found
+        first = first or found
+    assert first is not None
+    return first
 
 
 def _gradients_before(moment: Moment) -> Callable[[], Mapping[str, Array]] | None:
@@ -118,36 +148,34 @@ def _gradients_before(moment: Moment) -> Callable[[], Mapping[str, Array]] | Non
     return lambda: {names[value]: array for value, array in ask().record(list(names)).items()}
 
 
-def judge(anatomy: Anatomy, submission: Submission) -> Check:
-    """Compare what was read with the truth, and search for what explains the difference."""
-    entries = submission.entries
-    rows = tuple(_row(entry, anatomy) for entry in entries)
-    search = Search(anatomy, entries)
-    causes: list[Cause] = []
-    is_whole = True
-    if search.wrong:
-        found: list[tuple[Suspicion, ...]] = [(one,) for one in search.single()]
-        found = found or list(search.pairs())
-        if not found:
-            is_whole = False
-            found = [(one,) for one in search.nearest()]
-        causes = [_cause(suspicions, entries, search) for suspicions in found]
-    return Check(anatomy.trace, rows, tuple(causes), is_whole, submission.problems)
+def _descent(optimizer: Optimizer | None, learning_rate: float | None) -> Optimizer | None:
+    if learning_rate is None:
+        return optimizer
+    if optimizer is not None:
+        raise ConfigurationError(
+            "check got a learning rate and an optimizer, which has one of its own",
+            advice="Pass one of them",
+        )
+    return SGD(lr=learning_rate)
 
 
-def _cause(suspicions: tuple[Suspicion, ...], entries: Sequence[Entry], search: Search) -> Cause:
-    faults = tuple(suspicion.fault for suspicion in suspicions)
-    every = len(suspicions) > 1  # a pair was looked at only where it explains all
-    explained = search.wrong if every else search.wrong & suspicions[0].explained
-    return Cause(faults, tuple(entries[k].name for k in sorted(explained)))
+def _trace_of(what: Module | Moment | Trace, x: Any, y: Any, **options: Any) -> Trace:
+    with spoken_by("check", instead_of="explain"):
+        if isinstance(what, Trace):
+            _refuse_others(x, y, options)
+            return what
+        if isinstance(what, Moment):
+            return explain(what, x, y, **options)
+        return explain(what, x, y, backend="numpy", **options)
 
 
-def _row(entry: Entry, anatomy: Anatomy) -> Row:
-    value = anatomy.values[entry.position]
-    wrong = entry.wrong(value)
-    true = entry.expected(value)
-    off = np.where(wrong, np.abs(entry.numbers - true), -1.0)
-    worst = None
-    if wrong.any():
-        worst = tuple(map(int, np.unravel_index(int(np.nanargmax(off)), off.shape)))
-    return Row(entry, true, int(np.count_nonzero(wrong)), worst)
+def _refuse_others(x: Any, y: Any, options: Mapping[str, Any]) -> None:
+    """Raise ConfigurationError where a trace is checked with options of another step."""
+    parameters = inspect.signature(check).parameters
+    for name, value in {"x": x, "y": y, **options}.items():
+        default = parameters[name].default
+        if value is not default and not (isinstance(value, str | int) and value == default):
+            raise ConfigurationError(
+                f"check got a step that was captured, and {name} with it",
+                advice="A step knows its data and all else: cr.check(trace, mine=...)",
+            )

@@ -11,6 +11,10 @@ from chainrule.explanation.trace import Array, Index
 
 _NOISE = 2e-6  # of the largest number: a learner may compute in float32, and adds in another order
 
+_FEW = 5  # units in the last place: what comes of numbers that were rounded on the way
+_LITTLE = 0.02  # of the largest number: few units of a short number are no rounding any more
+_TINY = 5e-4  # of the largest number: many digits, computed from numbers that had few
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -25,12 +29,13 @@ class Entry:
     position : int
         Where that is in the step.
     numbers : array of float64
-        In the shape of the value; NaN where nothing was written. Where `index` is given, a scalar.
+        In the shape of the value; NaN where nothing was written. Where `index` is given, in the
+        shape of that part of it.
     unit : array of float64
         What the last digit written counts for, for each number; 0 where all digits are there.
     index : tuple of int, optional
-        The element, where it is one number of the value.
-    scales : tuple of float
+        The element, where it is one number of the value, or the row.
+    scales : tuple of float or array
         What a true value may be multiplied by: an error δ is of the mean loss, or of one example.
     note : str
         How it was read, where that is no matter of course.
@@ -42,7 +47,7 @@ class Entry:
     numbers: Array
     unit: Array
     index: Index | None = None
-    scales: tuple[float, ...] = (1.0,)
+    scales: tuple[float | Array, ...] = (1.0,)
     note: str = ""
 
     @cached_property
@@ -54,6 +59,12 @@ class Entry:
         """What would stand here, of a value."""
         return predicted if self.index is None else predicted[self.index]
 
+    def scaled(self, predicted: Array) -> Array:
+        """What would stand here, in the convention that fits best to what was written."""
+        expected = self.expected(predicted)
+        every = [np.asarray(expected * scale) for scale in self.scales]
+        return min(every, key=lambda each: np.count_nonzero(self._apart(each)))
+
     def wrong(self, predicted: Array) -> Array:
         """Which numbers are not what was predicted, rounded as they are: bool, by element.
 
@@ -62,18 +73,35 @@ class Entry:
         predicted : array
             The whole value.
         """
-        expected = self.expected(predicted)
-        found = [self._apart(expected * scale) for scale in self.scales]
-        return min(found, key=np.count_nonzero)
+        return self._apart(self.scaled(predicted))
 
     def agrees(self, predicted: Array) -> bool:
         """Whether all numbers that are there are what was predicted."""
-        return not self.wrong(predicted).any()
+        expected = self.expected(predicted)
+        return any(not self._apart(expected * scale).any() for scale in self.scales)
+
+    def loosened(self, true: Array) -> Array:
+        """The units that numbers would have that were rounded on the way, too.
+
+        Parameters
+        ----------
+        true : array
+            What would stand here.
+        """
+        size = largest(true)
+        slack = np.minimum(_FEW * self.unit, _LITTLE * size)
+        slack = np.maximum(np.maximum(slack, 1.5 * self.unit), _TINY * size)
+        return np.asarray(2 * slack)
 
     def _apart(self, expected: Array) -> Array:
         with np.errstate(all="ignore"):
-            finite = np.abs(expected[np.isfinite(expected)])
-            size = float(finite.max()) if finite.size else 0.0
-            near = np.abs(self.numbers - expected) <= self.unit * (0.5 + 1e-9) + _NOISE * size
+            tolerance = self.unit * (0.5 + 1e-9) + _NOISE * largest(expected)
+            near = np.abs(self.numbers - expected) <= tolerance
             same = near | (self.numbers == expected)  # infinities, too
         return np.asarray(self.given & ~same)
+
+
+def largest(numbers: Array) -> float:
+    """The largest size among numbers that are finite."""
+    finite = np.abs(numbers[np.isfinite(numbers)])
+    return float(finite.max(initial=0.0))

@@ -29,7 +29,7 @@ from chainrule.ops.expression import Expression
 from chainrule.ops.mathml import mathml
 
 # What a notebook says of tables and lists of its own is stronger than a class: hence !important.
-_STYLE = (
+STYLE = (
     "<style>.chainrule{line-height:1.5}.chainrule table{border-collapse:collapse}"
     ".chainrule td,.chainrule th{padding:0 .8em 0 0;text-align:left!important;font-weight:normal}"
     ".chainrule .n{text-align:right!important;font-variant-numeric:tabular-nums}"
@@ -44,48 +44,48 @@ _VERDICTS = {True: "holds", False: "does not hold", None: "says nothing"}
 def fragment(report: Report) -> str:
     """A report as a piece of HTML."""
     explanation = report.explanation
-    parts = [_STYLE]
+    parts = [STYLE]
     if explanation.trace.notice:
-        parts.append(_paragraph(f"<strong>{_text(explanation.trace.notice)}.</strong>"))
+        parts.append(_paragraph(f"<strong>{escaped(explanation.trace.notice)}.</strong>"))
     value = _number(number(explanation.value))
     parts.append(_paragraph(f"<strong>{_math(_symbol(explanation.symbol), value)}</strong>"))
     parts.append(
         _paragraph(
-            f"{_text(explanation.what)}: <code>{_text(explanation.name)}</code><br>"
-            f'<span class="q">{_text(report.context)}</span>'
+            f"{escaped(explanation.what)}: <code>{escaped(explanation.name)}</code><br>"
+            f'<span class="q">{escaped(report.context)}</span>'
         )
     )
     if explanation.is_given and not report.sections:
-        goes = f" It goes into {_text(report.goes_into)}." if report.goes_into else ""
+        goes = f" It goes into {escaped(report.goes_into)}." if report.goes_into else ""
         parts.append(_paragraph(f"Nothing in this step computes it, and nothing changes it.{goes}"))
     for section in report.sections:
-        parts.append(f"<h4>{_text(section.heading)}</h4>")
+        parts.append(f"<h4>{escaped(section.heading)}</h4>")
         parts.append(_derivation(report, section.tree))
         if section.change is not None:
             delta = f"<mrow><mo>Δ</mo>{_symbol(explanation.symbol)}</mrow>"
             parts.append(_paragraph(_math(delta, _number(number(section.change)))))
     for definition in report.definitions:
-        parts.append(_paragraph(f"where {_text(definition.text)}"))
+        parts.append(_paragraph(f"where {escaped(definition.text)}"))
     for caption in report.captions:
-        told = f"{_text(caption.equation)}: {_text(caption.words)}"
+        told = f"{escaped(caption.equation)}: {escaped(caption.words)}"
         parts.append(_paragraph(f"<strong>{caption.name}</strong> {told}"))
     if report.proofs:
         parts.append("<h4>Proofs</h4><ul>")
         for about, proof in report.proofs:
             symbol = f"<math>{_symbol(about.symbol)}</math>"
             verdict = f"<strong>{_VERDICTS[proof.holds]}</strong>"
-            told = f"{_text(proof.kind)} {verdict}: {_text(proof.statement)}"
+            told = f"{escaped(proof.kind)} {verdict}: {escaped(proof.statement)}"
             parts.append(f"<li>{symbol}, {told}</li>")
         parts.append("</ul>")
     if report.source_line is not None:
         where, text = report.source_line
-        parts.append(_paragraph(f"{_text(where)}: <code>{_text(text)}</code>"))
+        parts.append(_paragraph(f"{escaped(where)}: <code>{escaped(text)}</code>"))
     return f'<div class="chainrule">{"".join(parts)}</div>'
 
 
 def page(report: Report) -> str:
     """A report as a page of its own."""
-    title = _text(title_of(report.explanation))
+    title = escaped(title_of(report.explanation))
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
@@ -96,32 +96,33 @@ def page(report: Report) -> str:
 
 def overview_fragment(overview: Overview) -> str:
     """An overview of a trace as a piece of HTML."""
-    parts = [_STYLE]
+    parts = [STYLE]
     if overview.trace.notice:
-        parts.append(_paragraph(f"<strong>{_text(overview.trace.notice)}.</strong>"))
-    parts.append(_paragraph(f"<strong>{_text(overview.title)}</strong>"))
-    parts.append(_paragraph("<br>".join(map(_text, overview.made_of))))
+        parts.append(_paragraph(f"<strong>{escaped(overview.trace.notice)}.</strong>"))
+    parts.append(_paragraph(f"<strong>{escaped(overview.title)}</strong>"))
+    parts.append(_paragraph("<br>".join(map(escaped, overview.made_of))))
     heads = ["value", "what it is", "shape", "largest |value|", "largest |gradient|", "names"]
     rows = [
         [
-            f"<code>{_text(row.name)}</code>",
-            _text(row.what),
-            _text(row.shape),
+            f"<code>{escaped(row.name)}</code>",
+            escaped(row.what),
+            escaped(row.shape),
             "" if row.value is None else f"{row.value:.6g}",
             "" if row.gradient is None else f"{row.gradient:.6g}",
-            _text(", ".join(row.names)),
+            escaped(", ".join(row.names)),
         ]
         for row in overview.rows
     ]
-    parts.append(_table(heads, rows, numbers=(3, 4)))
+    parts.append(html_table(heads, rows, numbers=(3, 4)))
     typed = "".join(
-        f"<li><code>{_text(in_python(each) or '')}</code></li>" for each in overview.suggestions
+        f"<li><code>{escaped(in_python(each) or '')}</code></li>" for each in overview.suggestions
     )
     parts.append(f"<p>Open any number by its name and index:</p><ul>{typed}</ul>")
     return f'<div class="chainrule">{"".join(parts)}</div>'
 
 
-def _text(text: str) -> str:
+def escaped(text: str) -> str:
+    """A text as HTML, which nothing in it can steer."""
     return escape(plain(text))
 
 
@@ -230,11 +231,11 @@ def _reread(text: str) -> str:
 def _name(base: str, index: tuple[int | str, ...]) -> str:
     """A name as a textbook sets it, where it is one: letters, and what stands below them."""
     parts = _TEXTBOOK.fullmatch(base)
-    below = f"<mtext>{_text(','.join(map(str, index)))}</mtext>" if index else ""
+    below = f"<mtext>{escaped(','.join(map(str, index)))}</mtext>" if index else ""
     if parts is None or not parts["below"]:
-        name = f"<mi>{_text(base)}</mi>"
+        name = f"<mi>{escaped(base)}</mi>"
         return f"<msub>{name}{below}</msub>" if index else name
-    name = f"<msub><mi>{_text(parts['stem'])}</mi><mtext>{_text(parts['below'])}</mtext></msub>"
+    name = f"<msub><mi>{escaped(parts['stem'])}</mi><mtext>{escaped(parts['below'])}</mtext></msub>"
     return f"<mrow>{name}<mo>[</mo>{below}<mo>]</mo></mrow>" if index else name
 
 
@@ -257,7 +258,7 @@ def _balance(table: Balance) -> str:
     heads = ["example" if table.examples_differ else "term", f"value{unit}", "share"]
     rows = [
         [
-            _text(label_of(table, item)),
+            escaped(label_of(table, item)),
             text,
             "" if item.share is None else f"{100 * item.share:.1f} %",
         ]
@@ -265,11 +266,11 @@ def _balance(table: Balance) -> str:
     ]
     if column.rounding:
         rows.append(["rounding", column.rounding, ""])
-    rows.append([_text(str(table.explanation.symbol)), column.total, ""])
-    return _table(heads, rows, numbers=(1, 2))
+    rows.append([escaped(str(table.explanation.symbol)), column.total, ""])
+    return html_table(heads, rows, numbers=(1, 2))
 
 
-def _table(heads: list[str], rows: list[list[str]], numbers: tuple[int, ...]) -> str:
+def html_table(heads: list[str], rows: list[list[str]], numbers: tuple[int, ...]) -> str:
     """A table of cells that are HTML already."""
 
     def row(cells: list[str], tag: str) -> str:

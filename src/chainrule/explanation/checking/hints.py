@@ -1,0 +1,66 @@
+"""Hints for a learner who wants to find a mistake: where it is, what it is, how to mend it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from chainrule.explanation.checking.entry import largest
+
+if TYPE_CHECKING:
+    from chainrule.explanation.checking.verdict import Check, Row
+
+_MOST = 4
+
+
+def hint(check: Check, level: int) -> str:
+    """A hint, in a sentence or several.
+
+    Parameters
+    ----------
+    check : Check
+    level : int
+        1, 2 or 3.
+    """
+    if not check.wrong and not check.causes:
+        return "Nothing is wrong with the numbers that could be read."
+    if not check.causes or not check.is_whole:
+        return _of_unknown(check, level)
+    told = dict.fromkeys(
+        " ".join(dict.fromkeys(fault.hints[level - 1] for fault in cause.faults))
+        for cause in check.causes
+    )
+    return _or(list(told))
+
+
+def _or(sentences: list[str]) -> str:
+    kept = sentences[:_MOST]
+    more = len(sentences) - len(kept)
+    text = " Or: ".join(kept)
+    return f"{text} And {more} more would give the same numbers." if more else text
+
+
+def _of_unknown(check: Check, level: int) -> str:
+    """Where no mistake that is known explains it: the value in which it begins."""
+    first = check.wrong[0]
+    name = first.entry.name
+    if level == 1:
+        right = [row.entry.name for row in check.rows if row.is_right]
+        beside = f" {', '.join(right[:_MOST])} is right." if len(right) == 1 else ""
+        beside = f" {', '.join(right[:_MOST])} are right." if len(right) > 1 else beside
+        return f"From the loss backwards, {name} is the first value that is wrong.{beside}"
+    if level == 2:
+        return f"In {name}, {first.wrong} of {first.count} numbers are wrong. {_size(first)}"
+    where = check.trace.graph.name_of(check.trace.graph.find(first.entry.value))
+    return f"Open the true number and compare term by term: {where}."
+
+
+def _size(row: Row) -> str:
+    given = row.entry.given
+    mine, true = largest(row.entry.numbers[given]), largest(row.true[given])
+    if not true or not mine:
+        return "All of them are 0." if not mine else "They should all be 0."
+    if mine > 2 * true:
+        return f"They are up to {mine / true:.3g} times as large as they should be."
+    if true > 2 * mine:
+        return f"The largest is {mine / true:.3g} of what it should be."
+    return "They are of the right size."
