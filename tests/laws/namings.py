@@ -11,7 +11,7 @@ second are two places to edit when a part is added or renamed. Comments and docs
 import ast
 
 COLLECTIONS = (ast.List, ast.Tuple, ast.Set, ast.Dict)
-DEFINED_BY = ("composite", "dataset", "elementwise", "primitive", "register")
+DEFINED_BY = ("composite", "dataset", "elementwise", "mistake", "primitive", "register")
 
 
 def definitions(tree):

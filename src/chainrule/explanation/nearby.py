@@ -2,8 +2,8 @@
 
 A weight of a layer of 512 units moves one column of what the layer gives, and a rank-one part of
 what the next layer makes of it. All else stays as it is, so that the loss for another value of
-the weight takes few of the products of a forward pass. Nothing is approximated: a sum of which some terms
-move is the sum of the others, which is known, and of these.
+the weight takes few of the products of a forward pass. Nothing is approximated: a sum of which
+some terms move is the sum of the others, which is known, and of these.
 """
 
 from __future__ import annotations

@@ -143,6 +143,14 @@ def test_a_bias_gradient_that_is_not_summed_is_right_for_one_example_alone():
     assert "it is not summed over the batch" in " ".join(found.text().split())
 
 
+def test_a_function_that_returns_updated_weights_is_compared_with_updated_weights():
+    def train_step(x, y, W1, b1, W2, b2, lr):
+        dW1, db1, dW2, db2 = single_arguments(x, y, W1, b1, W2, b2)
+        return W1 - lr * dW1, b1 - lr * db1, W2 - lr * dW2, b2 - lr * db2
+
+    assert cr.check_function(train_step)
+
+
 def test_what_a_function_raises_is_told_with_its_line():
     def broken(x, y, weights, biases):
         return x @ weights[7]

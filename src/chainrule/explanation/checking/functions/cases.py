@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from chainrule.base.random import random_bits, seed_words
 from chainrule.explanation.trace import Array
 from chainrule.nn import Linear, Module, Sequential
 
@@ -75,30 +78,38 @@ def make_case(
     is_choice : bool
         Whether a target is one of the outputs, and not a number for each.
     """
-    # Its own stream: the numbers of a case do not depend on how many came before it.
-    rng = np.random.default_rng([seed, examples, *sizes])
+    # Its own streams: the numbers of a case do not depend on how many came before it.
+    name = f"{'-'.join(map(str, sizes))}/{examples}"
     layers: list[Module] = []
     for i, (before, after) in enumerate(pairwise(sizes)):
         layers += [Linear(before, after), (output if i == len(sizes) - 2 else hidden)()]
     net = Sequential(*layers).astype("float64")
-    weights = tuple(_tenths(rng, (b, a)) for a, b in pairwise(sizes))
-    biases = tuple(_tenths(rng, (b,)) for b in sizes[1:])
+    weights = tuple(
+        _tenths(seed, f"{name}/W{i}", (b, a)) for i, (a, b) in enumerate(pairwise(sizes))
+    )
+    biases = tuple(_tenths(seed, f"{name}/b{i}", (b,)) for i, b in enumerate(sizes[1:]))
     pairs = zip(weights, biases, strict=True)
     state: dict[str, Any] = {}
     for i, (weight, bias) in enumerate(pairs):
         state |= {f"{2 * i}.weight": weight, f"{2 * i}.bias": bias}
     net.load_state_dict(state)
     if is_choice:
-        y = np.eye(sizes[-1])[rng.integers(0, sizes[-1], examples)]
+        y = np.eye(sizes[-1])[_bits(seed, f"{name}/y", (examples,)) % sizes[-1]]
     else:
-        y = rng.integers(0, 11, (examples, sizes[-1])) / 10
-    return Case(tuple(sizes), net, weights, biases, _tenths(rng, (examples, sizes[0])), y)
+        y = _bits(seed, f"{name}/y", (examples, sizes[-1])) % 11 / 10
+    x = _tenths(seed, f"{name}/x", (examples, sizes[0]))
+    return Case(tuple(sizes), net, weights, biases, x, y)
 
 
-def _tenths(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
+def _tenths(seed: int, stream: str, shape: tuple[int, ...]) -> Array:
     """From -1.5 to 1.5 without 0, at which much is equal that is otherwise not."""
-    sign = rng.choice([-1.0, 1.0], shape)
-    return np.asarray(rng.integers(1, 16, shape) / 10 * sign)
+    bits = _bits(seed, stream, shape)
+    return np.asarray(np.where(bits % 2, 0.1, -0.1) * (bits // 2 % 15 + 1)).round(1)
+
+
+def _bits(seed: int, stream: str, shape: tuple[int, ...]) -> NDArray[np.int64]:
+    bits = random_bits(seed_words(seed), 0, stream, [0], math.prod(shape))
+    return bits.reshape(shape).astype(np.int64)
 
 
 def sizes_to_try(depth: int | None, *, is_choice: bool) -> Iterator[tuple[tuple[int, ...], int]]:
