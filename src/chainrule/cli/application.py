@@ -2,7 +2,7 @@
 
 Exit status: 0 if all went well; 2 if something has to be changed before it can (one line on
 standard error says what); 130 after Ctrl-C; 141 if nobody reads the output any more; 1 for a bug of
-chainrule's.
+chainrule's, and where `check` finds that something is not right.
 """
 
 from __future__ import annotations
@@ -85,6 +85,12 @@ and a finite difference of the loss. Without NUMBER: what there is to open.""",
 A and B are saved traces, or the folders of two runs, which are followed to the
 first step that is not the same. What rounding explains is told from a
 difference; the first value that differs is named, and opened on both sides.""",
+    "check": """Check gradients that you computed yourself, and name the mistake.
+
+SOURCE is what `chainrule train` would learn from, the folder of a run, or a
+saved trace. FILE holds your numbers by name (.csv, .json, .npz, .safetensors):
+gradients, errors, activations or updated weights, rounded or not, all or some.
+Exit status: 0 if they are right, 1 if not, 2 if that cannot be said.""",
     "inspect": """Show what a training step is compiled into, stage by stage.
 
 SOURCE is what `chainrule train` would learn from. Its step is a graph; that

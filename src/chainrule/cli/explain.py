@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from cyclopts import App, Parameter
 
@@ -24,6 +24,9 @@ from chainrule.explanation.printing.report import name_to_type
 from chainrule.explanation.printing.saving import EXPLANATION
 from chainrule.explanation.printing.terminal import show
 from chainrule.explanation.printing.text import lines_of
+
+if TYPE_CHECKING:
+    from chainrule.cli.steps import Chosen
 
 command = App(
     name="explain",
@@ -113,7 +116,7 @@ def explain(
         screen.document(explanation.as_data(depth, most))
     else:
         report = explanation.report(depth, most)
-        show(lambda width: lines_of(report, width, partial(_typed, source)))
+        show(lambda width: lines_of(report, width, partial(typed, source)))
     if save is not None:
         screen.remark(f"{save} holds the explanation.")
     return 0
@@ -137,7 +140,20 @@ def _check_place(save: Path, source: str, number: str | None) -> None:
 def _trace(
     source: str, step: int | None, example: int | None, told: dict[str, tuple[object, str]]
 ) -> Trace:
-    """The step that is opened: read, replayed or made."""
+    chosen = step_of(source, step, example, told)
+    return chosen if isinstance(chosen, Trace) else explain_moment(chosen.moment, chosen.names)
+
+
+def step_of(
+    source: str, step: int | None, example: int | None, told: dict[str, tuple[object, str]]
+) -> Chosen | Trace:
+    """The step that is opened or checked: read, replayed or made.
+
+    Raises
+    ------
+    ConfigurationError
+        If something is told that the step was made without.
+    """
     from chainrule.cli.steps import step_of_experiment, step_of_run
 
     path = Path(source)
@@ -153,10 +169,8 @@ def _trace(
     if is_trace:
         return load_trace(path)
     if path.is_dir():
-        chosen = step_of_run(path, step, example)
-    else:
-        chosen = step_of_experiment(overlaid(table_of(source), told), step or 0, example)
-    return explain_moment(chosen.moment, chosen.names)
+        return step_of_run(path, step, example)
+    return step_of_experiment(overlaid(table_of(source), told), step or 0, example)
 
 
 def _show_overview(trace: Trace, source: str, save: Path | None, screen: Screen) -> int:
@@ -166,7 +180,7 @@ def _show_overview(trace: Trace, source: str, save: Path | None, screen: Screen)
     if screen.as_json:
         screen.document(overview_as_data(overview))
     else:
-        show(lambda width: lines_of_overview(overview, width, partial(_typed, source)))
+        show(lambda width: lines_of_overview(overview, width, partial(typed, source)))
     if save is not None:
         is_page = save.suffix.lower() == ".html"
         opens = "opens in a browser, without a network" if is_page else "holds the step"
@@ -174,7 +188,7 @@ def _show_overview(trace: Trace, source: str, save: Path | None, screen: Screen)
     return 0
 
 
-def _typed(source: str, explanation: Explanation) -> str | None:
+def typed(source: str, explanation: Explanation) -> str | None:
     """What is typed to open a number."""
     name = name_to_type(explanation)
     return None if name is None else f"chainrule explain {_quoted(source)} {_quoted(name)}"

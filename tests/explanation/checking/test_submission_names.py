@@ -187,7 +187,7 @@ def test_a_number_with_a_name_of_its_own_is_its_gradient(names):
     assert names.read("w5") == Meaning("d_2.weight", (0, 0), "2.weight")
 
 
-THERE = "There are: W1, b1, W2, b2, z1, a1, z2, a2, δ1, δ2."
+THERE = "There are: w5, E, W1, b1, W2, b2, z1, a1, z2, a2, δ1, δ2."
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,10 @@ def test_what_is_no_number_is_said(written):
 
 def test_decimal_commas_and_percents_are_noted():
     read = read_numerals(["0,25", "3 %", "0,5"])
-    assert read.notes == ("0,25 was read as 0.25", "5 % was read as 0.05")
+    assert read.notes == (
+        "decimal commas were read as points, 0,25 as 0.25",
+        "percents were read as hundredths, 5 % as 0.05",
+    )
 
 
 def test_rows_of_different_lengths_are_refused():
@@ -78,6 +81,12 @@ def test_floats_that_were_multiplied_keep_their_few_digits():
 
 def test_float32_has_the_digits_that_were_typed():
     np.testing.assert_allclose(read_numerals(np.float32([0.123, 0.5])).units(), 1e-3)
+
+
+def test_float32_just_below_a_power_of_ten_is_that_power():
+    read = read_numerals(np.float32([1e-4, 0.002]))
+    np.testing.assert_array_equal(read.decimals, [4, 3])
+    np.testing.assert_allclose(read.units(), 1e-4)
 
 
 def test_half_precision_stands_for_no_more_than_it_holds():

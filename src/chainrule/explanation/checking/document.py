@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from chainrule.explanation.checking.hints import hint
+from chainrule.explanation.checking.hints import hints_up_to
 from chainrule.explanation.printing.document import plain_number
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def as_data(check: Check, hints: int | None = None) -> dict[str, Any]:
         "problems": dict(check.problems),
     }
     if hints is not None:
-        return {**found, "hints": [hint(check, level) for level in range(1, hints + 1)]}
+        return {**found, "hints": hints_up_to(check, hints)}
     return {
         **found,
         "explained": bool(check.causes) and check.is_whole,

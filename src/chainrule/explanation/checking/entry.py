@@ -88,7 +88,7 @@ class Entry:
         true : array
             What would stand here.
         """
-        size = largest(true)
+        size = max(largest(true), largest(self.numbers[self.given]))
         slack = np.minimum(_FEW * self.unit, _LITTLE * size)
         slack = np.maximum(np.maximum(slack, 1.5 * self.unit), _TINY * size)
         return np.asarray(2 * slack)

@@ -4,12 +4,30 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.checking.entry import largest
 
 if TYPE_CHECKING:
     from chainrule.explanation.checking.verdict import Check, Row
 
 _MOST = 4
+
+
+LEVELS = (1, 2, 3)
+"""Where it is; what it is; how to mend it."""
+
+
+def hints_up_to(check: Check, level: int) -> list[str]:
+    """The hints of all levels up to one.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such level.
+    """
+    if level not in LEVELS:
+        raise ConfigurationError(f"Hints have the levels 1, 2 and 3; got {level!r:.40}")
+    return [hint(check, each) for each in LEVELS[:level]]
 
 
 def hint(check: Check, level: int) -> str:
@@ -25,9 +43,11 @@ def hint(check: Check, level: int) -> str:
         return "Nothing is wrong with the numbers that could be read."
     if not check.causes or not check.is_whole:
         return _of_unknown(check, level)
+    # Of a mistake that may have been made here or there, the first: more places help nobody.
+    causes = {cause.mistakes: cause for cause in reversed(check.causes)}
     told = dict.fromkeys(
         " ".join(dict.fromkeys(fault.hints[level - 1] for fault in cause.faults))
-        for cause in check.causes
+        for cause in reversed(causes.values())
     )
     return _or(list(told))
 

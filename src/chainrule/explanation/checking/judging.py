@@ -23,7 +23,8 @@ def judge(anatomy: Anatomy, submission: Submission) -> Check:
     """Compare what was read with the truth, and search for what explains the difference."""
     entries = submission.entries
     rows = tuple(row_of(entry, anatomy.values[entry.position]) for entry in entries)
-    search = Search(anatomy, entries)
+    searched = [_exact_zeros(entry, row) for entry, row in zip(entries, rows, strict=True)]
+    search = Search(anatomy, searched)
     found: Found = []
     is_whole, is_loose = True, False
     near = all(rows[k].is_near for k in search.wrong)
@@ -35,7 +36,7 @@ def judge(anatomy: Anatomy, submission: Submission) -> Check:
             found = [(one,) for one in search.single()]
             is_loose = bool(found)
         if not found and not near:
-            search = Search(anatomy, entries)
+            search = Search(anatomy, searched)
             is_whole = False
             found = [(one,) for one in search.nearest()]
     if found:  # what was found explains it better than rounding
@@ -61,6 +62,13 @@ def _is_by_a_unit(rows: Sequence[Row]) -> bool:
         if (row.entry.given & (off > 1.5 * row.entry.unit)).any():
             return False
     return True
+
+
+def _exact_zeros(entry: Entry, row: Row) -> Entry:
+    """Wrong numbers that are all 0 say that they are 0, and not that they are small."""
+    if row.is_right or (entry.numbers[entry.given] != 0).any():
+        return entry
+    return replace(entry, unit=np.zeros(entry.unit.shape))
 
 
 def _loosened(entry: Entry, anatomy: Anatomy) -> Entry:

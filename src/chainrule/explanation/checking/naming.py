@@ -45,7 +45,7 @@ _LETTERS = {
     "a": ("a", "act", "activation", "activations", "h"),
 }
 _OUTPUT = ("output", "y_hat", "yhat", "ŷ", "y^", "pred", "prediction", "y_pred", "ypred")
-_LOSS = ("C", "E", "L", "J", "cost", "Loss")
+_LOSS = ("C", "E", "L", "J", "cost", "Loss", "E_total", "Etotal", "total_loss", "total_error")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Names:
             value = bases[0][1]
             raise LookupError(f"{value} is not trained in this step: it has no gradient")
         there = self._there()
-        meant = did_you_mean(name, [*there, *self.trace.names, *self.table])
+        meant = did_you_mean(name, [*there, *self.table])
         told = ("the step has no value of this name.", meant, f"There are: {plain(listed(there))}.")
         raise LookupError(" ".join(filter(None, told)))
 
@@ -140,7 +140,8 @@ class Names:
         wanted = [*self.anatomy.parameters]
         wanted += [v for v in self.table.values() if v.endswith(".out") and not v.startswith("d_")]
         errors = [value for value in short if value.startswith("d_")]
-        return list(dict.fromkeys(short.get(name, name) for name in [*wanted, *errors]))
+        theirs = [short.get(name, name) for name in [*wanted, *errors]]
+        return list(dict.fromkeys([*self.trace.names, *theirs]))
 
     def _is_frozen(self, value: str) -> bool:
         node = self.anatomy.nodes[self.anatomy.names[value]]

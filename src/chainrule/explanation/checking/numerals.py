@@ -29,7 +29,8 @@ _DECIMAL = re.compile(
 )
 _FRACTION = re.compile(r"([+-]?\s*\d{1,15})\s*/\s*(\d{1,15})")
 _ALL_DIGITS = 17
-_COMMA = "0,25 was read as 0.25"
+_COMMA = "decimal commas were read as points, 0,25 as 0.25"
+_PERCENT = "percents were read as hundredths, 5 % as 0.05"
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +81,7 @@ class Numerals:
         decimals = max(self.most_decimals, 1)
         digits = max(int(self.digits[known].max(initial=0)), 2)
         with np.errstate(all="ignore"):
-            exponent = np.floor(np.log10(np.where(known, size, 1.0)))
+            exponent = _exponent(np.where(known, size, 1.0))
         by_digits = 10.0 ** np.clip(exponent - digits + 1, -300, 300)
         units = np.where(known, np.maximum(10.0**-decimals, by_digits), 0.0)
         # A zero of text says its decimals, 0.00; that of a float could have any.
@@ -155,7 +156,7 @@ def _of_floats(array: Array) -> Numerals:
     epsilon = float(np.finfo(array.dtype if is_coarse else np.float64).eps)
     size = np.abs(numbers)
     ordinary = np.isfinite(numbers) & (size > 1e-280) & (size < 1e280)
-    exponent = np.floor(np.log10(np.where(ordinary, size, 1.0)))
+    exponent = _exponent(np.where(ordinary, size, 1.0))
     digits = np.where(ordinary, _ALL_DIGITS, 0)
     for count in range(1, _ALL_DIGITS):
         is_open = digits == _ALL_DIGITS
@@ -171,6 +172,11 @@ def _of_floats(array: Array) -> Numerals:
     if is_coarse and array.dtype.itemsize < 4:
         finest = np.where(np.isfinite(size), 2 * epsilon * size, 0.0)
     return Numerals(numbers, digits, decimals, finest)
+
+
+def _exponent(size: Array) -> Array:
+    """The power of ten of the first digit; 0.0001 in float32 is a little less than that."""
+    return np.asarray(np.floor(np.log10(size * (1 + 1e-6))))
 
 
 @dataclass(frozen=True)
@@ -236,7 +242,7 @@ def _decimal(found: re.Match[str]) -> _Cell:
     digits = len((whole + rest).lstrip("0")) if number else 0
     decimals = max(len(rest) - power, 0)
     notes = [_COMMA] if found["point"] == "," else []
-    notes += ["5 % was read as 0.05"] if found["percent"] else []
+    notes += [_PERCENT] if found["percent"] else []
     finest = 0.0
     if found["cut"]:  # 0.33...: cut off, not rounded
         finest = 2 * 10.0 ** -min(len(rest) - power, 300)

@@ -33,7 +33,7 @@ _HEADERS = {
     "column": ("column", "col", "k", "in", "spalte"),
     "value": ("value", "number", "gradient", "grad", "mine", "answer", "result", "values", "wert"),
 }
-_OPEN_BRACKET = re.compile(r"[^\[\]]*\[[^\[\]]*")
+_OPEN_BRACKET = re.compile(r"[^\[\]]*\[[\d\s,]+")
 
 
 def read_sheet(text: str, where: str) -> dict[str, Any]:

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
-from chainrule.base.errors import ChainruleError
+from chainrule.base.errors import ChainruleError, listed
 from chainrule.base.harmless import plain
-from chainrule.explanation.checking.hints import hint
+from chainrule.explanation.checking.hints import hint, hints_up_to
 from chainrule.explanation.checking.telling_apart import Separation
 from chainrule.explanation.checking.verdict import RIGHT, ROUNDED, WRONG, Cause, Check, Row
 from chainrule.explanation.explanation import Explanation
@@ -116,6 +116,7 @@ def blocks_of(check: Check, hints: int | None, opening: Opening) -> Iterator[Blo
     opening : callable
         What is typed to open a number.
     """
+    told = [] if hints is None else hints_up_to(check, hints)
     if check.trace.notice:
         yield Block(f"{check.trace.notice}.", "bold red")
     yield _title(check)
@@ -124,8 +125,8 @@ def blocks_of(check: Check, hints: int | None, opening: Opening) -> Iterator[Blo
         yield Block(f"{name} was not read: {reason.rstrip('.')}.", "yellow", 2)
     if check.verdict == WRONG and hints is not None:
         yield Block("Hints", "heading")
-        for level in range(1, hints + 1):
-            yield Block(f"{level}  {hint(check, level)}", "", 3)
+        for level, text in enumerate(told, 1):
+            yield Block(f"{level}  {text}", "", 3)
         return
     if check.verdict == ROUNDED:
         yield Block(
@@ -177,14 +178,17 @@ def _values(check: Check, *, hidden: bool) -> Iterator[Block]:
     shown = list(check.rows)
     if len(shown) > _ROWS:
         shown = sorted(shown, key=lambda row: row.is_right)[:_ROWS]
-    if check.verdict != RIGHT or check.problems:
+    if check.verdict != RIGHT:
         heads = ["value", "right", "worst", "yours", "" if hidden else "true", "read as"]
         yield Block(cells=[heads, *(_cells(row, hidden=hidden) for row in shown)], right=(1, 3, 4))
         if len(check.rows) > len(shown):
             yield Block(f"... and {len(check.rows) - len(shown)} more values", "dim")
-    for row in shown:
+    noted: dict[str, list[str]] = {}
+    for row in check.rows:
         if row.entry.note:
-            yield Block(f"{row.entry.name}: {row.entry.note}.", "dim", 2)
+            noted.setdefault(row.entry.note, []).append(row.entry.name)
+    for note, names in noted.items():
+        yield Block(f"{listed(names)}: {note}.", "dim", 2)
 
 
 def _cells(row: Row, *, hidden: bool) -> list[str]:

@@ -77,8 +77,12 @@ def readings(anatomy: Anatomy, mine: Mapping[str, Any], *, has_update: bool) -> 
         updated = read_submission(anatomy, mine, as_updates=True)
         if any(entry.value.startswith(NEXT) and entry.note for entry in updated.entries):
             found.append(updated)
-    # sorted is stable: gradients are meant where both are as near.
-    return sorted(found, key=lambda submission: _distance(anatomy, submission))
+    # Gradients are what is asked for: numbers that are far from both are no updated weights.
+    far = [_distance(anatomy, submission) for submission in found]
+    return found if far[0] <= _NEARER * far[-1] else found[::-1]
+
+
+_NEARER = 3.0
 
 
 def _distance(anatomy: Anatomy, submission: Submission) -> float:

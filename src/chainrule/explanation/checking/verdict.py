@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
 
-from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.checking.anatomy import Anatomy
 from chainrule.explanation.checking.entry import Entry
 from chainrule.explanation.checking.mistake import Fault
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from chainrule.explanation.checking.telling_apart import Separation
 
 RIGHT, ROUNDED, WRONG = "right", "rounded", "wrong"
-
-HINTS = (1, 2, 3)
-"""Where it is; what it is; how to mend it."""
 
 
 @dataclass(frozen=True)
@@ -188,11 +184,9 @@ class Check:
         ConfigurationError
             If there is no such level.
         """
-        from chainrule.explanation.checking.hints import hint
+        from chainrule.explanation.checking.hints import hints_up_to
 
-        if level not in HINTS:
-            raise ConfigurationError(f"Hints have the levels 1, 2 and 3; got {level!r:.40}")
-        return hint(self, level)
+        return hints_up_to(self, level)[-1]
 
     @cached_property
     def telling_apart(self) -> Separation | None:
