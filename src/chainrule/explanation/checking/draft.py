@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -122,6 +123,16 @@ class Draft(Builder):
         call = Call(tuple(inputs), instead.get("y", self.at(position)), wanted)
         handed = pull_back(self, bind(node.op, node.attributes), call, d_y)[operand]
         return d_y * 0.0 if handed is None else handed
+
+    @cached_property
+    def used(self) -> int:
+        """The nodes of the step that changes have to do with: a bit for each. Of a last draft."""
+        count, found = len(self.anatomy.nodes), 0
+        for position in [*self.changed, *range(count, len(self.nodes))]:
+            for i in self.nodes[position].inputs:
+                if i < count:
+                    found |= 1 << i
+        return found
 
     @property
     def reached(self) -> int:

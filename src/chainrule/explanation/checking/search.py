@@ -14,6 +14,8 @@ from chainrule.explanation.checking.entry import Entry
 from chainrule.explanation.checking.mistake import Fault, faults_of
 from chainrule.explanation.trace import Array
 
+_SAME = 1e-9  # of a number: what adding up in another order makes of float64, with room
+
 
 @dataclass(frozen=True, eq=False)
 class Suspicion:
@@ -23,17 +25,27 @@ class Suspicion:
     ----------
     fault : Fault
     moved : frozenset of int
-        Which entries it makes other than they truly are, by number.
+        Which entries it makes other than they truly are, by number, be it in digits that nobody
+        wrote down: beside another mistake they may count.
     explained : frozenset of int
         Which entries are as it makes them.
-    touched : frozenset of int
-        The nodes that it changes.
+    reached : frozenset of int
+        Which entries depend on what it changes, though they may come out the same.
+    draft : Draft
+        The step with the fault in it.
     """
 
     fault: Fault
     moved: frozenset[int]
     explained: frozenset[int]
-    touched: frozenset[int]
+    reached: frozenset[int]
+    draft: Draft
+
+    def reached_beside(self, other: Suspicion) -> frozenset[int]:
+        """Which entries depend on what it changes, where the other fault has been made, too."""
+        if other.draft.used & self.draft.reached:
+            return self.reached | other.reached
+        return self.reached
 
 
 class Search:
@@ -82,7 +94,15 @@ class Search:
 
     def pairs(self) -> list[tuple[Suspicion, Suspicion]]:
         """The pairs of faults that explain all together, each of them being needed."""
-        return [pair for pair in self._candidates() if self._explain_together(*pair)]
+        # One mistake may bring out what another does: weight decay, which no gradient knows of,
+        # has a part in one that goes through updated weights. Such pairs are looked for last,
+        # since fewer can be ruled out by what each of them does alone.
+        for each_moves in (True, False):
+            pairs = self._candidates(each_moves)
+            found = [(a, b) for a, b, both in pairs if self._explain_together(a, b, both)]
+            if found:
+                return found
+        return []
 
     def nearest(self) -> list[Suspicion]:
         """The faults that explain most of what is wrong, and spoil nothing that is right."""
@@ -111,7 +131,8 @@ class Search:
                 explained.add(k)
             if self._differs(entry, value):
                 moved.add(k)
-        return Suspicion(fault, frozenset(moved), frozenset(explained), frozenset(draft.changed))
+        by = frozenset(k for k, entry in enumerate(self.entries) if reached >> entry.position & 1)
+        return Suspicion(fault, frozenset(moved), frozenset(explained), by, draft)
 
     def _explains(self, draft: Draft, among: Sequence[int]) -> bool:
         """Whether a draft has these entries as they were written."""
@@ -132,37 +153,43 @@ class Search:
         return True
 
     def _differs(self, entry: Entry, value: Array) -> bool:
-        """Whether it would have been written down differently."""
         truth, found = (
             entry.expected(each) for each in (self.anatomy.values[entry.position], value)
         )
         with np.errstate(all="ignore"):
-            size = np.maximum(np.abs(truth), np.abs(found))
-            near = np.abs(truth - found) <= entry.unit + 1e-9 * size
+            near = np.abs(truth - found) <= _SAME * np.maximum(np.abs(truth), np.abs(found))
         return bool((entry.given & ~(near | (truth == found))).any())
 
-    def _candidates(self) -> Iterator[tuple[Suspicion, Suspicion]]:
-        """Pairs that may explain all: what only one of them moves, that one explains."""
+    def _candidates(
+        self, each_moves: bool
+    ) -> Iterator[tuple[Suspicion, Suspicion, frozenset[int]]]:
+        """Pairs that may explain all, and the entries that both of them have a part in.
+
+        What only one of them has a part in, that one explains.
+        """
         found = self.suspicions
         for i, first in enumerate(found):
-            if not self.wrong:
-                return
             for second in found[i + 1 :]:
-                if not self.wrong <= first.moved | second.moved:
-                    continue
-                if not first.moved - second.moved <= first.explained:
-                    continue
-                if second.moved - first.moved <= second.explained:
-                    yield first, second
+                if each_moves:
+                    by_first, by_second = first.moved, second.moved
+                else:
+                    by_first = first.reached_beside(second)
+                    by_second = second.reached_beside(first)
+                if (
+                    self.wrong <= by_first | by_second
+                    and by_first - by_second <= first.explained
+                    and by_second - by_first <= second.explained
+                ):
+                    yield first, second, by_first & by_second
 
-    def _explain_together(self, first: Suspicion, second: Suspicion) -> bool:
-        both = first.moved & second.moved
+    def _explain_together(self, first: Suspicion, second: Suspicion, both: frozenset[int]) -> bool:
         if not both:
             return True
         among = [k for k in self._order if k in both]
         faults = (first.fault, second.fault)
         # What was put in the place of a node first is a part of what is put there next.
-        orders = [faults, faults[::-1]] if first.touched & second.touched else [faults]
+        clash = first.draft.changed & second.draft.changed
+        orders = [faults, faults[::-1]] if clash else [faults]
         return any(self._explains(_drafted(self.anatomy, order), among) for order in orders)
 
 

@@ -20,11 +20,14 @@ class Normalization:
     ----------
     d_means, d_deviations : tuple of int
         What comes back along the paths through the mean, and through the deviation.
+    scope : str
+        The layer.
     where : str
     """
 
     d_means: tuple[int, ...]
     d_deviations: tuple[int, ...]
+    scope: str
     where: str
 
 
@@ -43,7 +46,7 @@ def normalizations(anatomy: Anatomy) -> Iterator[Normalization]:
     for scope, (means, deviations) in found.items():
         if deviations:
             where = f"in layer {scope}" if scope else "in the network"
-            yield Normalization(tuple(means), tuple(deviations), where)
+            yield Normalization(tuple(means), tuple(deviations), scope, where)
 
 
 def _is_statistic(anatomy: Anatomy, of: int, statistic: int) -> bool:

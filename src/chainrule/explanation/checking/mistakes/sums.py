@@ -10,6 +10,7 @@ from chainrule.explanation.checking.anatomy import Anatomy
 from chainrule.explanation.checking.draft import Draft
 from chainrule.explanation.checking.mistake import Change, everywhere_and_each, mistake
 from chainrule.explanation.checking.mistakes.costs import cost_of
+from chainrule.explanation.checking.mistakes.normalization import normalizations
 from chainrule.explanation.checking.roles import Shift, WeightedSum, shifts, weighted_sums
 from chainrule.explanation.trace import Array
 
@@ -232,10 +233,13 @@ def _error_of_one_unit(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
 def _one_use(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
     penalty = anatomy.names.get("penalty")
     regularising = anatomy.above(penalty) if penalty is not None else set[int]()
+    # What a normalisation makes of a value is one use; its paths have mistakes of their own.
+    normalising = {at.scope for at in normalizations(anatomy)}
     uses: dict[int, list[int]] = {}
     for pull in reversed(anatomy.pulls):
         for operand, d in zip(anatomy.nodes[pull.node].inputs, pull.d_inputs, strict=True):
-            if d is not None and pull.node not in regularising:
+            is_own = anatomy.nodes[pull.node].scope not in normalising
+            if d is not None and is_own and pull.node not in regularising:
                 uses.setdefault(operand, []).append(d)
     owned = {anatomy.names[name]: anatomy.names[f"d_{name}"] for name in anatomy.parameters}
     for value, parts in uses.items():
