@@ -94,7 +94,7 @@ def visible(anatomy, faults, digits):
 
 
 def chosen(anatomy, rng, count, digits=4):
-    """Random faults that show, one mistake as likely as another; fewer where there are not as many."""
+    """Random faults that show, one mistake as likely as another; fewer if there are not as many."""
     kinds = {}
     for fault in faults_of(anatomy):
         kinds.setdefault(fault.mistake.name, []).append(fault)

@@ -240,10 +240,10 @@ class Transposed(ByHand):
         return self.d[l + 1] @ self.W[l + 1].T
 
 
-@learner("transposed-gradient", title="the gradient is transposed in every layer")
-class GradientTransposed(ByHand):
+@learner("transposed-gradient", title="the gradient is transposed in layer 2")
+class GradientTransposed(ByHand):  # in every layer it would be a convention: weights are (in, out)
     def d_w(self, l):
-        return self.a[l - 1].T @ self.d[l]
+        return super().d_w(l).T if l == 2 else super().d_w(l)
 
 
 @learner(

@@ -144,7 +144,7 @@ def of_three(error, d2, d1, a1, a2):
 
 
 def test_mask_of_the_wrong_layer():
-    net, (_, w2, w3), (z1, z2), (a1, a2), error = relu_net()
+    net, (_, w2, w3), (_, z2), (a1, a2), error = relu_net()
     d2 = error @ w3 * (z2 > 0)
     d1 = d2 @ w2 * (z2 > 0)
     mine = of_three(error, d2, d1, a1, a2)
