@@ -185,6 +185,13 @@ def test_gradients_stay_gradients_where_there_is_a_learning_rate():
     assert "missing-mean" in wrong.mistakes
 
 
+def test_wrong_gradients_that_no_mistake_explains_stay_gradients():
+    strange = GRADIENTS["0.weight"] * [[1.0, 1.3], [0.9, 1.0], [1.7, 1.0]]
+    found = check({"W1": strange}, learning_rate=RATE)
+    assert not found.is_right
+    assert found.rows[0].entry.value == "d_0.weight"
+
+
 def test_mistaken_updated_weights_are_read_as_such():
     ascended = {n: 2 * TRUE[n] - TRUE[f"next.{n}"] for n in ("0.weight", "2.weight")}
     assert "sign" in check(ascended, learning_rate=RATE).mistakes

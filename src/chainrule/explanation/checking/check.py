@@ -133,7 +133,7 @@ def check_trace(
         found = judge(anatomy, submission)
         if found.verdict != WRONG or (found.causes and found.is_whole):
             return found
-        first = first or found
+        first = found if first is None else first  # a check that found something wrong is false
     assert first is not None
     return first
 
