@@ -204,28 +204,33 @@ class _Reading:
 
     def _oriented(self) -> list[_Draft]:
         """Square matrices the way round that the others have, or else the one that is right."""
-        others = {
+        turned = {
             draft.fit.is_turned
             for draft in self.drafts
             if draft.numerals.numbers.ndim == 2 and not _is_square(draft)
         }
+        square = {
+            draft.name: self._agrees(draft)
+            for draft in self.drafts
+            if _is_square(draft) and self._is_matrix(draft)
+        }
+        if not turned and (True, False) in square.values():
+            turned = {False}  # one that is right as it stands tells how the others are meant
         found = []
         for draft in self.drafts:
-            if _is_square(draft) and self._is_matrix(draft) and others != {False}:
-                position = self.anatomy.names[draft.meaning.value]
-                true = self.anatomy.values[position]
-                here, there = (
-                    Entry("", "", position, numbers, draft.numerals.units(6)).agrees(truth)
-                    for numbers, truth in (
-                        (draft.numerals.numbers, true),
-                        (draft.numerals.numbers, true.T),
-                    )
-                )
-                if not here and (there or others == {True}):
-                    turn = Fit(np.transpose, note="read as (in, out), as its transpose")
-                    draft = replace(draft, fit=turn, notes=(*draft.notes, turn.note))
+            here, there = square.get(draft.name, (True, False))
+            if not here and turned != {False} and (there or turned == {True}):
+                turn = Fit(np.transpose, note="read as (in, out), as its transpose")
+                draft = replace(draft, fit=turn, notes=(*draft.notes, turn.note))
             found.append(draft)
         return found
+
+    def _agrees(self, draft: _Draft) -> tuple[bool, bool]:
+        """Whether a matrix is right as it stands, and whether its transpose is."""
+        position = self.anatomy.names[draft.meaning.value]
+        entry = Entry("", "", position, draft.numerals.numbers, draft.numerals.units(6))
+        true = self.anatomy.values[position]
+        return entry.agrees(true), entry.agrees(true.T)
 
     def _is_matrix(self, draft: _Draft) -> bool:
         parameter = draft.meaning.value.removeprefix(NEXT).removeprefix("d_")
