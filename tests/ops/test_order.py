@@ -7,7 +7,8 @@ from chainrule.autodiff import pullback
 from chainrule.backends import get_backend
 from chainrule.base.errors import DataError
 from chainrule.graph import DType, TensorType
-from chainrule.ops import Builder
+from chainrule.ops import Builder, bind
+from chainrule.testing.exact import evaluate
 
 INF, NAN = np.inf, np.nan
 
@@ -50,6 +51,19 @@ def test_nan_is_larger_than_every_number():
     x = np.array([NAN, 1.0, INF, NAN, -INF])
     assert run("argsort", x, axis=0).tolist() == [4, 1, 2, 0, 3]
     assert run("argsort", x, axis=0, descending=True).tolist() == [0, 3, 2, 1, 4]
+
+
+@pytest.mark.parametrize("descending", [False, True])
+def test_what_is_known_to_stand_at_a_place_is_shown_by_one_count(descending):
+    x = np.array([NAN, 1.0, INF, 1.0, NAN, -INF, 1.0])
+    op = bind("argsort", {"axis": 0, "descending": descending})
+    operands = (TensorType(x.shape, DType.F64),)
+    for place, actual in enumerate(run("argsort", x, axis=0, descending=descending)):
+        assert evaluate(op.terms(operands, (place,)), [x]) == actual
+        shown = [
+            evaluate(op.terms_of_found(operands, (place,), found), [x]) for found in range(len(x))
+        ]
+        assert shown == [found if found == actual else -1 for found in range(len(x))]
 
 
 @pytest.mark.parametrize(("op", "attributes"), [

@@ -19,14 +19,16 @@ import numpy as np
 from chainrule.backends import get_backend
 from chainrule.backends.numpy.kernels import UFUNCS
 from chainrule.base.random import derive, row_bits
+from chainrule.explanation.inside import body_of, choices_inside
 from chainrule.explanation.long_sums import operands_of_long_sum
 from chainrule.explanation.trace import Array, Index, Place
 from chainrule.graph import DType, Graph, Node, TensorType
-from chainrule.ops import OPS, Builder, CompositeOp, Custom, Elementwise, bind
+from chainrule.ops import OPS, Builder, Elementwise, bind
 from chainrule.ops.expression import Apply, Element, Expression, Fold, Literal, fold_in_order, read
 
 Scalar = Any
 Lookup = Callable[[int, Index], "Rounded"]
+_Stored = tuple[Sequence[Array], Array]  # the values of a node's operands, and its own
 
 # NumPy's elementary functions stay within 4 units in the last place, for an array and for a scalar.
 _LIBRARY_ULPS = 8
@@ -71,17 +73,29 @@ def recompute(computed_by: str, graph: Graph, values: Sequence[Array], place: Pl
         many = operands_of_long_sum(graph, values, place)
         if many is not None:
             return _long_sum(computed_by, node, types, many, place.index)
-        return _element(computed_by, node, types, lambda i, at: Rounded(arrays[i][at]), place.index)
+        stored = (arrays, values[place.node])
+        return _element(
+            computed_by, node, types, lambda i, at: Rounded(arrays[i][at]), place.index, stored
+        )
 
 
 def _element(
-    computed_by: str, node: Node, types: tuple[TensorType, ...], look_up: Lookup, index: Index
+    computed_by: str,
+    node: Node,
+    types: tuple[TensorType, ...],
+    look_up: Lookup,
+    index: Index,
+    stored: _Stored | None,
 ) -> Rounded:
     op = bind(node.op, node.attributes)
-    if isinstance(op, CompositeOp | Custom):
-        body = op.body(types) if isinstance(op, CompositeOp) else op.body
-        return _inside(computed_by, body, look_up, body.outputs[0].node, index)
-    terms = op.terms(types, index)
+    body = body_of(node, types)
+    if body is not None:
+        inner = None if stored is None else choices_inside(body, stored[0])
+        return _inside(computed_by, body, look_up, body.outputs[0].node, index, inner)
+    if stored is not None and node.dtype.is_integer:
+        terms = op.terms_of_found(types, index, int(stored[1][index]))
+    else:
+        terms = op.terms(types, index)
     reader = _Reader(computed_by, node.dtype, look_up)
     if node.op == "contract" and isinstance(terms, Fold):
         return reader.accumulate(
@@ -111,8 +125,18 @@ def _long_sum(
     return reader.fold("add", [Rounded(item) for item in factors[0]], order)
 
 
-def _inside(computed_by: str, body: Graph, look_up: Lookup, position: int, index: Index) -> Rounded:
-    """Compute one element of a composite's body: each one that it needs, once."""
+def _inside(
+    computed_by: str,
+    body: Graph,
+    look_up: Lookup,
+    position: int,
+    index: Index,
+    values: Sequence[Array] | None,
+) -> Rounded:
+    """Compute one element of a composite's body: each one that it needs, once.
+
+    `values` are those of the body's nodes, where integers are found there by a search.
+    """
     known: dict[tuple[int, Index], Rounded] = {}
     missing: list[tuple[int, Index]] = []
 
@@ -133,7 +157,8 @@ def _inside(computed_by: str, body: Graph, look_up: Lookup, position: int, index
             continue
         node = body.nodes[where[0]]
         types = tuple(body.nodes[i].type for i in node.inputs)
-        found = _element(computed_by, node, types, _asking(ask, node), where[1])
+        stored = None if values is None else ([values[i] for i in node.inputs], values[where[0]])
+        found = _element(computed_by, node, types, _asking(ask, node), where[1], stored)
         if missing:
             stack.extend(missing)
             missing.clear()

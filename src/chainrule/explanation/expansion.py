@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chainrule.explanation.inside import is_composite
+from chainrule.explanation.inside import choosing_body, is_composite
 from chainrule.explanation.trace import Place, Trace
-from chainrule.graph import DType
+from chainrule.graph import DType, Node
 from chainrule.ops import ElementwiseOp, bind
 from chainrule.ops.broadcasting import broadcast_index
 from chainrule.ops.expression import (
@@ -111,7 +111,12 @@ def is_known(trace: Trace, place: Place) -> bool:
     node = trace.node(place)
     if node.name is not None or node.op == "input":
         return True
-    return is_composite(node)
+    return is_composite(node) or _is_found(trace, node)
+
+
+def _is_found(trace: Trace, node: Node) -> bool:
+    """Whether it is an integer that numbers decide, such as the place of the third in order."""
+    return node.dtype.is_integer and any(trace.graph.nodes[i].dtype.is_float for i in node.inputs)
 
 
 def _terms(trace: Trace, place: Place) -> Expression:
@@ -222,13 +227,52 @@ def _own_terms(trace: Trace, place: Place) -> Expression:
     op = bind(node.op, node.attributes)
     if not node.inputs:  # a constant, or a count along an axis
         return Literal(trace.value(place).item())
+    if is_composite(node):
+        chosen = _own_terms_of_choosing(trace, place)
+        if chosen is not None:
+            return chosen
     types = tuple(trace.graph.nodes[i].type for i in node.inputs)
     if isinstance(op, ElementwiseOp) and not op.attributes:
         # As a function of its operands: what the function is, its declaration says.
         operands = zip(node.inputs, types, strict=True)
         at = [Place(i, broadcast_index(place.index, kind.shape)) for i, kind in operands]
         return Apply(node.op, tuple(map(Number, at)))
-    return read_elements(trace, op.terms(types, place.index), node.inputs)
+    return read_elements(trace, terms_of(trace, place), node.inputs)
+
+
+def terms_of(trace: Trace, place: Place) -> Expression:
+    """What the op says of one of its numbers, of an integer that is known."""
+    node = trace.node(place)
+    op = bind(node.op, node.attributes)
+    types = tuple(trace.graph.nodes[i].type for i in node.inputs)
+    if node.dtype.is_integer:
+        return op.terms_of_found(types, place.index, int(trace.value(place)))
+    return op.terms(types, place.index)
+
+
+def _own_terms_of_choosing(trace: Trace, place: Place) -> Expression | None:
+    """What a composite made in which integers choose: they are known, and the choice is made."""
+    body = choosing_body(trace, place.node)
+    if body is None:
+        return None
+    outer = trace.node(place).inputs
+    inputs = {position: outer[i] for i, position in enumerate(body.graph.inputs)}
+    known: dict[Place, Expression] = {}
+    start = Place(body.graph.outputs[0].node, place.index)
+    stack = [start]
+    while stack:
+        here = stack[-1]
+        if here in known:
+            stack.pop()
+        elif here.node in inputs:
+            known[here] = Number(Place(inputs[here.node], here.index))
+        else:
+            own = _own_terms(body, here)
+            missing = [leaf for leaf in leaves(own) if leaf not in known]
+            stack.extend(missing)
+            if not missing:
+                known[here] = read_lazily(own, known.__getitem__)
+    return known[start]
 
 
 def one_op(trace: Trace, place: Place) -> Expression:

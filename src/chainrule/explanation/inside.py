@@ -5,13 +5,17 @@ A graph shows a softmax as one node. What is inside was computed, too, and can b
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from weakref import WeakKeyDictionary
 
 from chainrule.backends import get_backend
 from chainrule.explanation.trace import Array, Trace
-from chainrule.graph import Graph, Node, Output
+from chainrule.graph import Graph, Node, Output, TensorType
 from chainrule.ops import Builder, CompositeOp, Custom, bind
 from chainrule.rewrite import expand_composites
+
+_INSIDE: WeakKeyDictionary[Trace, dict[int, Trace | None]] = WeakKeyDictionary()
 
 
 def open_composites(trace: Trace) -> Trace:
@@ -34,6 +38,44 @@ def name_inside(graph: Graph, position: int) -> str:
     """How a value of the graph is called where composites are opened."""
     node = graph.nodes[position]
     return node.name or f"{node.op}%{position}"
+
+
+def body_of(node: Node, operands: Sequence[TensorType]) -> Graph | None:
+    """The graph that a composite stands for; None for any other node."""
+    op = bind(node.op, node.attributes)
+    if isinstance(op, CompositeOp):
+        return op.body(tuple(operands))
+    return op.body if isinstance(op, Custom) else None
+
+
+def choices_inside(body: Graph, operands: Sequence[Array]) -> list[Array] | None:
+    """The values of a body's nodes where integers that it computes choose among elements.
+
+    Which element is the third in order takes a comparison of all with all to find, and few to show.
+    None where nothing is chosen so.
+    """
+    opened = expand_composites(body).graph
+    if not any(
+        node.dtype.is_integer and any(opened.nodes[i].dtype.is_float for i in node.inputs)
+        for node in opened.nodes
+    ):
+        return None
+    every = tuple(Output(f"%{i}", i) for i in range(len(body.nodes)))
+    return get_backend("numpy").run(Graph(body.name, body.nodes, every), list(operands))
+
+
+def choosing_body(trace: Trace, position: int) -> Trace | None:
+    """What a composite computed in which integers choose, by itself; None for any other."""
+    known = _INSIDE.setdefault(trace, {})
+    if position not in known:
+        node = trace.graph.nodes[position]
+        body = body_of(node, [trace.graph.nodes[i].type for i in node.inputs])
+        operands = [trace.values[i] for i in node.inputs]
+        values = None if body is None else choices_inside(body, operands)
+        known[position] = None
+        if body is not None and values is not None:
+            known[position] = replace(trace, graph=body, values=tuple(values), stored=None)
+    return known[position]
 
 
 def is_composite(node: Node) -> bool:

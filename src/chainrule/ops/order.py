@@ -8,7 +8,7 @@ from typing import ClassVar
 from chainrule.base.errors import DTypeError, ShapeError
 from chainrule.graph import DType, Shape, TensorType, forget_names, format_shape, same_axis
 from chainrule.ops.builder import Builder, Value
-from chainrule.ops.expression import Element, Expression, Fold, Literal, apply
+from chainrule.ops.expression import Element, Expression, Fold, Lazy, Literal, apply
 from chainrule.ops.index import choose
 from chainrule.ops.reduce import check_axes
 from chainrule.ops.samples import bad_sample, operand, sample
@@ -126,18 +126,29 @@ class Argsort(Op):
             chosen = apply("select", here, i, chosen)
         return chosen
 
+    def terms_of_found(self, operands: Operands, index: tuple[int, ...], found: int) -> Expression:
+        """The position, if as many elements come before the one there as before this place.
+
+        No two elements have as many before them: one count takes the place of all of them.
+        """
+        size = int(operands[0].shape[self.axis])
+        if size == 1 or not 0 <= found < size:
+            return self.terms(operands, index)
+        elements = [Element(0, _at(index, self.axis, i)) for i in range(size)]
+        here = apply("equal", self._rank(elements, found), index[self.axis])
+        return apply("select", here, found, -1)
+
     def _rank(self, elements: list[Element], i: int) -> Expression:
         """How many elements come before element i."""
-        rank: Expression = Literal(0)
-        for k, other in enumerate(elements):
-            if k != i:
-                # An earlier element comes before unless this one is strictly ahead of it.
-                strict = (elements[i], other) if k < i else (other, elements[i])
-                ahead = self._ahead(*strict)
-                if k < i:
-                    ahead = apply("logical_not", ahead)
-                rank = rank + apply("select", ahead, 1, 0)
-        return rank
+
+        def comes_before(position: int) -> Expression:
+            k = position + (position >= i)
+            # An earlier element comes before unless this one is strictly ahead of it.
+            strict = (elements[i], elements[k]) if k < i else (elements[k], elements[i])
+            ahead = self._ahead(*strict)
+            return apply("select", apply("logical_not", ahead) if k < i else ahead, 1, 0)
+
+        return Fold("add", Lazy(len(elements) - 1, comes_before))
 
     def _ahead(self, a: Expression, b: Expression) -> Expression:
         low, high = (b, a) if self.descending else (a, b)

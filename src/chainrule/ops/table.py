@@ -121,6 +121,13 @@ class Op(ABC):
     def terms(self, operands: Operands, index: tuple[int, ...]) -> Expression:
         """One element of the result as arithmetic on elements of the operands."""
 
+    def terms_of_found(self, operands: Operands, index: tuple[int, ...], found: int) -> Expression:
+        """`terms` of an integer that is known to be `found`, in fewer operations if there are.
+
+        They give `found` if and only if `terms` do.
+        """
+        return self.terms(operands, index)
+
     @abstractmethod
     def formula(self) -> str:
         """The op as a line of mathematics."""

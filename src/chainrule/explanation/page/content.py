@@ -10,7 +10,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.explanation.captions import caption_of
-from chainrule.explanation.expansion import INLINED_AT_MOST, WRITTEN_AT_MOST, read_elements
+from chainrule.explanation.expansion import (
+    INLINED_AT_MOST,
+    WRITTEN_AT_MOST,
+    read_elements,
+    terms_of,
+)
 from chainrule.explanation.forms import Form, form_of
 from chainrule.explanation.inside import is_composite
 from chainrule.explanation.page.held import asked_for, held_in_part
@@ -173,10 +178,8 @@ def _listed(trace: Trace, position: int) -> list[Any] | None:
     if node.type.size > LISTED_AT_MOST:
         return None
     found, length = [], 0
-    types = tuple(trace.graph.nodes[i].type for i in node.inputs)
-    op = bind(node.op, node.attributes)
     for index in np.ndindex(*map(int, node.shape)):
-        terms = read_elements(trace, op.terms(types, index), node.inputs)
+        terms = read_elements(trace, terms_of(trace, Place(position, index)), node.inputs)
         found.append(tree_of(terms, trace))
         length += str(found[-1]).count("'!'")
         if length > LISTED_AT_MOST:
