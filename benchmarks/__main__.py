@@ -14,6 +14,7 @@ from rich.live import Live
 from rich.text import Text
 
 from benchmarks import comparisons, machine, report, targets
+from benchmarks.checking import checked_rows
 from benchmarks.command_line import mnist_row
 from benchmarks.contenders import CONTENDERS, OURS
 from benchmarks.micro import FUNCTIONS, PRODUCTS
@@ -45,8 +46,8 @@ def run(
     ----------
     work
         What to measure: w1, w2, w3, w4, w9, w10; sgemm, elementwise; variants (odd shapes, skips),
-        finite (the check), fit (beside a session), explain (a step with all its values), scaling
-        (a second thread), mnist (the command line). All by default.
+        finite (the check), fit (beside a session), explain (a step with all its values), check (a
+        learner's gradients), scaling (a second thread), mnist (the command line). All by default.
     against
         Contenders beside chainrule; all by default.
     rounds
@@ -89,6 +90,7 @@ PARTS = (
     "finite",
     "fit",
     "explain",
+    "check",
     "scaling",
     "mnist",
 )
@@ -118,6 +120,8 @@ def _rows(part: str, names: list[str], settings: Settings, threads: int) -> Iter
     elif part == "explain":
         for name in ("w3", "w4", "w9"):
             yield comparisons.explained_row(name, settings)
+    elif part == "check":
+        yield from checked_rows(settings)
     elif part == "scaling":
         yield from comparisons.scaling_rows("w4", settings)
     elif part == "mnist":

@@ -54,7 +54,7 @@ class Row:
     figure : Spread, optional
         What a target is about: a ratio, or a quantity in `unit`.
     unit : str
-        ``"×"``, ``"s"``, ``"%"``.
+        ``"×"``, ``"s"``, ``"ms"``, ``"%"``.
     limit : float, optional
         The target.
     at_least : bool

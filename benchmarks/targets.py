@@ -54,6 +54,8 @@ FINITE = 2.0
 """Percent that the check for finite numbers may take."""
 EXPLAINED = 3.0
 """Steps that one takes of which all values are captured."""
+CHECK = 50.0
+"""Milliseconds for a learner's gradients of a network 2-3-1."""
 MEAN = 1.0
 """Geometric mean over all products, and over all functions."""
 SCALING = 0.85
