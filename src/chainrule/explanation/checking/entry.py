@@ -39,6 +39,8 @@ class Entry:
         What a true value may be multiplied by: an error δ is of the mean loss, or of one example.
     note : str
         How it was read, where that is no matter of course.
+    noise : float
+        What rounding in the step's own dtype puts its numbers off: a learner's may be as far off.
     """
 
     name: str
@@ -49,6 +51,7 @@ class Entry:
     index: Index | None = None
     scales: tuple[float | Array, ...] = (1.0,)
     note: str = ""
+    noise: float = 0.0
 
     @cached_property
     def given(self) -> Array:
@@ -95,7 +98,7 @@ class Entry:
 
     def _apart(self, expected: Array) -> Array:
         with np.errstate(all="ignore"):
-            tolerance = self.unit * (0.5 + 1e-9) + _NOISE * largest(expected)
+            tolerance = self.unit * (0.5 + 1e-9) + _NOISE * largest(expected) + self.noise
             near = np.abs(self.numbers - expected) <= tolerance
             same = near | (self.numbers == expected)  # infinities, too
         return np.asarray(self.given & ~same)

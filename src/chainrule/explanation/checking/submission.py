@@ -11,7 +11,7 @@ import numpy as np
 from chainrule.base.errors import ConfigurationError
 from chainrule.base.harmless import plain
 from chainrule.explanation.checking.anatomy import Anatomy
-from chainrule.explanation.checking.entry import Entry
+from chainrule.explanation.checking.entry import Entry, largest
 from chainrule.explanation.checking.fitting import Fit, fit, refusal
 from chainrule.explanation.checking.naming import Meaning, Names, element
 from chainrule.explanation.checking.numerals import Numerals, read_numerals
@@ -83,6 +83,9 @@ def readings(anatomy: Anatomy, mine: Mapping[str, Any], *, has_update: bool) -> 
 
 
 _NEARER = 3.0
+
+_ORDERS = 4.0
+"""Another order of adding rounds to something else: so many times what this one was off."""
 
 
 def _distance(anatomy: Anatomy, submission: Submission) -> float:
@@ -247,8 +250,22 @@ class _Reading:
             meaning.index,
             self._scales(meaning),
             "; ".join(dict.fromkeys(draft.notes)),
+            self._noise(meaning.value),
         )
         return self._with_note_on_old_weights(entry, meaning)
+
+    def _noise(self, value: str) -> float:
+        """How far the captured step is from the same in float64, by more than one rounding.
+
+        Where a sum cancels, float32 keeps few of its digits.
+        """
+        trace = self.anatomy.trace
+        position = trace.graph.positions.get(value)
+        if position is None or not trace.graph.nodes[position].dtype.is_float:
+            return 0.0
+        with np.errstate(all="ignore"):
+            off = np.abs(trace.values[position] - self.anatomy.values[self.anatomy.names[value]])
+        return _ORDERS * largest(off)
 
     def _with_note_on_old_weights(self, entry: Entry, meaning: Meaning) -> Entry:
         values = self.anatomy.values
