@@ -83,6 +83,10 @@ def test_a_square_weight_is_turned_as_the_others_are():
     assert turned.is_right
     assert notes(turned) == ["read as (in, out), as its transpose"]
     assert check({"W2": inner.T, "W1": first.T}, net).is_right
+    last = values["d_4.weight"]
+    assert check({"W2": inner.T, "W1": first.T, "W3": last.T}, net).is_right
+    assert check({"W2": inner.T, "W3": last.T}, net).is_right
+    assert check({"W2": inner.T, "W3": last}, net).verdict == "wrong"
     # Where the others are (out, in), a transpose is no convention but a mistake.
     assert check({"W2": inner.T, "W1": first}, net).verdict == "wrong"
 

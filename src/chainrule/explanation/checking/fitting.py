@@ -51,6 +51,8 @@ def fit(numbers: Array, true: Array, *, of_batch: bool) -> Fit | None:
     shape = true.shape
     if numbers.shape == shape:
         return Fit(_as_it_is)
+    if numbers.shape == shape[::-1] and not of_batch and 1 in shape:
+        return Fit(_transposed, is_turned=True)  # a row that is a column reads the same
     if _without_ones(numbers.shape) == _without_ones(shape) and numbers.size == true.size:
         # One example without its axis, a bias that is a column, a number in brackets.
         return Fit(lambda array: array.reshape(shape))

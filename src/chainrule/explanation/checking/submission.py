@@ -206,34 +206,39 @@ class _Reading:
         return meaning.index is None and bool(shape) and getattr(shape[0], "name", None) is not None
 
     def _oriented(self) -> list[_Draft]:
-        """Square matrices the way round that the others have, or else the one that is right."""
-        turned = {
-            draft.fit.is_turned
-            for draft in self.drafts
-            if draft.numerals.numbers.ndim == 2 and not _is_square(draft)
-        }
-        square = {
-            draft.name: self._agrees(draft)
+        """Square matrices the way round that the others have, or else the one that is right.
+
+        Whoever has one weight as (out, in) has no other as (in, out): that is a mistake.
+        """
+        squares = {
+            id(draft): self._agreements(draft)
             for draft in self.drafts
             if _is_square(draft) and self._is_matrix(draft)
         }
-        if not turned and (True, False) in square.values():
-            turned = {False}  # one that is right as it stands tells how the others are meant
+        ways = {
+            draft.fit.is_turned
+            for draft in self.drafts
+            if draft.numerals.numbers.ndim == 2
+            and self._is_matrix(draft)
+            and id(draft) not in squares
+        }
+        ways |= {there for here, there in squares.values() if here != there}
         found = []
         for draft in self.drafts:
-            here, there = square.get(draft.name, (True, False))
-            if not here and turned != {False} and (there or turned == {True}):
+            if id(draft) in squares and ways == {True} and not squares[id(draft)][0]:
                 turn = Fit(np.transpose, note="read as (in, out), as its transpose")
                 draft = replace(draft, fit=turn, notes=(*draft.notes, turn.note))
             found.append(draft)
         return found
 
-    def _agrees(self, draft: _Draft) -> tuple[bool, bool]:
+    def _agreements(self, draft: _Draft) -> tuple[bool, bool]:
         """Whether a matrix is right as it stands, and whether its transpose is."""
         position = self.anatomy.names[draft.meaning.value]
-        entry = Entry("", "", position, draft.numerals.numbers, draft.numerals.units(6))
-        true = self.anatomy.values[position]
-        return entry.agrees(true), entry.agrees(true.T)
+        true, units = self.anatomy.values[position], draft.numerals.units()
+        numbers = draft.numerals.numbers
+        here = Entry("", "", position, numbers, units).agrees(true)
+        there = Entry("", "", position, numbers.T, units.T).agrees(true)
+        return here, there
 
     def _is_matrix(self, draft: _Draft) -> bool:
         parameter = draft.meaning.value.removeprefix(NEXT).removeprefix("d_")
