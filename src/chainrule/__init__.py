@@ -34,9 +34,11 @@ if TYPE_CHECKING:
     from chainrule.eager.tensor import tensor as tensor
     from chainrule.eager.traced import trace as trace
     from chainrule.eager.transforms import *
+    from chainrule.explanation import Doctor as Doctor
     from chainrule.explanation import check as check
     from chainrule.explanation import check_function as check_function
     from chainrule.explanation import diff as diff
+    from chainrule.explanation import doctor as doctor
     from chainrule.explanation import explain as explain
     from chainrule.explanation import load_trace as load_trace
     from chainrule.explanation import trace_torch as trace_torch
@@ -58,9 +60,11 @@ _NAMES = {
     "trace": "eager",
     "load": "nn",
     "save": "nn",
+    "Doctor": "explanation",
     "check": "explanation",
     "check_function": "explanation",
     "diff": "explanation",
+    "doctor": "explanation",
     "explain": "explanation",
     "load_trace": "explanation",
     "trace_torch": "explanation",

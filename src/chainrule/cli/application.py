@@ -91,6 +91,12 @@ SOURCE is what `chainrule train` would learn from, the folder of a run, or a
 saved trace. FILE holds your numbers by name (.csv, .json, .npz, .safetensors):
 gradients, errors, activations or updated weights, rounded or not, all or some.
 Exit status: 0 if they are right, 1 if not, 2 if that cannot be said.""",
+    "doctor": """Say what is wrong with a training, and what to change.
+
+SOURCE is what `chainrule train` would learn from, and is looked at before it is
+trained: the data, the loss, a captured step, some trial steps on a copy. Or it
+is the folder of a run, and is looked at as it went. What is found comes with
+its causes and their numbers; what follows from another stands below it.""",
     "inspect": """Show what a training step is compiled into, stage by stage.
 
 SOURCE is what `chainrule train` would learn from. Its step is a graph; that

@@ -31,6 +31,7 @@ command = App(
   chainrule train 2-2-2        the textbook's network, and all of its figures
   chainrule train iris --print-experiment > iris.toml
   chainrule train iris.toml --seeds 0,1,2
+  chainrule train iris --lr 100 --doctor
   chainrule train --resume runs/iris --epochs 400""",
 )
 
@@ -174,6 +175,14 @@ def train(
         Path | None,
         _option(RESULT, "FOLDER", "Go on with the run that is kept there; takes only --epochs."),
     ] = None,
+    doctor: Annotated[
+        bool,
+        Parameter(
+            group=TRAINING,
+            negative="",
+            help="Look at the training while it goes on; say what is wrong.",
+        ),
+    ] = False,
     print_experiment: Annotated[
         bool, Parameter(group=RESULT, negative="", help="Print it all as TOML; train nothing.")
     ] = False,
@@ -215,7 +224,7 @@ def train(
     screen = Screen(as_json=showing.json)
     if resume is not None:
         _refuse_beside_resume(source, folder, told)
-        return trainings.go_on(resume, epochs, screen)
+        return trainings.go_on(resume, epochs, screen, watched=doctor)
     if source is None:
         raise ConfigurationError(
             "What is to be learned from?",
@@ -224,7 +233,7 @@ def train(
     experiment = overlaid(table_of(source), told)
     if print_experiment:
         return _print(trainings.completed(experiment), screen)
-    return trainings.begin(experiment, source, folder, screen, keep=keep)
+    return trainings.begin(experiment, source, folder, screen, keep=keep, watched=doctor)
 
 
 def _print(experiment: Experiment, screen: Screen) -> int:

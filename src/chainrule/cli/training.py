@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -144,7 +144,13 @@ class Plan:
         """Return inputs and targets as the network and the loss read them."""
         return self.preparation.x(dataset.x), self.preparation.y(dataset)
 
-    def train(self, seed: int, folder: Path | None, reporter: Reporter) -> Trained:
+    def train(
+        self,
+        seed: int,
+        folder: Path | None,
+        reporter: Reporter,
+        watching: Sequence[Callback] = (),
+    ) -> Trained:
         """Train a new network.
 
         Parameters
@@ -153,6 +159,8 @@ class Plan:
         folder : Path, optional
             Where to keep the run.
         reporter : Reporter
+        watching : sequence of Callback
+            What looks on besides.
         """
         training = self.experiment.training
         self.check_metrics()
@@ -171,7 +179,7 @@ class Plan:
                 drop_last=training.drop_last,
                 schedule=build_schedule(self.experiment),
                 penalty=build_penalties(self.experiment),
-                callbacks=self.callbacks(reporter),
+                callbacks=[*self.callbacks(reporter), *watching],
                 backend=training.backend,
                 dtype=training.dtype,
                 threads=training.threads,
@@ -183,7 +191,14 @@ class Plan:
             )
         return Trained(self, seed, run, time.perf_counter() - began)
 
-    def go_on(self, seed: int, folder: Path, reporter: Reporter, epochs: int | None) -> Trained:
+    def go_on(
+        self,
+        seed: int,
+        folder: Path,
+        reporter: Reporter,
+        epochs: int | None,
+        watching: Sequence[Callback] = (),
+    ) -> Trained:
         """Go on with a run that is kept in a folder, until its last epoch or another."""
         began = time.perf_counter()
         with reporter.showing(), _for_the_command_line(folder):
@@ -192,7 +207,7 @@ class Plan:
                 *self.arrays(self.parts.training),
                 validation=self._validation(),
                 epochs=epochs,
-                callbacks=self.callbacks(reporter),
+                callbacks=[*self.callbacks(reporter), *watching],
                 progress=False,
             )
         return Trained(self, seed, run, time.perf_counter() - began)

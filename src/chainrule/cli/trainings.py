@@ -15,6 +15,7 @@ from chainrule.cli.building import (
     described,
 )
 from chainrule.cli.completion import complete
+from chainrule.cli.doctor import watching
 from chainrule.cli.experiment import Experiment
 from chainrule.cli.model_file import NAME, save_model
 from chainrule.cli.reporting import Reporter
@@ -40,7 +41,13 @@ def completed(experiment: Experiment) -> Experiment:
 
 
 def begin(
-    experiment: Experiment, target: str, folder: Path | None, screen: Screen, *, keep: bool
+    experiment: Experiment,
+    target: str,
+    folder: Path | None,
+    screen: Screen,
+    *,
+    keep: bool,
+    watched: bool = False,
 ) -> int:
     """Train from the beginning, once for each seed; return the exit status."""
     source = load_source(experiment.data)
@@ -53,7 +60,7 @@ def begin(
     for seed in seeds:
         place = home / f"seed-{seed}" if home and len(seeds) > 1 else home
         reporter = _reporter(plan, seed, screen, introduced=bool(trained))
-        trained.append(plan.train(seed, place, reporter))
+        trained.append(plan.train(seed, place, reporter, watching(watched)))
         keep_model(trained[-1])
         if len(seeds) > 1:
             show_seed(trained[-1], screen)
@@ -62,7 +69,7 @@ def begin(
     return conclude(trained, screen)
 
 
-def go_on(folder: Path, epochs: int | None, screen: Screen) -> int:
+def go_on(folder: Path, epochs: int | None, screen: Screen, *, watched: bool = False) -> int:
     """Go on with a run that is kept in a folder; return the exit status."""
     inside = sorted(path.parent for path in folder.glob(f"*/{EXPERIMENT}"))
     if inside and not (folder / EXPERIMENT).exists():
@@ -86,7 +93,8 @@ def go_on(folder: Path, epochs: int | None, screen: Screen) -> int:
     if done >= last:
         screen.say("So there is nothing left to do: --epochs N makes it go further.")
         screen.say()
-    trained = plan.go_on(origin.seed, folder, _reporter(plan, origin.seed, screen), epochs)
+    reporter = _reporter(plan, origin.seed, screen)
+    trained = plan.go_on(origin.seed, folder, reporter, epochs, watching(watched))
     keep_model(trained)
     return conclude([trained], screen)
 

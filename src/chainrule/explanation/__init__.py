@@ -5,7 +5,8 @@ and read by every surface. What an element is made of is read off `Op.terms` (`e
 `rules`): a new op needs nothing here. A caption on a pattern (BP1 ...) is one function in
 `captions`; a proof, one in `proofs`. A question on a trace is one module of `questions`; a surface
 (text, LaTeX, notebook), one of `printing`; the HTML file is made in `page`. Two steps are compared
-in `comparing`; what may explain a difference is one function in its `hypotheses`.
+in `comparing`; what may explain a difference is one function in its `hypotheses`. What is wrong
+with a training is told in `diagnosing`, by one function for each disease in its `rules`.
 """
 
 from chainrule.explanation.capturing.capture import explain as explain
@@ -21,6 +22,10 @@ from chainrule.explanation.comparing.difference import Difference as Difference
 from chainrule.explanation.comparing.diffing import diff as diff
 from chainrule.explanation.comparing.torch_trace import TorchTrace as TorchTrace
 from chainrule.explanation.comparing.torch_trace import trace_torch as trace_torch
+from chainrule.explanation.diagnosing import Diagnosis as Diagnosis
+from chainrule.explanation.diagnosing import Doctor as Doctor
+from chainrule.explanation.diagnosing import Finding as Finding
+from chainrule.explanation.diagnosing import doctor as doctor
 from chainrule.explanation.explanation import Explanation as Explanation
 from chainrule.explanation.explanation import Term as Term
 from chainrule.explanation.trace import About as About

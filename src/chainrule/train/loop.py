@@ -270,6 +270,7 @@ def run_loop(
     facts: dict[str, Any] = {"backend": engine.backend.name, "memory": memory_of(engine)}
     run = Run(parts.net, standing, replayed, folder, origin, **facts)
     run.history = history or run.history
+    run.held_out = setup.data.held_out
     parts.net.trained_with = (parts.loss, tuple(settings.metrics))
     Loop(run, setup, epochs, callbacks, progress, folder).train(settings.epochs)
     return run

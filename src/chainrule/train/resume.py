@@ -348,4 +348,5 @@ def _open(
         memory=None if engine is None else memory_of(engine),
     )
     run.history = kept.history(standing.position.epoch)
+    run.held_out = None if setup is None else setup.data.held_out
     return run

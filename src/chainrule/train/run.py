@@ -18,6 +18,7 @@ from chainrule.train.engine import Engine, Recorded
 from chainrule.train.folder import RunFolder
 from chainrule.train.history import History
 from chainrule.train.snapshots import Snapshots, Standing
+from chainrule.train.sources import ArraySource
 
 INTERRUPTED = "interrupted by Ctrl-C"
 
@@ -104,6 +105,8 @@ class Run:
         for a run that was opened without its data.
     standing : Standing
         Where training stands, or stood at the end.
+    held_out : ArraySource or None
+        What it is validated on, where that is there.
     """
 
     def __init__(
@@ -125,6 +128,7 @@ class Run:
         self.stopped = standing.position.stopped
         self.origin = origin
         self.snapshots = Snapshots()
+        self.held_out: ArraySource | None = None
         self._engine = engine
         self._folder = folder
 

@@ -1,0 +1,251 @@
+"""Inputs and targets: what can be said of them before a network has seen them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.base.errors import NonFiniteError
+from chainrule.explanation.diagnosing.evidence import Evidence
+from chainrule.explanation.diagnosing.rule import Found, rule
+
+Array = np.ndarray[Any, Any]
+
+
+@rule(
+    "not-finite-data",
+    severity="error",
+    needs="nothing",
+    looks_for="NaN or infinity in a row of inputs or targets: it would reach every weight in one "
+    "step.",
+    fix="Remove these rows, or fill them in: x[np.isnan(x)] = 0 after standardising, say.",
+    explains=("gradient-not-finite", "loss-not-finite"),
+)
+def _not_finite_data(evidence: Evidence) -> Iterator[Found]:
+    case = evidence.case
+    if not isinstance(case.refusal, NonFiniteError):
+        return
+    bad: dict[int, str] = {}
+    for k, array in enumerate(case.given):
+        name = "y" if k == len(case.given) - 1 else ("x" if len(case.given) == 2 else f"x[{k}]")
+        if array.dtype.kind == "f" and array.ndim:
+            flat = np.isfinite(array.reshape(len(array), -1))
+            for row in np.flatnonzero(~flat.all(axis=1)):
+                column = int(np.argmin(flat[row]))
+                value = array.reshape(len(array), -1)[row, column]
+                bad.setdefault(int(row), f"{name}[{row}, {column}] is {value}")
+    if not bad:  # beyond the largest float32, or in the validation data
+        yield Found(case.refusal.message, (str(case.refusal),), fix=case.refusal.advice)
+        return
+    rows = sorted(bad)
+    shown = ", ".join(map(str, rows[:8])) + (", ..." if len(rows) > 8 else "")
+    count = len(rows)
+    yield Found(
+        f"{count} of {len(case.given[0]):,} rows {'holds' if count == 1 else 'hold'} numbers that "
+        "are not finite",
+        (
+            bad[rows[0]],
+            (
+                "a sum with it is not finite: the loss of its batch, every gradient, and after one "
+                "update every weight"
+            ),
+        ),
+        where=f"row{'s' if count > 1 else ''} {shown}",
+        fix="Remove or fill in "
+        + ("this row" if count == 1 else "these rows")
+        + ": keep = np.isfinite(x.reshape(len(x), -1)).all(axis=1); x, y = x[keep], y[keep]",
+    )
+
+
+@rule(
+    "constant-features",
+    severity="note",
+    looks_for="Input columns that hold the same number in every example: they say nothing.",
+    fix="Leave these columns out; their weights only get a share of the bias's gradient.",
+    explains=(
+        "shuffled-targets",
+        "dead-units",
+        "gradient-zero",
+        "class-collapse",
+        "too-few-units",
+        "learning-rate-too-small",
+        "learning-rate-too-large",
+        "noisy-targets",
+    ),
+)
+def _constant_features(evidence: Evidence) -> Iterator[Found]:
+    x = evidence.numeric
+    if x is None or len(x) < 2 or not x.shape[1]:
+        return
+    constant = np.flatnonzero((x == x[:1]).all(axis=0))
+    if not len(constant):
+        return
+    every = len(constant) == x.shape[1]
+    yield Found(
+        f"{len(constant)} of {x.shape[1]} input columns never change",
+        (f"column {constant[0]} is {x[0, constant[0]]:g} in all {len(x):,} examples",)
+        + (("no input tells two examples apart",) if every else ()),
+        where=f"columns {_some(constant)}",
+        severity="error" if every else None,
+        explains=None if every else (),
+    )
+
+
+@rule(
+    "duplicate-features",
+    severity="note",
+    looks_for="Input columns that are copies of each other, up to scale and shift.",
+    fix="Keep one of each: two weights share the work of one, and only their sum is determined.",
+)
+def _duplicate_features(evidence: Evidence) -> Iterator[Found]:
+    x = evidence.numeric
+    if x is None or len(x) < 8 or x.shape[1] < 2:
+        return
+    x = x[evidence.sampled].astype(np.float64)
+    spread = x.std(axis=0)
+    varying = np.flatnonzero(spread > 1e-12 * np.maximum(np.abs(x).max(axis=0), 1e-300))
+    # A column with a handful of numbers that are not its commonest is like another by chance.
+    enough = [j for j in varying if len(np.unique(x[:, j])) > 2 or min(_counts(x[:, j])) >= 8]
+    z = (x[:, enough] - x[:, enough].mean(axis=0)) / spread[enough]
+    sign = np.sign(z[np.abs(z).argmax(axis=0), np.arange(z.shape[1])]) if z.size else z
+    keys = np.round(z * sign, 4) + 0.0
+    first: dict[bytes, int] = {}
+    copies = []
+    for place, column in enumerate(enough):
+        key = keys[:, place].tobytes()
+        if key in first:
+            copies.append((first[key], int(column)))
+        else:
+            first[key] = int(column)
+    if copies:
+        a, b = copies[0]
+        yield Found(
+            f"{len(copies)} input columns are copies of others",
+            (f"column {b} is column {a}, up to scale and shift, in {len(x):,} examples",),
+            where=f"columns {_some(np.array([b for _, b in copies]))}",
+        )
+
+
+@rule(
+    "duplicate-rows",
+    severity="note",
+    looks_for="Examples that are there more than once, input and target alike.",
+    fix="Remove the copies, unless each stands for an observation: np.unique(x, axis=0).",
+)
+def _duplicate_rows(evidence: Evidence) -> Iterator[Found]:
+    if evidence.arrays is None:
+        return
+    rows = hashes([*evidence.arrays.columns, evidence.arrays.target])
+    _, first, counts = np.unique(rows, return_index=True, return_counts=True)
+    copies = int((counts - 1).sum())
+    if copies < max(2, len(rows) // 100):
+        return
+    place = int(first[counts.argmax()])
+    again = int(np.flatnonzero(rows == rows[place])[1])
+    yield Found(
+        f"{copies:,} of {len(rows):,} examples are copies of others",
+        (
+            (
+                f"row {evidence.original_row(again)} is row {evidence.original_row(place)}, "
+                f"which is there {counts.max()} times"
+            ),
+        ),
+        where=f"row {evidence.original_row(again)}",
+    )
+
+
+@rule(
+    "leaking-split",
+    severity="warning",
+    looks_for="Examples of the validation data that the network is trained on.",
+    fix="Split before anything is copied, and split copies together; then measure again.",
+)
+def _leaking_split(evidence: Evidence) -> Iterator[Found]:
+    held_out, arrays = evidence.case.held_out, evidence.arrays
+    if held_out is None or arrays is None:
+        return
+    mine, theirs = hashes(arrays.columns), hashes(held_out.columns)
+    leaked = np.isin(theirs, mine)
+    share = float(leaked.mean())
+    # Where few inputs are possible, some come again by chance: as often as within the training.
+    _, counts = np.unique(mine, return_counts=True)
+    by_chance = float(1 - len(counts) / len(mine))
+    if _is_measured(evidence, len(counts)):
+        by_chance = 0.0
+    if leaked.sum() < 2 or share < max(0.02, 2 * by_chance):
+        return
+    place = int(np.flatnonzero(leaked)[0])
+    twin = evidence.original_row(int(np.flatnonzero(mine == theirs[place])[0]))
+    yield Found(
+        f"{int(leaked.sum()):,} of {len(theirs):,} validation examples are trained on",
+        (
+            f"validation row {place} has the inputs of training row {twin}, to the bit",
+            (
+                f"{share:.0%} of the validation examples are such; within the training examples "
+                f"{by_chance:.1%} would be"
+            ),
+            (
+                "the validation figures say how well examples are remembered, not how well new "
+                "ones "
+                "are answered"
+            ),
+        ),
+        where=f"validation row {place}",
+        severity="error" if share > 0.5 else None,
+    )
+
+
+@rule(
+    "class-imbalance",
+    severity="note",
+    looks_for="A class that nine in ten examples are of, or more: always saying it is right as "
+    "often.",
+    fix="Measure more than accuracy (metrics=['f1_macro']), or weigh the rare class: class_weight.",
+)
+def _class_imbalance(evidence: Evidence) -> Iterator[Found]:
+    if evidence.classes is None:
+        return
+    labels, counts = np.unique(evidence.classes, return_counts=True)
+    share = counts.max() / counts.sum()
+    if len(labels) < 2 or share < 0.9:
+        return
+    yield Found(
+        f"{share:.0%} of the examples are of class {labels[counts.argmax()]}",
+        (f"of {counts.sum():,} examples, {counts.sum() - counts.max():,} are of other classes",),
+        where="targets",
+    )
+
+
+def _is_measured(evidence: Evidence, distinct: int) -> bool:
+    """Whether a column takes so many values that no two rows are alike by chance."""
+    x = evidence.numeric
+    if x is None or not x.shape[1]:
+        return False
+    widest = max(len(np.unique(x[:, j])) for j in range(min(x.shape[1], 64)))
+    return widest > 0.3 * distinct and distinct > 20
+
+
+def hashes(arrays: Any) -> Array:
+    """A number for each row, equal for equal rows."""
+    import hashlib
+
+    count = len(arrays[0])
+    flat = [np.ascontiguousarray(array).reshape(count, -1) for array in arrays]
+    found = np.empty(count, np.uint64)
+    for row in range(count):
+        digest = hashlib.blake2b(digest_size=8)
+        for array in flat:
+            digest.update(array[row].tobytes())
+        found[row] = int.from_bytes(digest.digest(), "little")
+    return found
+
+
+def _counts(column: Array) -> Array:
+    return np.unique(column, return_counts=True)[1]
+
+
+def _some(columns: Array) -> str:
+    shown = ", ".join(map(str, columns[:6].tolist()))
+    return f"{shown}, ..." if len(columns) > 6 else shown

@@ -1,0 +1,155 @@
+"""The learning rate: told by trial steps, with it and with smaller and larger ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from chainrule.explanation.diagnosing.evidence import Evidence
+from chainrule.explanation.diagnosing.finding import LIKELY
+from chainrule.explanation.diagnosing.rule import Found, rule
+from chainrule.explanation.diagnosing.trials import Trial
+
+
+@rule(
+    "learning-rate-too-large",
+    severity="error",
+    needs="trials",
+    looks_for="Steps that go too far: with a smaller rate the same number of them comes further.",
+    fix="Lower the learning rate.",
+    explains=(
+        "dead-units",
+        "saturated-units",
+        "class-collapse",
+        "loss-not-finite",
+        "gradient-not-finite",
+        "gradient-zero",
+        "vanishing-gradient",
+    ),
+    source="LeCun, Bottou, Orr and Müller 1998, section 5: lr < 2/λmax",
+)
+def _learning_rate_too_large(evidence: Evidence) -> Iterator[Found]:
+    if not np.isfinite(evidence.loss):
+        evidence = evidence.redrawn  # it has run away: what did it begin with?
+    mine = evidence.trial(1.0)
+    if not np.isfinite(mine.start) or not evidence.learning_rate:
+        return
+    if mine.end < 0.1 * mine.start:
+        return  # it comes far as it is
+    smaller = [evidence.trial(0.1), evidence.trial(0.01)]
+    best = min(smaller, key=lambda trial: trial.end)
+    start = evidence.trial(0.0).end  # the same batches, and no step
+    fall = start - best.end
+    if not np.isfinite(best.end) or fall <= 0.02 * abs(start):
+        return  # no rate makes it better
+    if mine.breach is not None and mine.breach.is_of_domain:
+        return  # log(0) is no matter of steps
+    gained = start - mine.end
+    still = evidence.trial(0.0).losses.max()
+    thrown = mine.end > 3 * best.end and mine.losses.max() > 2 * still >= 2 * best.losses.max()
+    if gained > 0.3 * fall and not thrown:
+        return
+    lr = evidence.learning_rate
+    halted = mine.halted
+    yield Found(
+        f"A learning rate of {lr:g} goes too far: "
+        + ("the loss is not finite" if halted else f"the loss comes to {mine.end:.4g}")
+        + f" where {lr * best.factor:g} brings it to {best.end:.4g}",
+        (
+            f"before any update the loss is {start:.4g}",
+            _told(mine, lr) + (f", over {mine.losses.max():.4g}" if thrown else ""),
+            *(_told(trial, lr) for trial in smaller),
+        ),
+        where="optimizer",
+        confidence=LIKELY,
+        fix=f"Lower the learning rate, to {lr * best.factor:g} or thereabouts",
+        trace=evidence.open("loss"),
+        command=evidence.command("loss"),
+    )
+
+
+@rule(
+    "learning-rate-too-small",
+    severity="warning",
+    needs="trials",
+    looks_for="Steps so small that the training ends before it has come anywhere.",
+    fix="Raise the learning rate, or train for longer.",
+    explains=("too-few-units", "class-collapse"),
+)
+def _learning_rate_too_small(evidence: Evidence) -> Iterator[Found]:
+    yield from _faded(evidence)
+    mine, lr = evidence.trial(1.0), evidence.case.optimizer.lr
+    if not lr or not np.isfinite(mine.end) or evidence.planned is None:
+        return
+    start = evidence.trial(0.0).end  # the same batches, and no step
+    if mine.end < 0.9 * start:
+        return
+    # Steps that are small enough add up: as many more of them are as one that is larger.
+    longer = max(evidence.planned / evidence.updates, 1.0)
+    if longer > 100:
+        return
+    whole = mine if longer <= 1 else evidence.trial(longer)
+    larger = [evidence.trial(longer * factor) for factor in (10.0, 100.0, 1000.0)]
+    best = min(larger, key=lambda trial: trial.end)
+    fall, gained = start - best.end, start - whole.end
+    if not np.isfinite(fall) or fall <= 0.1 * abs(start) or gained > 0.1 * fall:
+        return
+    yield Found(
+        f"A learning rate of {lr:g} moves the loss by {abs(gained):.2g} in "
+        f"{evidence.planned:,} steps",
+        (
+            f"before any update the loss is {start:.4g}",
+            (
+                f"{evidence.planned:,} steps of {lr:g} come as far as {evidence.updates} of "
+                f"{lr * longer:.3g}: to {whole.end:.4g}"
+            ),
+            *(_told(trial, lr) for trial in larger if np.isfinite(trial.end)),
+        ),
+        where="optimizer",
+        confidence=LIKELY,
+        fix=f"Raise the learning rate, to {lr * best.factor / longer:.2g} or thereabouts",
+    )
+
+
+def _faded(evidence: Evidence) -> Iterator[Found]:
+    """A schedule that takes the rate away long before the training is over."""
+    case = evidence.case
+    if evidence.planned is None or case.engine is None or not case.steps:
+        return
+    steps = np.linspace(0, evidence.planned - 1, 200).astype(int)
+    rates = np.array(
+        [case.engine.rate.at(int(s), case.engine.plan.locate(int(s))[0]) for s in steps]
+    )
+    share = float(rates.mean() / rates.max()) if rates.max() > 0 else 1.0
+    if share > 0.1:
+        return
+    now, more = evidence.performance, evidence.skill("schedule")
+    if now is None or more is None or more - now < 0.03:
+        return
+    half = int(np.argmax(rates < 0.01 * rates.max()))
+    yield Found(
+        f"The schedule has taken the learning rate away after {steps[half]:,} of "
+        f"{evidence.planned:,} steps",
+        (
+            (
+                f"from {rates.max():g} it falls to {rates[-1]:.2g}; its mean is {share:.1%} of the "
+                "largest"
+            ),
+            (
+                f"{evidence.skill_is} is {now:.3f}; {evidence.updates} more steps with the "
+                "optimizer's "
+                f"own rate bring it to {more:.3f}"
+            ),
+        ),
+        where="schedule",
+        confidence=LIKELY,
+        fix="Let the schedule last as long as the training: its unit may be epochs, or updates",
+    )
+
+
+def _told(trial: Trial, lr: float) -> str:
+    rate = f"{len(trial.losses)} steps with {lr * trial.factor:.3g}"
+    if trial.halted:
+        return f"{rate}, and the next one is not finite"
+    return f"{rate} bring it to {trial.end:.4g}"

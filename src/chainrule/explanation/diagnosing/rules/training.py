@@ -1,0 +1,351 @@
+"""How training is set up, and how it went: updates, batches, penalties, histories, figures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from chainrule.base.errors import ChainruleError, ShapeError, TrainingError
+from chainrule.explanation.diagnosing.costs import is_of_last, last_of_epochs
+from chainrule.explanation.diagnosing.draws import normals
+from chainrule.explanation.diagnosing.evidence import Evidence
+from chainrule.explanation.diagnosing.finding import LIKELY, POSSIBLE
+from chainrule.explanation.diagnosing.rule import Found, rule
+from chainrule.nn.losses.loss import LOSSES
+from chainrule.nn.metrics import make_metric
+
+Array = np.ndarray[Any, Any]
+
+
+@rule(
+    "no-update",
+    severity="error",
+    needs="nothing",
+    looks_for="A training without a single update: too few rows for a batch, or a rate of 0.",
+    fix="Use a batch_size of at most the number of examples, or drop_last=False.",
+    explains=("learning-rate-too-small", "gradient-zero", "class-collapse", "too-few-units"),
+)
+def _no_update(evidence: Evidence) -> Iterator[Found]:
+    case = evidence.case
+    refused = case.refusal
+    if isinstance(refused, TrainingError) and "update takes" in refused.message:
+        yield Found(
+            f"No update would ever happen, of {evidence.count} examples",
+            (
+                str(refused),
+                "after any number of epochs the weights are those that were drawn",
+            ),
+            where="batches",
+            fix=refused.advice,
+        )
+        return
+    if case.engine is None or case.plan is None:
+        return
+    steps = case.steps or evidence.planned or case.plan.updates_per_epoch
+    rates = [case.engine.rate.at(s, case.plan.locate(s)[0]) for s in range(min(steps, 2000))]
+    if rates and not any(rates):
+        yield Found(
+            "The learning rate is 0: no update changes anything",
+            (f"in the first {len(rates):,} updates the rate is 0",),
+            where="optimizer",
+            fix="Give the optimizer a learning rate above 0, or another schedule",
+        )
+        return
+    if case.history is not None and case.history.epochs and not case.steps:
+        yield Found(
+            f"{case.history.epochs} epochs were made, and no update",
+            ("the run has 0 steps",),
+            where="batches",
+        )
+
+
+@rule(
+    "misreported-metric",
+    severity="error",
+    looks_for="A figure that says something else than its name: accuracy by a tolerance, the last "
+    "sample's loss for the epoch's.",
+    fix="Count an answer as right if it is on the right side: metrics=['accuracy'].",
+)
+def _misreported_metric(evidence: Evidence) -> Iterator[Found]:
+    yield from _figures_of_sound_answers(evidence)
+    yield from _reported_losses(evidence)
+    if type(evidence.case.loss).__name__ not in LOSSES and is_of_last(evidence):
+        yield Found(
+            "The loss of a batch is that of its last example alone",
+            (
+                (
+                    "each example of a batch is said to cost what the last one does, and "
+                    "that is what "
+                    "is differentiated and shown"
+                ),
+            ),
+            where="loss",
+            fix="Return one cost for each example: the mean over the batch is made of them",
+            explains=("gradient-zero", "class-collapse", "learning-rate-too-small"),
+        )
+
+
+def _figures_of_sound_answers(evidence: Evidence) -> Iterator[Found]:
+    """A metric that is 1 for the targets themselves and low for answers that are as good."""
+    case, arrays = evidence.case, evidence.arrays
+    assert arrays is not None
+    answers = None
+    for name in case.metrics:
+        answers = _answers(evidence) if answers is None else answers
+        if answers is None:
+            return
+        exact, sound = answers
+        best, value = _measured(evidence, name, exact), _measured(evidence, name, sound)
+        if best is None or value is None or best < 0.99 or value > 0.5:
+            continue
+        right = (
+            "outputs that are on the right side for every example"
+            if evidence.classes is not None
+            else "outputs that are off by a twentieth of the targets' deviation"
+        )
+        yield Found(
+            f"{name} is {value:.2f} for answers that are all good",
+            (
+                (
+                    f"{right}, such as {sound.flat[0]:.4g} for a target of "
+                    f"{float(arrays.target[evidence.sampled].flat[0]):.4g}, give {name} = "
+                    f"{value:.2f}"
+                ),
+                (
+                    f"the targets themselves give {best:.2f}: it asks for numbers that are "
+                    "equal, or "
+                    "nearly"
+                ),
+            ),
+            where=name,
+            fix=None
+            if evidence.classes is not None
+            else "Measure a regression by how far it is off: metrics=['mae'] or ['r2']",
+        )
+
+
+def _answers(evidence: Evidence) -> tuple[Array, Array] | None:
+    """Outputs that are the targets, as far as they can be, and outputs that say the same."""
+    outputs, arrays = evidence.outputs, evidence.arrays
+    if outputs is None or arrays is None:
+        return None
+    target = arrays.target[evidence.sampled]
+    if evidence.classes is None:
+        exact = target.reshape(len(target), -1).astype(np.float64)
+        if exact.shape[1:] != outputs.reshape(len(outputs), -1).shape[1:]:
+            return None
+        noise = normals(exact.shape, "errors")
+        noise = np.where(np.abs(noise) < 0.5, np.sign(noise) + noise, noise)
+        sound = exact + 0.05 * exact.std(axis=0) * noise
+        return exact.reshape(outputs.shape), sound.reshape(outputs.shape)
+    labels = evidence.classes[evidence.sampled]
+    read_as = evidence.case.loss.outputs
+    flat = outputs.reshape(len(outputs), -1)
+    if flat.shape[1] > 1:
+        if labels.max() >= flat.shape[1]:
+            return None
+        hot = np.eye(flat.shape[1])[labels]
+        share = np.where(hot == 1, 0.8, 0.2 / (flat.shape[1] - 1))
+        reads_logs = read_as in ("logits", "scores", "log-probabilities")
+        sound = np.log(share) if reads_logs else share
+        exact = np.log(np.maximum(hot, 1e-30)) if reads_logs else hot
+        return exact.reshape(outputs.shape), sound.reshape(outputs.shape)
+    low = -1.0 if (target < 0).any() else 0.0
+    exact = np.where(labels == 1, 1.0, low)
+    sound = np.where(labels == 1, 0.8, 0.8 * low + 0.2 * (low == 0))
+    if read_as == "binary logits":
+        exact = np.where(labels == 1, 30.0, -30.0)
+        sound = np.where(labels == 1, np.log(4.0), -np.log(4.0))
+    return exact.reshape(outputs.shape), sound.reshape(outputs.shape)
+
+
+def _measured(evidence: Evidence, name: str, outputs: Array) -> float | None:
+    """A metric of given outputs beside the targets of the sampled examples."""
+    from chainrule.nn.measures import Measures, measure_arrays
+
+    case, arrays = evidence.case, evidence.arrays
+    assert arrays is not None
+    target = arrays.target[evidence.sampled]
+    measures = Measures(case.loss, {name: make_metric(name, case.loss, arrays.target)})
+    try:
+        value = measure_arrays(measures, outputs, target).get(name)
+    except ChainruleError:  # it has no meaning for such outputs
+        return None
+    return None if value is None or not np.isfinite(value) else float(value)
+
+
+def _reported_losses(evidence: Evidence) -> Iterator[Found]:
+    """What somebody printed for each epoch, beside what the run computed."""
+    case = evidence.case
+    given = (case.reported or {}).get("loss")
+    if given is None or case.history is None or "loss" not in case.history or case.engine is None:
+        return
+    mean = np.asarray(case.history["loss"])
+    told = np.asarray(given, np.float64)
+    count = min(len(mean), len(told))
+    if not count or np.allclose(told[:count], mean[:count], rtol=1e-3):
+        return
+    last = last_of_epochs(evidence, count)
+    for what, values in last.items():
+        if np.allclose(told[:count], values, rtol=1e-3, atol=1e-7):
+            yield Found(
+                f"The loss that is reported for an epoch is that of its {what} alone",
+                (
+                    f"reported after the first epoch: {told[0]:.6g}",
+                    (
+                        f"the loss of its {what} is {values[0]:.6g}, and the mean over all of its "
+                        f"examples {mean[0]:.6g}"
+                    ),
+                    f"so it is in {count} of {count} epochs",
+                ),
+                where="loss",
+                fix="Add up the loss of every batch times its size, and divide by the examples",
+            )
+            return
+    yield Found(
+        "The loss that is reported is not that of the training",
+        (f"reported after the first epoch: {told[0]:.6g}; computed: {mean[0]:.6g}",),
+        where="loss",
+        confidence=POSSIBLE,
+        severity="warning",
+    )
+
+
+@rule(
+    "batch-norm-on-tiny-batch",
+    severity="warning",
+    needs="nothing",
+    looks_for="Batch normalisation over so few numbers that their mean and variance are noise.",
+    fix="Use larger batches, or nn.GroupNorm or nn.LayerNorm, which do not mix examples.",
+    source="Wu and He 2018, section 1",
+)
+def _batch_norm_on_tiny_batch(evidence: Evidence) -> Iterator[Found]:
+    case = evidence.case
+    if isinstance(case.refusal, ShapeError) and case.source is not None:
+        yield Found(
+            "The last batch of an epoch is a single example, which has no variance",
+            (
+                (
+                    f"{evidence.count} examples in batches of {case.batch_size} leave "
+                    f"{evidence.count % case.batch_size}"
+                ),
+                str(case.refusal),
+            ),
+            where="batches",
+            severity="error",
+            fix="Use drop_last=True, or a batch_size that leaves more than one",
+        )
+        return
+    modules = [
+        path
+        for path, module in case.net.named_modules()
+        if any(name == "running_var" for name, _ in module.named_buffers())
+    ]
+    if not modules or case.plan is None:
+        return
+    size = case.plan.sizes()[0] if case.plan.sizes() else 0
+    if not 0 < size <= 4:
+        return
+    error = (2 / max(size - 1, 1)) ** 0.5
+    yield Found(
+        f"{len(modules)} layers normalise over batches of {size}",
+        (
+            f"a variance from {size} numbers is off by {error:.0%} in the mean: √(2/(n-1))",
+            (
+                "what an example becomes depends on the few that chance put beside it, and the "
+                "running "
+                "statistics of evaluation are of another size"
+            ),
+        ),
+        where=", ".join(modules[:4]),
+        confidence=LIKELY,
+    )
+
+
+@rule(
+    "overfitting",
+    severity="warning",
+    needs="run",
+    looks_for="A validation loss that rises while the training loss goes on falling.",
+    fix="Stop where the validation loss is least (cr.EarlyStopping()), or use more data, dropout, "
+    "weight decay or a smaller network.",
+)
+def _overfitting(evidence: Evidence) -> Iterator[Found]:
+    history = evidence.case.history
+    assert history is not None
+    held, own = history.get("val_loss"), history.get("loss")
+    if not held or not own or len(held) < 4:
+        return
+    values = np.asarray(held)
+    if not np.isfinite(values).all():
+        return
+    best = int(values.argmin())
+    tail = float(np.median(values[-max(len(values) // 5, 1) :]))
+    rises = best <= 0.75 * (len(values) - 1) and tail > 1.2 * values[best]
+    if rises and own[-1] < 0.8 * own[best]:
+        yield Found(
+            f"Since epoch {best + 1} of {len(values)} it learns its examples by heart",
+            (
+                (
+                    f"the validation loss was {values[best]:.4g} after epoch {best + 1}, and is "
+                    f"{values[-1]:.4g} now"
+                ),
+                f"the training loss fell from {own[best]:.4g} to {own[-1]:.4g} in that time",
+            ),
+            where=f"epoch {best + 1}",
+            confidence=LIKELY,
+        )
+        return
+    mine, theirs = evidence.performance, evidence.held_out_performance
+    if mine is None or theirs is None or mine < 0.8 or mine - theirs < 0.4:
+        return
+    yield Found(
+        "It has learnt its examples by heart, and little of what they have in common",
+        (
+            (
+                f"{evidence.skill_is} is {mine:.3f} on the training examples and {theirs:.3f} "
+                "on the "
+                "held-out ones"
+            ),
+            f"the training loss is {own[-1]:.4g}, the validation loss {values[-1]:.4g}",
+        ),
+        where="network",
+        confidence=LIKELY,
+    )
+
+
+@rule(
+    "class-collapse",
+    severity="warning",
+    needs="run",
+    looks_for="A trained network that says one class, whatever it is asked.",
+    fix="Look at the scales, the learning rate and the balance of the classes.",
+)
+def _class_collapse(evidence: Evidence) -> Iterator[Found]:
+    outputs, classes, case = evidence.outputs, evidence.classes, evidence.case
+    if outputs is None or classes is None or case.history is None or not case.history.epochs:
+        return
+    answers = evidence.said(outputs)
+    if answers is None or not np.isfinite(outputs).all():
+        return
+    labels = classes[evidence.sampled]
+    said, counts = np.unique(answers, return_counts=True)
+    share = counts.max() / len(answers)
+    true = np.unique(labels, return_counts=True)[1].max() / len(labels)
+    if share < 0.99:
+        return
+    if true > 0.9 and (evidence.agreement is None or evidence.agreement.sigmas < 4):
+        return  # the rare class is nowhere to be told from the other
+    yield Found(
+        f"The network says class {said[counts.argmax()]} for {share:.0%} of the examples",
+        (
+            (
+                f"after {case.steps:,} updates, of {len(answers):,} examples "
+                f"{counts.max():,} get that answer; {true:.0%} are of the commonest class"
+            ),
+        ),
+        where="outputs",
+        confidence=LIKELY,
+    )
