@@ -72,3 +72,14 @@ def test_a_changed_draft_leaves_what_does_not_depend_on_the_change(anatomy):
     values = draft.values([position, anatomy.names["d_0.bias"]])
     assert values[anatomy.names["d_0.bias"]] is anatomy.values[anatomy.names["d_0.bias"]]
     np.testing.assert_array_equal(values[position], 2 * anatomy.values[position])
+
+
+@pytest.mark.parametrize("rounding", [1e-17, 3e-8], ids=["of float64", "of float32"])
+def test_a_gradient_that_is_nothing_but_rounding_is_right(rounding):
+    """In front of a batch normalisation a bias has no effect: its gradient is 0."""
+    rng = np.random.default_rng(0)
+    net = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Sigmoid()).astype("float64")
+    x, y = rng.normal(size=(8, 4)), rng.random(size=(8, 3))
+    mine = rounding * np.array([1.0, -1.0, 2.0])
+    assert cr.check(net, x, y, loss=nn.QuadraticLoss(), mine={"0.bias": mine})
+    assert not cr.check(net, x, y, loss=nn.QuadraticLoss(), mine={"0.bias": mine + 1e-3})

@@ -104,6 +104,18 @@ class Anatomy:
                 stack.extend(self.nodes[i].inputs)
         return found
 
+    def size(self, position: int) -> float:
+        """How large the largest number of a value would be, did nothing in its sum cancel.
+
+        The gradient of a bias in front of a batch normalisation is 0, and what is computed of it is
+        rounding, as large as that of what is added up.
+        """
+        node = self.nodes[position]
+        if not node.inputs or not bind(node.op, node.attributes).adds:
+            return 0.0
+        found = self.kernels[position](*[np.abs(self.values[i]) for i in node.inputs])
+        return float(found[np.isfinite(found)].max(initial=0.0))
+
     @cached_property
     def pull_of(self) -> Mapping[int, Pull]:
         """An op's part in the backward pass, by the op's position."""

@@ -7,6 +7,7 @@ documentation and the exercises read the registry.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
@@ -123,8 +124,11 @@ def everywhere_and_each(
         yield "in every layer", lambda draft: _at_all(draft, found, change)
     if len(found) > 2:  # the last has the loss behind it, and is often written by itself
         yield "in every layer but the last", lambda draft: _at_all(draft, found[:-1], change)
+    met = Counter[str]()
     for role in found:
-        yield role.where, lambda draft, role=role: change(draft, role)  # type: ignore[misc]
+        met[role.where] += 1
+        where = role.where if met[role.where] == 1 else f"{role.where}, number {met[role.where]}"
+        yield where, lambda draft, role=role: change(draft, role)  # type: ignore[misc]
 
 
 def _at_all(draft: Draft, roles: Sequence[Role], change: Callable[[Draft, Role], None]) -> None:

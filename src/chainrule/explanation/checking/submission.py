@@ -87,6 +87,9 @@ _NEARER = 3.0
 _ORDERS = 4.0
 """Another order of adding rounds to something else: so many times what this one was off."""
 
+_ROUNDING = 1e-6
+"""Of what is added up, where nothing is left of it: what a learner's float32 makes of a sum."""
+
 
 def _distance(anatomy: Anatomy, submission: Submission) -> float:
     total = 0.0
@@ -262,15 +265,16 @@ class _Reading:
     def _noise(self, value: str) -> float:
         """How far the captured step is from the same in float64, by more than one rounding.
 
-        Where a sum cancels, float32 keeps few of its digits.
+        Where a sum cancels, float32 keeps few of its digits, and a learner's may keep other ones.
         """
-        trace = self.anatomy.trace
+        trace, where = self.anatomy.trace, self.anatomy.names[value]
+        noise = _ROUNDING * self.anatomy.size(where)
         position = trace.graph.positions.get(value)
         if position is None or not trace.graph.nodes[position].dtype.is_float:
-            return 0.0
+            return noise
         with np.errstate(all="ignore"):
-            off = np.abs(trace.values[position] - self.anatomy.values[self.anatomy.names[value]])
-        return _ORDERS * largest(off)
+            off = np.abs(trace.values[position] - self.anatomy.values[where])
+        return max(noise, _ORDERS * largest(off))
 
     def _with_note_on_old_weights(self, entry: Entry, meaning: Meaning) -> Entry:
         values = self.anatomy.values
