@@ -201,6 +201,14 @@ def test_mistaken_updated_weights_are_read_as_such():
     assert "sign" in check(ascended, learning_rate=RATE).mistakes
 
 
+def test_an_update_that_goes_astray_is_wrong_however_small_it_is():
+    rate = 1e-4
+    weight, gradient = TRUE["0.weight"], GRADIENTS["0.weight"]
+    astray = weight - rate * (gradient + np.random.default_rng(0).normal(size=gradient.shape) / 9)
+    assert check({"new_W1": astray}, learning_rate=rate).verdict == "wrong"
+    assert check({"new_W1": weight - rate * gradient}, learning_rate=rate).is_right
+
+
 def test_without_a_learning_rate_nothing_is_an_update():
     found = check({"W1": TRUE["next.0.weight"]})
     assert found.rows[0].entry.value == "d_0.weight"

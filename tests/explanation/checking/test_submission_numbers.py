@@ -65,6 +65,11 @@ def test_decimal_commas_and_percents_are_noted():
     )
 
 
+@pytest.mark.parametrize("given", [10**400, object, {}, {1.0}, [10**400], [[object]]])
+def test_what_is_no_number_at_all_is_said(given):
+    assert len(read_numerals(given).problems) == 1
+
+
 def test_rows_of_different_lengths_are_refused():
     with pytest.raises(ValueError, match=r"^has rows of different lengths: 1 and 2$"):
         read_numerals([[1.0, 2.0], [3.0]])

@@ -41,6 +41,8 @@ class Entry:
         How it was read, where that is no matter of course.
     noise : float
         What rounding in the step's own dtype puts its numbers off: a learner's may be as far off.
+    change : float
+        Of an updated weight, how far the update takes it; 0 for all else.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Entry:
     scales: tuple[float | Array, ...] = (1.0,)
     note: str = ""
     noise: float = 0.0
+    change: float = 0.0
 
     @cached_property
     def given(self) -> Array:
@@ -91,7 +94,8 @@ class Entry:
         true : array
             What would stand here.
         """
-        size = max(largest(true), largest(self.numbers[self.given]))
+        # An updated weight is nearly the old one: what is small is small beside the update.
+        size = self.change or max(largest(true), largest(self.numbers[self.given]))
         slack = np.minimum(_FEW * self.unit, _LITTLE * size)
         slack = np.maximum(np.maximum(slack, 1.5 * self.unit), _TINY * size)
         return np.asarray(2 * slack)

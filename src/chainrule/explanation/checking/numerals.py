@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,13 +104,14 @@ def read_numerals(given: Any) -> Numerals:
         given = given.detach()
     if isinstance(given, np.ma.MaskedArray):
         given = np.where(np.ma.getmaskarray(given), np.nan, given.data)
-    if isinstance(given, str) or given is None:
+    if isinstance(given, str | bytes) or given is None:
         return _of_cells([given], ())
     if isinstance(given, Sequence):
         cells, shape = _flattened(given)
-        if not all(isinstance(cell, int | float) for cell in cells):
-            return _of_cells(cells, shape)
-        return _of_floats(np.array(cells, np.float64).reshape(shape))
+        if all(isinstance(cell, int | float) for cell in cells):
+            with suppress(OverflowError):  # an int that no float holds is told by itself
+                return _of_floats(np.array(cells, np.float64).reshape(shape))
+        return _of_cells(cells, shape)
     array = np.asarray(given)
     if array.dtype.kind in "fiub":
         return _of_floats(array)
@@ -214,7 +216,7 @@ def _cell(cell: Any) -> _Cell:
             return _Cell(
                 float(found.numbers), int(found.digits), int(found.decimals), float(found.finest)
             )
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             return _Cell(np.nan, problem=f"{plain(repr(cell))[:40]} is no number")
     return _text(cell)
 

@@ -6,6 +6,7 @@ What is said is one list of blocks; the two surfaces only set it, so that none s
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
@@ -242,7 +243,7 @@ def _causes(check: Check) -> Iterator[Block]:
     if len(causes) > 1:
         yield from _equal(causes)
         if check.telling_apart is not None:
-            yield from _separation(check.telling_apart, causes)
+            yield from _separation(check, check.telling_apart)
 
 
 def _equal(causes: Sequence[Cause]) -> Iterator[Block]:
@@ -253,19 +254,24 @@ def _equal(causes: Sequence[Cause]) -> Iterator[Block]:
         yield Block(f"and {len(causes) - _CAUSES} more", "dim", 4)
 
 
-def _separation(found: Separation, causes: Sequence[Cause]) -> Iterator[Block]:
+def _separation(check: Check, found: Separation) -> Iterator[Block]:
     if not found.is_possible:
-        yield Block("No input told them apart: for this network they are the same.")
+        yield Block(
+            "No other input of these shapes told them apart: for this network, and so many "
+            "examples, they are the same."
+        )
         return
     name = _indexed(found.value, found.index)
+    symbol = _symbol(check, found)
+    called = f"{symbol}, {name}," if symbol != name else name
     if found.is_same_input:
-        yield Block(f"To tell them apart, hand in {name} as well:")
+        yield Block(f"To tell them apart, hand in {called} as well:")
     else:
-        yield Block(f"To tell them apart, compute {name} for")
+        yield Block(f"To tell them apart, compute {called} for")
         yield from _input("x", found.x)
         yield from _input("y", found.y)
-    letters = {id(cause): k for k, cause in enumerate(causes)}
-    rows = [[name, "with"], [f"{found.true:.6g}", "no mistake"]]
+    letters = {id(cause): k for k, cause in enumerate(check.causes)}
+    rows = [[symbol, "with"], [f"{found.true:.6g}", "no mistake"]]
     for group, value in found.groups:
         marks = [letters[id(cause)] for cause in group]
         shown = [f"({ascii_lowercase[k]})" for k in marks if k < _CAUSES]
@@ -273,6 +279,12 @@ def _separation(found: Separation, causes: Sequence[Cause]) -> Iterator[Block]:
             shown.append(f"{len(marks) - len(shown)} of the others")
         rows.append([f"{value:.6g}", " ".join(shown)])
     yield Block(cells=rows)
+
+
+def _symbol(check: Check, found: Separation) -> str:
+    with suppress(ChainruleError):  # a value that the captured step has no name for
+        return str(check.trace[(found.value, *found.index)].symbol)
+    return _indexed(found.value, found.index)
 
 
 def _input(name: str, array: Array) -> Iterator[Block]:

@@ -259,8 +259,17 @@ class _Reading:
             self._scales(meaning),
             "; ".join(dict.fromkeys(draft.notes)),
             self._noise(meaning.value),
+            self._change(meaning.value),
         )
         return self._with_note_on_old_weights(entry, meaning)
+
+    def _change(self, value: str) -> float:
+        old = value.removeprefix(NEXT)
+        if old == value or old not in self.anatomy.names:
+            return 0.0
+        before, after = (self.anatomy.values[self.anatomy.names[name]] for name in (old, value))
+        with np.errstate(all="ignore"):
+            return largest(np.abs(after - before))
 
     def _noise(self, value: str) -> float:
         """How far the captured step is from the same in float64, by more than one rounding.

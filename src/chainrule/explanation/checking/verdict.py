@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 RIGHT, ROUNDED, WRONG = "right", "rounded", "wrong"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Row:
     """One value that was handed in, beside the true one.
 
@@ -109,7 +109,7 @@ class Cause:
         return tuple(fault.mistake.name for fault in self.faults)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Check:
     """A learner's numbers compared with the true ones.
 
