@@ -97,9 +97,39 @@ def logistic(x, t, w, b):
     return x.T @ d, d.sum(0)
 
 
+def in_plain_python(x, y, weights, biases):
+    """Lists of lists of numbers, filled in loops, where layers may have one size."""
+    d_weights = [[[0.0] * len(row) for row in w] for w in weights]
+    d_biases = [[0.0] * len(b) for b in biases]
+    for inputs, targets in zip(x, y, strict=True):
+        a = [each[0] for each in layer_by_layer(inputs[None], weights, biases)]
+        d = [(o - t) * o * (1 - o) / len(x) for o, t in zip(a[-1], targets, strict=True)]
+        for k in reversed(range(len(weights))):
+            for j in range(len(d)):
+                d_biases[k][j] += d[j]
+                for i in range(len(a[k])):
+                    d_weights[k][j][i] += d[j] * a[k][i]
+            d = [
+                sum(weights[k][j][i] * d[j] for j in range(len(d))) * a[k][i] * (1 - a[k][i])
+                for i in range(len(a[k]))
+            ]
+    return d_weights, d_biases
+
+
+def in_float32(X, y, W1, b1, W2, b2):
+    every = (np.asarray(each, np.float32) for each in (X, y, W1, b1, W2, b2))
+    return single_arguments(*every)
+
+
+class Network:
+    def backprop(self, x, y, weights, biases):
+        self.weights = weights
+        return lists(x, y, weights, biases)
+
+
 RIGHT = [
-    lists, single_arguments, in_columns, one_column_at_a_time, from_the_back, pairs_by_layer,
-    by_number, of_a_case, logistic,
+    lists, in_plain_python, in_float32, Network().backprop, single_arguments, in_columns,
+    one_column_at_a_time, from_the_back, pairs_by_layer, by_number, of_a_case, logistic,
 ]  # fmt: skip
 
 
@@ -151,6 +181,22 @@ def test_a_function_that_returns_updated_weights_is_compared_with_updated_weight
     assert cr.check_function(train_step)
 
 
+def test_a_mistake_that_explains_some_networks_alone_is_not_named():
+    def without_sign(x, y, W1, b1, W2, b2):
+        a1 = sigmoid(x @ W1 + b1)
+        a2 = sigmoid(a1 @ W2 + b2)
+        d2 = abs(a2 - y) * a2 * (1 - a2) / len(x)  # some of them are negative, but not all
+        d1 = d2 @ W2.T * a1 * (1 - a1)
+        return x.T @ d1, d1.sum(0), a1.T @ d2, d2.sum(0)
+
+    found = cr.check_function(without_sign)
+    assert not found
+    assert found.mistakes == ()
+    assert "No mistake I know explains this on every network" in found.text()
+    assert len(found.tried) < 15  # three that nothing explains are enough
+    assert f"of the first {len(found.tried)} networks" in found.text()
+
+
 def test_what_a_function_raises_is_told_with_its_line():
     def broken(x, y, weights, biases):
         return x @ weights[7]
@@ -179,6 +225,35 @@ def test_a_function_that_ends_its_process_ends_only_that():
         os._exit(3)
 
     assert "ended the whole process, with 3" in cr.check_function(leaves).text()
+
+
+def test_a_function_that_calls_exit_is_told_so():
+    def leaves(x, y, weights, biases):
+        raise SystemExit("bye")
+
+    assert "It raised SystemExit: bye, in line" in cr.check_function(leaves).text()
+
+
+def test_a_function_that_takes_memory_without_end_is_refused_it():
+    def greedy(x, y, weights, biases):
+        taken = []
+        while True:
+            taken.append(np.empty(1 << 26))
+
+    assert "MemoryError" in cr.check_function(greedy).text()
+
+
+def test_what_is_long_is_cut():
+    def talks(x, y, weights, biases):
+        print("x" * 100_000)
+        raise ValueError("y" * 100_000)
+
+    def prints(params, X, Y):
+        print("x" * 100_000)
+        return in_columns(params, X, Y)
+
+    assert len(cr.check_function(talks).text()) < 1000
+    assert len(cr.check_function(prints).text()) < 1000
 
 
 def test_what_a_function_writes_into_and_prints_is_told():

@@ -60,6 +60,17 @@ def test_a_mistake_that_was_rounded_on_the_way_is_named_as_such():
     assert "One mistake explains it, but for what was rounded on the way" in found.text()
 
 
+def test_what_was_only_rounded_beside_a_mistake_is_not_called_wrong():
+    a1, a2 = np.round(TRUE["1.out"], 3), np.round(TRUE["3.out"], 3)
+    delta = (a2 - Y) * a2 * (1 - a2) / 4
+    d1 = np.round(delta, 5) @ NET.state_dict()["2.weight"]
+    found = check(W1=np.round(d1.T @ X, 4), W2=np.round(delta.T @ a1, 5))
+    assert found.mistakes == ("missing-derivative",)
+    assert [row.verdict for row in found.rows] == ["wrong", "rounded"]
+    assert first_line(found) == "Not right: 1 of 2 values is wrong; 1 is off by rounding."
+    assert found.wrong[0].entry.name == "W1"
+
+
 def test_the_worst_number_stands_beside_the_true_one_and_is_opened():
     found = check(W1=W1, W2=np.add(W2, [0.001, 0.02, 0.2]))
     text = found.text()
@@ -149,6 +160,7 @@ def test_infinities_and_nan_are_shown():
     assert found.rows[0].wrong == 1
     assert found.to_json()["values"][0]["worst"]["yours"] == "Infinity"
     assert "inf" in found.text()
+    assert "1 of them is infinite" in found.text()
 
 
 def test_many_values_are_counted_where_they_are_not_listed():

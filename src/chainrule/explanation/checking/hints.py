@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.checking.entry import largest
 
@@ -76,6 +78,9 @@ def _of_unknown(check: Check, level: int) -> str:
 
 def _size(row: Row) -> str:
     given = row.entry.given
+    infinite = int(np.isinf(row.entry.numbers[given]).sum())
+    if infinite:
+        return f"{infinite} of them {'is' if infinite == 1 else 'are'} infinite."
     mine, true = largest(row.entry.numbers[given]), largest(row.true[given])
     if not true or not mine:
         return "All of them are 0." if not mine else "They should all be 0."

@@ -40,7 +40,8 @@ def judge(anatomy: Anatomy, submission: Submission) -> Check:
             is_whole = False
             found = [(one,) for one in search.nearest()]
     if found:  # what was found explains it better than rounding
-        rows = tuple(replace(row, is_near=False) for row in rows) if is_whole else rows
+        is_exact = is_whole and not is_loose
+        rows = tuple(replace(row, is_near=False) for row in rows) if is_exact else rows
     causes = tuple(_cause(suspicions, entries, search) for suspicions in found)
     return Check(anatomy.trace, rows, causes, is_whole, submission.problems, is_loose, anatomy)
 

@@ -161,6 +161,9 @@ def _title(check: Check) -> Block:
                 f"{'is' if off == 1 else 'are'} off by a little{left}.",
                 "bold green",
             )
+    near = sum(row.verdict == ROUNDED for row in rows)
+    off -= near
+    left = f"; {_counted(near, 'is', 'are')} off by rounding{left}" if near else left
     which = f"{off} of {_values_told(len(rows))}" if len(rows) > 1 else "the value"
     is_one = off == 1
     return Block(f"Not right: {which} {'is' if is_one else 'are'} wrong{left}.", "bold red")

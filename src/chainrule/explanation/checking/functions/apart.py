@@ -6,10 +6,12 @@ import contextlib
 import copy
 import io
 import multiprocessing
+import pathlib
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,8 @@ Path = tuple[str | int, ...]
 """Where an array is in what a function returned: keys and positions."""
 
 _DEEPEST = 4  # a list of dicts of lists of tuples is what people write at the most
+_LONGEST = 300  # characters of an error, and of a line that was printed
+_ROOM = 4 << 30  # bytes that a function may take: more than any of the networks needs
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +100,22 @@ def is_apart() -> bool:
 
 
 def _serve(sending: Any, function: Callable[..., Any], calls: Sequence[Mapping[str, Any]]) -> None:
-    for call in calls:
-        sending.send(_called(function, call))
+    _bound_memory()
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is told once, by the process that waits
+        for call in calls:
+            sending.send(_called(function, call))
     sending.close()
+
+
+def _bound_memory() -> None:
+    """Have allocations without end fail in this process, before they take the machine's memory."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource
+
+        size = int(pathlib.Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        _, most = resource.getrlimit(resource.RLIMIT_AS)
+        bound = size + _ROOM if most == resource.RLIM_INFINITY else min(size + _ROOM, most)
+        resource.setrlimit(resource.RLIMIT_AS, (bound, most))
 
 
 def _called(function: Callable[..., Any], call: Mapping[str, Any]) -> Outcome:
@@ -112,18 +129,30 @@ def _called(function: Callable[..., Any], call: Mapping[str, Any]) -> Outcome:
         warnings.simplefilter("ignore")
         try:
             arrays = arrays_of(function(*given.values()))
-        except Exception as error:
-            return Outcome({}, _told(error), printed.getvalue())
+        except (Exception, SystemExit) as error:
+            return Outcome({}, _told(error), _first_line(printed))
     changed = tuple(name for name in call if not _same(call[name], given[name]))
-    return Outcome(arrays, "", printed.getvalue(), changed)
+    return Outcome(arrays, "", _first_line(printed), changed)
 
 
-def _told(error: Exception) -> str:
+def _first_line(printed: io.StringIO) -> str:
+    """What was printed first."""
+    lines = printed.getvalue().strip().splitlines()
+    return _shortened(lines[0]) if lines else ""
+
+
+def _told(error: BaseException) -> str:
     """What was raised, and the innermost line that is the learner's."""
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames[1:] if "site-packages" not in frame.filename]
+    others = ("site-packages", __file__)
+    own = [frame for frame in frames if not any(part in frame.filename for part in others)]
     where = f", in line {own[-1].lineno} ({own[-1].line})" if own else ""
-    return f"raised {type(error).__name__}: {error}{where}"
+    said = _shortened(str(error))
+    return f"raised {type(error).__name__}{': ' if said else ''}{said}{where}"
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def arrays_of(returned: Any) -> dict[Path, Array]:
@@ -143,14 +172,16 @@ def _collect(value: Any, path: Path, found: dict[Path, Array]) -> None:
             _collect(inner, (*path, i), found)
         return
     with contextlib.suppress(TypeError, ValueError):
-        array = np.asarray(value, np.float64)
+        array = np.asarray(value)
+        # float16 and float32 stay what they are: they say how exact a number can be.
+        array = array if array.dtype in (np.float16, np.float32) else array.astype(np.float64)
         if value is not None:
             found[path] = array
 
 
 def _is_numbers(value: Sequence[Any]) -> bool:
     """Whether a list is a vector or a matrix, written as Python's numbers."""
-    if all(isinstance(item, int | float) for item in value):
+    if all(isinstance(item, Real) for item in value):
         return bool(value)
     rows = all(isinstance(item, list) and _is_numbers(item) for item in value)
     return rows and len({len(item) for item in value}) == 1 and not isinstance(value, tuple)

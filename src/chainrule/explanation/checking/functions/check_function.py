@@ -25,6 +25,7 @@ from chainrule.nn.losses import LOSSES
 from chainrule.nn.losses.loss import Loss
 
 _RATE = 0.5
+_ENOUGH = 3  # networks that no mistake explains: larger ones would say no more
 _PROBE = 4  # examples, and sizes that all differ: each shape says what it is of
 
 
@@ -90,9 +91,10 @@ def check_function(
     calling, trouble = _calling(function, form_of(function), made, seconds)
     if calling is None:
         return FunctionCheck(name, None, (), trouble)
-    tried = tuple(_tried(function, calling, made, seconds))
+    cases = _cases(calling, made)
+    tried = tuple(_tried(function, calling, made, cases, seconds))
     notes = () if is_apart() else ("It ran in this process: one that hangs is not stopped here.",)
-    return FunctionCheck(name, calling.layout, tried, "", notes)
+    return FunctionCheck(name, calling.layout, tried, "", notes, len(tried) == len(cases))
 
 
 @dataclass(frozen=True)
@@ -218,18 +220,30 @@ def _for(case: Case, layout: Layout) -> Case:
     return replace(case, x=case.x[:1], y=case.y[:1]) if layout.is_single else case
 
 
-def _tried(
-    function: Callable[..., Any], calling: _Calling, made: _Maker, seconds: float
-) -> Iterator[Tried]:
+def _cases(calling: _Calling, made: _Maker) -> list[Case]:
     sizes = sizes_to_try(calling.depth, is_choice=made.is_choice)
-    cases = [
+    return [
         made.case(widths, count)
         for widths, count in sizes
         if count == 1 or not calling.layout.is_single
     ]
+
+
+def _tried(
+    function: Callable[..., Any],
+    calling: _Calling,
+    made: _Maker,
+    cases: Sequence[Case],
+    seconds: float,
+) -> Iterator[Tried]:
     calls = [calling.form.arguments(case, calling.layout, _RATE) for case in cases]
+    unexplained = 0
     for case, outcome in zip(cases, calls_apart(function, calls, seconds), strict=False):
-        yield _compared(case, calling, made, outcome)
+        tried = _compared(case, calling, made, outcome)
+        yield tried
+        unexplained += not tried.is_explained
+        if unexplained == _ENOUGH:  # the search takes longest where it finds nothing
+            return
 
 
 def _compared(case: Case, calling: _Calling, made: _Maker, outcome: Outcome) -> Tried:

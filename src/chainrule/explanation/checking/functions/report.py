@@ -12,7 +12,7 @@ from chainrule.base.harmless import plain
 from chainrule.explanation.checking.functions.apart import Outcome
 from chainrule.explanation.checking.functions.cases import Case
 from chainrule.explanation.checking.functions.conventions import Layout
-from chainrule.explanation.checking.verdict import Cause, Check
+from chainrule.explanation.checking.verdict import ROUNDED, Cause, Check
 from chainrule.explanation.printing.terminal import show
 from chainrule.explanation.printing.text import Line
 
@@ -44,7 +44,13 @@ class Tried:
     def is_right(self) -> bool:
         """Whether all gradients came, and are right."""
         whole = not self.outcome.trouble and not self.notes and not self.outcome.mutated
-        return whole and self.check is not None and self.check.is_right
+        return whole and self.check is not None and bool(self.check)
+
+    @property
+    def is_explained(self) -> bool:
+        """Whether mistakes that are known explain all that is wrong with its numbers."""
+        found = self.check
+        return found is None or bool(found) or (bool(found.causes) and found.is_whole)
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +68,8 @@ class FunctionCheck:
     trouble : str
         Why it could not be called at all.
     notes : tuple of str
+    is_whole : bool
+        Whether every network was tried, and not only the first, which say enough.
 
     Notes
     -----
@@ -73,6 +81,7 @@ class FunctionCheck:
     tried: tuple[Tried, ...]
     trouble: str = ""
     notes: tuple[str, ...] = ()
+    is_whole: bool = True
 
     @property
     def is_right(self) -> bool:
@@ -97,11 +106,12 @@ class FunctionCheck:
         """What explains the smallest wrong network, and every other one.
 
         On a small network many mistakes give the same numbers; those that larger ones rule out are
-        left out.
+        left out. A network that no mistake explains rules out all of them.
         """
-        checks = [each.check for each in self.wrong if each.check is not None and each.check.causes]
-        checks = [each for each in checks if each.is_whole]
-        if not checks:
+        checks = [
+            check for each in self.wrong if (check := each.check) is not None and check.causes
+        ]
+        if not checks or not all(each.is_explained for each in self.wrong):
             return ()
         common = set.intersection(*({cause.mistakes for cause in each.causes} for each in checks))
         return tuple(cause for cause in checks[0].causes if cause.mistakes in common)
@@ -136,13 +146,17 @@ class FunctionCheck:
         if self.is_right:
             yield f"{self.name} is right on all {count} networks.", "bold green"
         else:
-            yield f"{self.name} is wrong on {len(self.wrong)} of {count} networks.", "bold red"
+            first = "" if self.is_whole else "the first "
+            told = f"{self.name} is wrong on {len(self.wrong)} of {first}{count} networks."
+            yield told, "bold red"
         yield f"Called so that it fits: {self.layout}.", "dim"
         for note in self.notes:
             yield note, "dim"
         printed = next((each.outcome.printed for each in self.tried if each.outcome.printed), "")
         if printed:
-            yield f"It prints: {printed.strip().splitlines()[0]}", ""
+            yield f"It prints: {printed}", ""
+        if any(each.check is not None and each.check.verdict == ROUNDED for each in self.tried):
+            yield "It rounds on the way: keep all digits until the end.", ""
         if self.smallest is not None:
             yield "", ""
             yield f"The smallest on which it is wrong: {self.smallest.case}", "bold"
@@ -162,8 +176,10 @@ class FunctionCheck:
             for fault in cause.faults:
                 yield f"    {fault.mistake.rule}", ""
                 yield f"    {fault.hints[-1]}", ""
-        if not self.causes and smallest.check is not None and not smallest.check.is_right:
+        if not self.causes and smallest.check is not None and not smallest.check:
             yield "  No mistake I know explains this on every network.", ""
+            if smallest.check.causes and smallest.check.is_whole:
+                yield f"  On this one it is as if: {smallest.check.causes[0].title}.", ""
         yield from self._numbers(smallest)
 
     def _numbers(self, smallest: Tried) -> Iterator[tuple[str, str]]:

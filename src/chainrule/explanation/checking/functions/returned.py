@@ -95,7 +95,7 @@ def gradients_of(
     for layer, pair in enumerate(case.parameters):
         for name, kind in zip(pair, ("weight", "bias"), strict=True):
             path = places.path(layer, kind, depth)
-            array = named.get((layer, kind)) if named else arrays.get(path) if path else None
+            array = named.get((layer, kind)) if named else _at(arrays, path)
             if array is None:
                 if arrays:
                     notes.append(f"nothing was returned for {name}")
@@ -112,6 +112,19 @@ def gradients_of(
             else:
                 notes.append(f"the gradient of {name} has the shape {array.shape}")
     return mine, notes
+
+
+def _at(arrays: Mapping[Path, Array], path: Path | None) -> Array | None:
+    """The array at a path; where layers are of one size, a list of them is one array as well."""
+    for count in range(len(path or ()), 0, -1):
+        assert path is not None
+        array, inside = arrays.get(path[:count]), path[count:]
+        if array is None or len(inside) >= array.ndim + (not inside):
+            continue
+        at = tuple(each for each in inside if isinstance(each, int))
+        if at == inside and all(i < size for i, size in zip(at, array.shape, strict=False)):
+            return np.asarray(array[at])
+    return None
 
 
 def _true(case: Case, layer: int, kind: str) -> Array:
