@@ -39,7 +39,9 @@ if TYPE_CHECKING:
     from chainrule.explanation import check_function as check_function
     from chainrule.explanation import diff as diff
     from chainrule.explanation import doctor as doctor
+    from chainrule.explanation import exercise as exercise
     from chainrule.explanation import explain as explain
+    from chainrule.explanation import grade as grade
     from chainrule.explanation import load_trace as load_trace
     from chainrule.explanation import trace_torch as trace_torch
     from chainrule.nn import load as load
@@ -65,7 +67,9 @@ _NAMES = {
     "check_function": "explanation",
     "diff": "explanation",
     "doctor": "explanation",
+    "exercise": "explanation",
     "explain": "explanation",
+    "grade": "explanation",
     "load_trace": "explanation",
     "trace_torch": "explanation",
     "Callback": "train",

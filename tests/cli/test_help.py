@@ -68,7 +68,9 @@ def test_what_is_written_to_a_file_is_named_by_one_option_everywhere():
         for command, argument in arguments()
         if "FILE" in str(argument.parameter.metavar) or "to a file" in argument.parameter.help
     }
-    assert files == {("predict", "--save"), ("explain", "--save"), ("diagram", "--save")}
+    beside = {("exercise", "--key"), ("exercise", "--answers")}  # files of their own, with it
+    results = {(command, "--save") for command in ("predict", "explain", "diagram", "exercise")}
+    assert files == results | beside
 
 
 def test_an_option_of_one_name_is_of_one_kind_everywhere():

@@ -49,6 +49,9 @@ EXCEPTIONS = {
         ("LogSoftmax", "Sigmoid"), "the last layer that is chosen for what a loss reads"
     ),
     "eager/axes.py": dict.fromkeys(("prod", "sum"), "of integers, as NumPy does"),
+    "explanation/exercises/setting.py": dict.fromkeys(
+        ("LogSoftmax", "Sigmoid"), "the last layer that is chosen for what a loss reads"
+    ),
     "explanation/long_sums.py": dict.fromkeys(
         ("add", "mul"), "what a sum of products is, term by term or as arrays"
     ),

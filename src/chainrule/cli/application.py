@@ -97,6 +97,16 @@ SOURCE is what `chainrule train` would learn from, and is looked at before it is
 trained: the data, the loss, a captured step, some trial steps on a copy. Or it
 is the folder of a run, and is looked at as it went. What is found comes with
 its causes and their numbers; what follows from another stands below it.""",
+    "exercise": """Make an exercise in backpropagation for paper, with its key.
+
+A small network with round numbers, blanks to fill in, the worked solution, and
+a file for answers that `chainrule grade` reads. Another seed, other numbers:
+such that no gradient vanishes and common mistakes give different answers.""",
+    "grade": """Grade answers to an exercise: points, and the mistakes by name.
+
+ANSWERS are files that `chainrule exercise --answers` began and learners filled
+in, or a folder of them; a class comes out as one table. A number that follows
+rightly from a wrong one before it counts. Nothing in a file is ever run.""",
     "inspect": """Show what a training step is compiled into, stage by stage.
 
 SOURCE is what `chainrule train` would learn from. Its step is a graph; that

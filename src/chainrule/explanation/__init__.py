@@ -26,6 +26,11 @@ from chainrule.explanation.diagnosing import Diagnosis as Diagnosis
 from chainrule.explanation.diagnosing import Doctor as Doctor
 from chainrule.explanation.diagnosing import Finding as Finding
 from chainrule.explanation.diagnosing import doctor as doctor
+from chainrule.explanation.exercises.exercise import Exercise as Exercise
+from chainrule.explanation.exercises.exercise import exercise as exercise
+from chainrule.explanation.exercises.grades import Grade as Grade
+from chainrule.explanation.exercises.grades import Grades as Grades
+from chainrule.explanation.exercises.grading import grade as grade
 from chainrule.explanation.explanation import Explanation as Explanation
 from chainrule.explanation.explanation import Term as Term
 from chainrule.explanation.trace import About as About
