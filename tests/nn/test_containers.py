@@ -1,6 +1,7 @@
 """Containers: lists and dicts of modules as in torch, modules side by side and past each other."""
 
 import inspect
+from collections import OrderedDict
 
 import numpy as np
 import pytest
@@ -108,6 +109,105 @@ def test_the_first_of_a_sequential_may_take_several_inputs():
     np.testing.assert_allclose(net.predict((X, X)), net(X, X).numpy(), rtol=0, atol=allowed)
     both = nn.Sequential()(X, X + 1)
     assert [y.numpy().tolist() for y in both] == [X.tolist(), (X + 1).tolist()]
+
+
+# --- a sequence with names of its own -------------------------------------------------------------
+
+
+def both(torch):
+    """The same network of each library."""
+    return [
+        m.Sequential(OrderedDict(hidden=m.Linear(3, 5), slope=m.Tanh(), last=m.Linear(5, 2)))
+        for m in (nn, torch.nn)
+    ]
+
+
+def test_a_sequential_takes_names_as_torchs_does(torch):
+    net, reference = both(torch)
+    assert list(net.state_dict()) == list(reference.state_dict())
+    net.load_state_dict(reference.state_dict())
+    expected = reference(torch.tensor(X)).detach().numpy()
+    # Sums of five and of three products; tanh of torch is another one.
+    np.testing.assert_allclose(net.predict(X), expected, rtol=0, atol=2e-6)
+    reference.load_state_dict({name: torch.tensor(a) for name, a in net.state_dict().items()})
+    assert [name for name, _ in net.named_children()] == ["hidden", "slope", "last"]
+    assert (net.hidden, net[-1]) == (net[0], net.last)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda m, net: net.__setitem__(1, m.Linear(5, 5)),
+        lambda m, net: net.append(m.Linear(2, 2)),
+        lambda m, net: net.extend([m.Tanh(), m.Linear(2, 2)]),
+        lambda m, net: net.__delitem__(1),
+        lambda m, net: net.__delitem__(slice(1, None)),
+        lambda m, net: net.pop(0),
+        lambda m, net: net[:2],
+        lambda m, net: net[1:],
+        lambda m, net: net[::2],
+    ],
+    ids=["set", "append", "extend", "del", "del slice", "pop", "[:2]", "[1:]", "[::2]"],
+)
+def test_names_change_as_torchs_do(torch, change):
+    names = []
+    for library, net in zip((nn, torch.nn), both(torch), strict=True):
+        changed = change(library, net)
+        if isinstance(changed, library.Sequential):
+            net = changed
+        names.append([name for name, _ in net.named_children()])
+    assert names[0] == names[1]
+
+
+def test_a_sequential_with_names_is_saved_shown_and_explained(tmp_path):
+    net = nn.Sequential(OrderedDict(hidden=nn.Linear(3, 5), slope=nn.Tanh(), last=nn.Linear(5, 2)))
+    assert repr(net).splitlines()[2].startswith("  (slope): Tanh(")
+    expected = net.predict(X)
+    cr.save(net, tmp_path / "net.safetensors")
+    again = cr.load(tmp_path / "net.safetensors")
+    np.testing.assert_array_equal(again.predict(X), expected)
+    assert repr(again) == repr(net)
+    trace = cr.explain(net, X, np.zeros((4, 2), np.float32), loss=nn.MSELoss())
+    assert trace["W2", 1, 2].name == "last.weight[1,2]"
+    assert trace["δ1", 0, 0].name == "d_hidden.out[0,0]"
+
+
+@pytest.mark.parametrize(
+    ("modules", "says"),
+    [
+        (
+            {"a": nn.Tanh()},
+            (
+                "Sequential takes modules, or one OrderedDict of them; argument 0 is a dict. "
+                "Write Sequential(OrderedDict(...)), with collections.OrderedDict."
+            ),
+        ),
+        (OrderedDict(a=3), "Sequential takes modules; 'a' is int."),
+        (
+            OrderedDict(forward=nn.Tanh()),
+            "A Sequential has a forward of its own; no module in it can be called that.",
+        ),
+        (
+            OrderedDict({"a.b": nn.Tanh()}),
+            (
+                "A Tanh in Sequential cannot be called 'a.b'. It is one part of a path such as "
+                "encoder.0.weight: letters, digits, _ and -."
+            ),
+        ),
+    ],
+    ids=["dict", "number", "forward", "dot"],
+)
+def test_names_that_cannot_be(modules, says):
+    with pytest.raises(ConfigurationError) as caught:
+        nn.Sequential(modules)
+    assert str(caught.value) == says
+
+
+def test_a_module_at_the_end_cannot_take_anothers_name():
+    net = nn.Sequential(OrderedDict({"1": nn.Tanh()}))
+    with pytest.raises(ConfigurationError) as caught:
+        net.append(nn.ReLU())
+    assert str(caught.value) == "Two modules in Sequential are called 1."
 
 
 class Stack(nn.Module):

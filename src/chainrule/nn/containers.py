@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn, Self, overload
 
@@ -17,19 +18,39 @@ class ModuleSequence(Module):
 
     @classmethod
     @abstractmethod
-    def of(cls, modules: Sequence[Module]) -> Self:
-        """Make one of these modules."""
+    def of(cls, modules: Sequence[Module], names: Sequence[str] | None) -> Self:
+        """Make one of these modules; None names them by their positions."""
 
-    def _hold(self, modules: Sequence[Any]) -> None:
+    def _hold(self, modules: Sequence[Any], names: Sequence[str] | None = None) -> None:
         """Hold these modules and no others."""
-        for i, module in enumerate(modules):
-            check_module(type(self).__name__, module, f"argument {i}")
+        positions = [str(i) for i in range(len(modules))]
+        names = positions if names is None else list(names)
+        kind = type(self).__name__
+        for i, (name, module) in enumerate(zip(names, modules, strict=True)):
+            check_module(kind, module, f"argument {i}" if names == positions else repr(name))
+            check_name(kind, name, type(module).__name__)
+            check_free(self, name)
+            if name in names[:i]:
+                raise ConfigurationError(f"Two modules in {kind} are called {name}")
         for name, _ in list(self.named_children()):
             delattr(self, name)
-        for i, module in enumerate(modules):
-            setattr(self, str(i), module)
+        for name, module in zip(names, modules, strict=True):
+            setattr(self, name, module)
         # It describes itself as one that was made of what it holds now.
-        self._arguments = {"modules": tuple(modules)} if modules else {}
+        given = tuple(modules)
+        if names != positions:
+            given = (OrderedDict(zip(names, modules, strict=True)),)
+        self._arguments = {"modules": given} if modules else {}
+
+    @property
+    def _names(self) -> list[str]:
+        return [name for name, _ in self.named_children()]
+
+    @property
+    def _own_names(self) -> list[str] | None:
+        """The names, where they are others than the positions."""
+        names = self._names
+        return None if names == [str(i) for i in range(len(names))] else names
 
     def __iter__(self) -> Iterator[Module]:
         return (module for _, module in self.named_children())
@@ -43,13 +64,15 @@ class ModuleSequence(Module):
     def __getitem__(self, position: slice) -> Self: ...
 
     def __getitem__(self, position: int | slice) -> Module:
-        modules = list(self)
-        return self.of(modules[position]) if isinstance(position, slice) else modules[position]
+        modules, names = list(self), self._own_names
+        if isinstance(position, slice):
+            return self.of(modules[position], None if names is None else names[position])
+        return modules[position]
 
     def __setitem__(self, position: int, module: Module) -> None:
         modules = list(self)
         modules[position] = module
-        self._hold(modules)
+        self._hold(modules, self._names)
 
     def __delitem__(self, position: int | slice) -> None:
         modules = list(self)
@@ -62,7 +85,9 @@ class ModuleSequence(Module):
 
     def extend(self, modules: Iterable[Module]) -> Self:
         """Put modules at the end; return the container."""
-        self._hold([*self, *modules])
+        more = list(modules)
+        positions = range(len(self), len(self) + len(more))
+        self._hold([*self, *more], [*self._names, *map(str, positions)])
         return self
 
     def insert(self, position: int, module: Module) -> Self:
@@ -82,12 +107,23 @@ class ModuleSequence(Module):
 
 @LAYERS.register("Sequential")
 class Sequential(ModuleSequence):
-    """Modules one after the other; their paths are ``0``, ``1``, ...
+    """Modules one after the other; their paths are ``0``, ``1``, ..., or names of your own.
 
     Parameters
     ----------
-    *modules : Module
-        The first may take several inputs.
+    *modules : Module, or one OrderedDict of str to Module
+        The first may take several inputs. A name is made of letters, digits, _ and -, and is none
+        of a module's own attributes.
+
+    Raises
+    ------
+    ConfigurationError
+        If something is no module, or a name cannot be one.
+
+    Notes
+    -----
+    As in torch, names stay with `append`, `extend`, slices and where a module is replaced; what is
+    deleted, popped or inserted leaves modules that are named by their positions.
 
     Examples
     --------
@@ -95,14 +131,29 @@ class Sequential(ModuleSequence):
     >>> net = nn.Sequential(nn.Flatten(), nn.Linear(4, 2), nn.Tanh())
     >>> list(net.state_dict()), net([[[1.0, 2.0], [3.0, 4.0]]]).shape
     (['1.weight', '1.bias'], (1, 2))
+    >>> from collections import OrderedDict
+    >>> named = nn.Sequential(OrderedDict(hidden=nn.Linear(4, 2), slope=nn.Tanh()))
+    >>> list(named.state_dict())
+    ['hidden.weight', 'hidden.bias']
     """
 
-    def __init__(self, *modules: Module) -> None:
-        self._hold(modules)
+    def __init__(self, *modules: Module | OrderedDict[str, Module]) -> None:
+        match modules:
+            case (OrderedDict() as named,):
+                self._hold(list(named.values()), list(named))
+            case (dict(),):
+                raise ConfigurationError(
+                    "Sequential takes modules, or one OrderedDict of them; argument 0 is a dict",
+                    advice="Write Sequential(OrderedDict(...)), with collections.OrderedDict",
+                )
+            case _:
+                self._hold(modules)
 
     @classmethod
-    def of(cls, modules: Sequence[Module]) -> Self:
-        return cls(*modules)
+    def of(cls, modules: Sequence[Module], names: Sequence[str] | None) -> Self:
+        if names is None:
+            return cls(*modules)
+        return cls(OrderedDict(zip(names, modules, strict=True)))
 
     def forward(self, x: Any, *others: Any) -> Any:
         """Apply the modules in order."""
@@ -138,7 +189,7 @@ class ModuleList(ModuleSequence):
         self._hold(list(modules or ()))
 
     @classmethod
-    def of(cls, modules: Sequence[Module]) -> Self:
+    def of(cls, modules: Sequence[Module], names: Sequence[str] | None) -> Self:
         return cls(modules)
 
     def forward(self, *inputs: Any) -> Any:
@@ -179,7 +230,7 @@ class ModuleDict(Module):
         for name, module in given.items():
             check_module("ModuleDict", module, repr(name))
             check_name("ModuleDict", name, type(module).__name__)
-            self._check_free(name)
+            check_free(self, name)
         for name, module in given.items():
             setattr(self, name, module)
         self._describe()
@@ -235,11 +286,14 @@ class ModuleDict(Module):
         pairs = list(self.items())
         self._arguments = {"modules": pairs} if pairs else {}
 
-    def _check_free(self, name: str) -> None:
-        if hasattr(type(self), name):
-            raise ConfigurationError(
-                f"A ModuleDict has a {name} of its own; no module in it can be called that"
-            )
+
+def check_free(container: Module, name: str) -> None:
+    """Raise ConfigurationError if a container has something of its own by this name."""
+    if hasattr(type(container), name):
+        raise ConfigurationError(
+            f"A {type(container).__name__} has a {name} of its own; no module in it can be called "
+            "that"
+        )
 
 
 def check_module(container: str, thing: object, place: str) -> None:

@@ -113,6 +113,8 @@ def _describe_argument(value: Any, now: bool, depth: int) -> Any:
     if initializer is not None and is_dataclass(value):
         arguments = {field.name: getattr(value, field.name) for field in fields(value)}
         return {"initializer": initializer, "arguments": arguments}
+    if isinstance(value, OrderedDict):
+        return {"named": [[k, _describe_argument(v, now, depth)] for k, v in value.items()]}
     if isinstance(value, tuple | list):
         return [_describe_argument(part, now, depth) for part in value]
     if isinstance(value, float) and not math.isfinite(value):
@@ -142,6 +144,8 @@ def _build_module(description: Any, depth: int) -> Module:
 def _build_argument(value: Any, depth: int) -> Any:
     if isinstance(value, dict) and "initializer" in value:
         return INITIALIZERS.get(value["initializer"])(**value["arguments"])
+    if isinstance(value, dict) and "named" in value:
+        return OrderedDict((name, _build_argument(part, depth)) for name, part in value["named"])
     if isinstance(value, dict) and "number" in value:
         return float(value["number"])
     if isinstance(value, dict):

@@ -31,7 +31,7 @@ def textbook_aliases(net: Module) -> dict[str, str]:
         return {}
     aliases: dict[str, str] = {}
     layer = 0
-    for i, module in enumerate(net):
+    for i, module in net.named_children():
         if isinstance(module, Linear):
             layer += 1
             aliases[f"W{layer}"] = f"{i}.weight"
