@@ -435,8 +435,30 @@ def test_names_that_the_step_needs():
             return x * self.step
 
     assert refusal(Scale(), [[1.0]], [[1.0]]) == (
-        "A parameter or buffer of the network is called step, as is an input of the training "
+        "A parameter or buffer of the network is called step, as is a value of the training "
         "step. Rename the attribute."
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        *((name, "a value of the training step") for name in ("x", "out", "d_out", "d_x")),
+        ("d_scale", "the gradient of scale"),
+    ],
+)
+def test_a_parameter_that_is_called_as_another_value_of_the_step(name, other):
+    class Scale(nn.Module):
+        def __init__(self):
+            self.scale = nn.Parameter(np.ones(1, np.float32))
+            setattr(self, name, nn.Parameter(np.ones(1, np.float32)))
+
+        def forward(self, x):
+            return x * self.scale * getattr(self, name)
+
+    assert refusal(Scale(), [[1.0]], [[1.0]]) == (
+        f"A parameter or buffer of the network is called {name}, as is {other}. "
+        "Rename the attribute."
     )
 
 

@@ -37,7 +37,9 @@ RANDOM = ("seed", "rows")
 ACCUMULATED = "accumulated."
 TOTAL_WEIGHT = "accumulated_weight"
 TOTAL_COST = "accumulated_cost"
-RESERVED = re.compile(r"x\d*|target|sample_weight|rows|seed|step|lr|loss|penalty|objective")
+RESERVED = re.compile(
+    r"x\d*|target|sample_weight|rows|seed|step|lr|loss|penalty|objective|out|d_(x\d*|out|loss)"
+)
 """What the step, or a trace of it, calls its own values: no parameter can have such a name."""
 
 
@@ -113,8 +115,10 @@ class StepWriter:
 
     def __enter__(self) -> StepWriter:
         net = self.recipe.net
-        for path, variable in [*net.named_parameters(), *net.named_buffers()]:
-            _check_name(path)
+        variables = [*net.named_parameters(), *net.named_buffers()]
+        known = {path for path, _ in variables}
+        for path, variable in variables:
+            _check_name(path, known)
             symbol = self.state_input(path, variable.type)
             self.trace.bind(variable, symbol)
             self.paths[id(variable)] = path
@@ -324,11 +328,15 @@ def drop_unused_inputs(graph: Graph, names: Collection[str]) -> Graph:
     return Graph(graph.name, tuple(nodes), outputs, graph.aliases)
 
 
-def _check_name(path: str) -> None:
+def _check_name(path: str, known: Collection[str]) -> None:
+    other = ""
     if RESERVED.fullmatch(path):
+        other = "a value of the training step"
+    elif path.startswith("d_") and path[2:] in known:
+        other = f"the gradient of {path[2:]}"
+    if other:
         raise ConfigurationError(
-            f"A parameter or buffer of the network is called {path}, as is an input of the "
-            "training step",
+            f"A parameter or buffer of the network is called {path}, as is {other}",
             advice="Rename the attribute",
         )
 
