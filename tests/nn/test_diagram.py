@@ -253,6 +253,22 @@ def test_several_inputs_and_outputs():
     assert boxes(diagram)["→y1"] == ["output 1", "[B,2]"]
 
 
+class Named(nn.Module):
+    """Outputs by name, some of them in a tuple."""
+
+    def __init__(self):
+        self.mean, self.scale = nn.Linear(3, 2), nn.Linear(3, 1)
+
+    def forward(self, x):
+        return {"mean": self.mean(x), "spread": (self.scale(x), self.scale(x) + 1.0)}
+
+
+def test_outputs_of_a_dict_are_called_by_their_keys():
+    found = boxes(Named().diagram(np.zeros((4, 3))))
+    called = [found[name][0] for name in ("→y", "→y1", "→y2")]
+    assert called == ["output mean", "output spread.0", "output spread.1"]
+
+
 class Lists(nn.Module):
     """Layers and norms that take turns."""
 

@@ -20,7 +20,7 @@ from chainrule.base.errors import ChainruleError, ConfigurationError, NameNotFou
 from chainrule.drawing import Box, Chart, Cluster, Diagram, Edge, Line, draw_chart
 from chainrule.eager import Tensor, apply
 from chainrule.eager.traced import keep_outputs, trace_function
-from chainrule.eager.trees import is_array, leaves
+from chainrule.eager.trees import is_array, is_number, leaves
 from chainrule.graph import Axis, Graph, Node, TensorType
 from chainrule.graph.diagram import is_literal, is_moved, scope_around
 from chainrule.nn.calling import as_tensors, float_type
@@ -37,8 +37,8 @@ GUESSES = 6
 
 def draw_modules(net: Module, x: Any, *, direction: str, values: Mapping[str, str]) -> Diagram:
     """Draw the modules of a network and what flows between them; see `Module.diagram`."""
-    graph = _traced(net, _marked(_twin(net)), x)
-    flow = _Flow(net, graph)
+    graph, outputs = _traced(net, _marked(_twin(net)), x)
+    flow = _Flow(net, graph, outputs)
     flow.follow()
     for name in values:
         if name not in flow.names:
@@ -73,11 +73,14 @@ def forward_graph(net: Module, x: Any = None) -> Graph:
     ConfigurationError
         If there is none and it cannot be guessed.
     """
-    return _traced(net, _twin(net), x)
+    return _traced(net, _twin(net), x)[0]
 
 
-def _traced(net: Module, twin: Module, x: Any) -> Graph:
-    """The graph that a copy of the network computes on an example, or on one like it."""
+def _traced(net: Module, twin: Module, x: Any) -> tuple[Graph, list[str]]:
+    """The graph that a copy of the network computes on an example, or on one like it.
+
+    And the paths of its outputs in what it returns: ``mean`` of a dict, ``0.1`` of nested tuples.
+    """
     if x is not None:
         inputs = x if isinstance(x, tuple) else (x,)
         # In the network's dtype, as a call converts them: the picture begins behind that.
@@ -130,7 +133,7 @@ def _leaving_a_trace(forward: Any) -> Any:
     return marked
 
 
-def _trace(twin: Module, inputs: tuple[Any, ...]) -> Graph:
+def _trace(twin: Module, inputs: tuple[Any, ...]) -> tuple[Graph, list[str]]:
     axes = {
         i: Axis(BATCH, int(array.shape[0]))
         for i, given in enumerate(inputs)
@@ -139,7 +142,9 @@ def _trace(twin: Module, inputs: tuple[Any, ...]) -> Graph:
     }
     with evaluation():
         traced = trace_function(twin, inputs, {}, examples=axes)
-    return keep_outputs(traced.graph, traced.results)
+    every = leaves(traced.result, open_modules=False)
+    outputs = [path for path, leaf in every if is_array(leaf) or is_number(leaf)]
+    return keep_outputs(traced.graph, traced.results), outputs
 
 
 def _guesses(net: Module) -> Iterator[Any]:
@@ -217,8 +222,8 @@ def _shape(kind: TensorType) -> str:
 class _Flow:
     """A traced network on its way into boxes, clusters and edges."""
 
-    def __init__(self, net: Module, graph: Graph) -> None:
-        self.net, self.graph = net, graph
+    def __init__(self, net: Module, graph: Graph, outputs: Sequence[str]) -> None:
+        self.net, self.graph, self.outputs = net, graph, outputs
         self.modules = dict(net.modules_by_every_path())
         self.variables = {path for path, _ in net.variables_by_every_path()}
         self.paths: dict[int, list[str]] = defaultdict(list)
@@ -246,12 +251,12 @@ class _Flow:
                 source = self.part_of[operand]
                 if source is not None and source != key:
                     self._connect(source, key, operand)
-        for k, output in enumerate(self.graph.outputs):
+        for path, output in zip(self.outputs, self.graph.outputs, strict=True):
             gives = self.part_of[output.node]
             if gives is not None:
                 # A name that no module and no input has.
                 key = f"→{output.label}"
-                kind = "output" if len(self.graph.outputs) == 1 else f"output {k}"
+                kind = f"output {path}".rstrip()
                 self.parts[key] = _Part(kind, "input")
                 self._connect(gives, key, output.node)
 
