@@ -6,6 +6,7 @@ import re
 import pytest
 
 import chainrule as cr
+from chainrule.explanation.page import held
 from tests.cli.test_terminal import COLOUR, on_terminal, on_unix
 
 
@@ -36,6 +37,38 @@ def test_a_whole_step_is_written_as_one_page(chainrule, folder):
     assert "step.html opens in a browser, without a network." in done.err
     page = (folder / "step.html").read_text(encoding="utf-8")
     assert page.startswith("<!doctype html>")
+
+
+def test_a_page_of_a_step_holds_what_is_asked_for(chainrule, folder, monkeypatch):
+    # As if this were a large step, of which a page holds a part.
+    for name, size in (("EVERYTHING", 5_000), ("WHOLE", 2_000), ("OPENED", 3_000)):
+        monkeypatch.setattr(held, name, size)
+    sizes = []
+    for more in ([], ["--include", "0.weight[3,2]", "--include", "d_*"]):
+        done = chainrule("explain", "iris", "--save", "step.html", *more)
+        assert done.status == 0, done.err
+        sizes.append((folder / "step.html").stat().st_size)
+    assert sizes[1] > sizes[0]
+
+
+def test_what_a_page_has_to_hold_has_to_be_there(chainrule, folder):
+    done = chainrule("explain", "iris", "--save", "step.html", "--include", "0.wieght")
+    assert done.status != 0
+    assert "0.weight" in done.err
+    assert not (folder / "step.html").exists()
+
+
+@pytest.mark.parametrize(
+    "typed", [[], ["--save", "step.json"], ["w5", "--save", "w5.html"]], ids=["", "json", "number"]
+)
+def test_include_is_of_a_page_of_a_whole_step(chainrule, folder, typed):
+    done = chainrule("explain", "2-2-2", *typed, "--include", "0.weight")
+    assert done.status != 0
+    assert (
+        "--include 0.weight: it says what a page of a whole step has to hold. Write it beside "
+        "--save page.html, without a NUMBER."
+    ) in " ".join(done.err.split())
+    assert not list(folder.glob("*.json")) + list(folder.glob("*.html"))
 
 
 def test_what_is_said_to_open_the_rest_opens_it(chainrule):

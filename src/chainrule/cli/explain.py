@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,10 +37,14 @@ command = App(
   chainrule explain iris "0.weight[3,1]" --example 7
   chainrule explain runs/iris "2.bias[0]" --save bias.tex
   chainrule explain 2-2-2 --save step.html
+  chainrule explain digits --save step.html --include "d_*"
   chainrule explain digits "1.out[0,5]" --depth 3 --json""",
 )
 
-WHOLE: dict[str, Callable[[Trace, Path], None]] = {".json": Trace.save, ".html": Trace.to_html}
+WHOLE: dict[str, Callable[[Trace, Path, Sequence[str]], None]] = {
+    ".json": lambda trace, path, include: trace.save(path),
+    ".html": lambda trace, path, include: trace.to_html(path, include=include),
+}
 """What a whole step is written as, by the ending of the file."""
 STEP = FileKind("A whole step", tuple(WHOLE))
 
@@ -92,6 +96,15 @@ def explain(
             "step, as a .html page in which every number opens, or as a .json trace.",
         ),
     ] = None,
+    include: Annotated[
+        list[str] | None,
+        Parameter(
+            metavar="NAME",
+            negative="",
+            help="What the page of a large step has to hold: a number with what it is made of, a "
+            'value whole, or "d_*", each that is called so. Repeatable.',
+        ),
+    ] = None,
     changes: Changes = None,
     showing: Showing = Showing(),  # noqa: B008 - frozen
 ) -> int:
@@ -106,9 +119,14 @@ def explain(
         raise ConfigurationError(f"--most is a number of terms, at least 1; got {most}")
     if save is not None:
         _check_place(save, source, number)
+    if include and (save is None or number is not None or not _is_page(save)):
+        raise ConfigurationError(
+            f"--include {include[0]}: it says what a page of a whole step has to hold",
+            advice="Write it beside --save page.html, without a NUMBER",
+        )
     trace = _trace(source, step, example, told)
     if number is None:
-        return _show_overview(trace, source, save, screen)
+        return _show_overview(trace, source, save, screen, include or ())
     explanation = trace[number]
     if save is not None:
         explanation.save(save, depth, most)
@@ -173,17 +191,22 @@ def step_of(
     return step_of_experiment(overlaid(table_of(source), told), step or 0, example)
 
 
-def _show_overview(trace: Trace, source: str, save: Path | None, screen: Screen) -> int:
+def _is_page(save: Path) -> bool:
+    return save.suffix.lower() == ".html"
+
+
+def _show_overview(
+    trace: Trace, source: str, save: Path | None, screen: Screen, include: Sequence[str]
+) -> int:
     overview = overview_of(trace)
     if save is not None:
-        WHOLE[save.suffix.lower()](trace, save)
+        WHOLE[save.suffix.lower()](trace, save, include)
     if screen.as_json:
         screen.document(overview_as_data(overview))
     else:
         show(lambda width: lines_of_overview(overview, width, partial(typed, source)))
     if save is not None:
-        is_page = save.suffix.lower() == ".html"
-        opens = "opens in a browser, without a network" if is_page else "holds the step"
+        opens = "opens in a browser, without a network" if _is_page(save) else "holds the step"
         screen.remark(f"{save} {opens}.")
     return 0
 
