@@ -100,6 +100,12 @@ def test_an_update_of_several_batches_is_compared_as_one_step():
     assert (diff.first.name, diff.first.place) == ("batch2.target", (0,))
     assert diff["batch1.0.out"].kind == "same"
     assert diff["next.0.weight"].kind == "follows"
+    phases = {each.name: each.phase for each in diff.values}
+    for batch in ("batch1", "batch2"):
+        assert phases[f"{batch}.0.out"] == phases[f"{batch}.cost"] == "forward"
+        assert phases[f"d_{batch}.0.out"] == phases[f"d_{batch}.0.weight"] == "backward"
+    assert (phases["loss"], phases["d_0.weight"]) == ("forward", "backward")
+    assert diff.first_backward.name.startswith("d_batch2.")
 
 
 def test_runs_in_folders_are_compared(tmp_path):

@@ -11,7 +11,7 @@ import pytest
 
 import chainrule as cr
 from chainrule import nn
-from tests.explanation.traces import explain_worked
+from tests.explanation.traces import explain_accumulated, explain_worked
 
 # Nobody has to install axe-core to run the tests: CHAINRULE_AXE is where its axe.min.js lies.
 AXE = os.environ.get("CHAINRULE_AXE", "")
@@ -171,6 +171,37 @@ def test_on_a_phone_what_is_opened_comes_into_sight(page, width):
     assert 0 <= top < 780 / 4
     assert active == "H2"
     assert page.run("scrollX") == 0
+
+
+@pytest.mark.parametrize("width", [320, 390])
+@pytest.mark.parametrize("button", ["#forth", "#back"])
+def test_on_a_phone_a_step_further_comes_into_sight(page, width, button):
+    page.resize(width, 780)
+    page.run("open('3.out', {focus: false}); scrollTo(0, 0)")
+    press(page, button)
+    top, active = page.run(
+        "[panel.querySelector('h2').getBoundingClientRect().top, document.activeElement.id]"
+    )
+    assert 0 <= top < 780 / 4
+    assert active == button[1:]  # so that it may be pressed again
+    assert page.run("scrollX") == 0
+
+
+def test_on_a_wide_screen_a_step_further_moves_nothing(page):
+    page.run("scrollTo(0, 0)")
+    press(page, "#forth")
+    assert page.run("scrollY") == 0
+
+
+def test_a_term_of_a_later_batch_names_its_own_row(browser, tmp_path):
+    explain_accumulated().to_html(tmp_path / "step.html")
+    browser.resize(1280, 900)
+    browser.open((tmp_path / "step.html").as_uri())
+    for batch, words in (("1", {"example 0", "example 3"}), ("2", {"example 0, row 4"})):
+        browser.run(f"open('d_batch{batch}.0.weight[0,0]')")
+        said = browser.run("[...panel.querySelectorAll('.example')].map((e) => e.textContent)")
+        assert words <= set(said)
+    assert not browser.complaints
 
 
 def test_on_a_phone_the_graph_begins_where_it_can_be_read(page, address):

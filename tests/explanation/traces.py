@@ -7,7 +7,10 @@ import numpy as np
 import chainrule as cr
 from chainrule import nn, optim
 from chainrule.data.worked import worked_example
+from tests.train.nets import examples, plain
 from tests.worked.networks import build
+
+X, Y = examples()
 
 
 def explain_worked(name="2-2-2", backend="native", names=None):
@@ -52,3 +55,14 @@ def explain_classifier(dtype="float32"):
         optimizer=optim.Adam(lr=0.01, weight_decay=0.01),
         backend="native",
     )
+
+
+def train(net=None, x=X, y=Y, **options):
+    told = {"loss": "CrossEntropyLoss", "batch_size": 16, "epochs": 3, "backend": "numpy"}
+    return cr.fit(net or plain(), x, y, progress=False, **(told | options))
+
+
+def explain_accumulated(backend="native"):
+    """An update of two batches of four examples."""
+    run = train(batch_size=4, accumulate=2, backend=backend, shuffle=False)
+    return cr.explain(run.at(0))

@@ -86,6 +86,25 @@ def rows_of(graph: Graph, rows: tuple[int, ...], name: str) -> tuple[int, ...]:
     return rows[sum(sizes[:-1]) : sum(sizes)]
 
 
+def starts_of_rows(graph: Graph) -> dict[int, int]:
+    """Where in the rows of all batches those of a value's batch begin, for those of later ones.
+
+    A value without a name is of the batch among whose values it stands.
+    """
+    batches = {i: split_batch(graph, node.name or "") for i, node in enumerate(graph.nodes)}
+    numbers = {i: found[0] for i, found in batches.items() if found is not None}
+    last = {number: i for i, number in numbers.items() if graph.nodes[i].op != "input"}
+    start, starts = 0, {}
+    for number in sorted(last):
+        starts[number] = start
+        start += _size_of(graph, number)
+    for i, node in enumerate(graph.nodes):
+        if node.op != "input" and i not in numbers and node.name is None:
+            number = next((n for n in sorted(last) if i <= last[n]), 0)
+            numbers |= {i: number} if number else {}
+    return {i: starts[number] for i, number in numbers.items() if starts[number]}
+
+
 def _size_of(graph: Graph, number: int) -> int:
     """How many examples a batch has: its data have an axis for them."""
     return next(

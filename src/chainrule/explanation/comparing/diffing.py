@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explanation.capturing.batches import OBJECTIVE, penalised
+from chainrule.explanation.capturing.batches import OBJECTIVE, costs_of_batches, penalised
 from chainrule.explanation.comparing import difference as kinds
 from chainrule.explanation.comparing.causes import find_causes
 from chainrule.explanation.comparing.difference import Diff, Difference, Opened, Setting, distance
@@ -330,12 +330,17 @@ def phases(graph: Graph) -> dict[int, str]:
     for i in range(len(graph.nodes) - 1, -1, -1):
         if i in backward:
             backward.update(graph.nodes[i].inputs)
+    # The gradients of one batch of an update stand in front of the next batch's forward pass.
+    leading = {loss, *costs_of_batches(graph)}
+    for i in range(len(graph.nodes) - 1, -1, -1):
+        if i in leading:
+            leading.update(graph.nodes[i].inputs)
     minimised = {graph.labels[OBJECTIVE], *penalised(graph)} if OBJECTIVE in graph.labels else set()
     found = {}
     for i, node in enumerate(graph.nodes):
         if node.op == "input":
             found[i] = "given"
-        elif i <= loss or i in minimised:
+        elif i in leading or i in minimised or (i <= loss and i not in backward):
             found[i] = "forward"
         else:
             found[i] = "backward" if i in backward else "update"

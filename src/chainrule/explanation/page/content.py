@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.explanation.captions import caption_of
+from chainrule.explanation.capturing.batches import starts_of_rows
 from chainrule.explanation.expansion import (
     INLINED_AT_MOST,
     WRITTEN_AT_MOST,
@@ -56,6 +57,8 @@ def content_of(trace: Trace, include: str | Sequence[str] = ()) -> Json:
     nodes = [_node(trace, i, captions, held.get(i)) for i in range(len(trace.graph.nodes))]
     for node, part in zip(nodes, parts_of(trace.graph), strict=True):
         node["part"] = part
+    for position, start in starts_of_rows(trace.graph).items():
+        nodes[position]["rows"] = start
     about = asdict(trace.about)
     about["lines"] = dict(trace.about.lines)
     return {

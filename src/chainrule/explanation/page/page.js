@@ -9,17 +9,17 @@ function isOpen(place) {
 }
 
 /** Open a number or a node by name, and remember the way. */
-function open(name, { focus = true } = {}) {
+function open(name, { focus = true, sight = focus } = {}) {
   if (!find(name)) return;
   if (trail[open_] !== name) {
     trail.splice(open_ + 1, Infinity, name);
     open_ = trail.length - 1;
     history.pushState({ at: open_ }, "", `#${encodeURIComponent(name)}`);
   }
-  show(focus);
+  show(focus, sight);
 }
 
-function show(focus) {
+function show(focus, sight = focus) {
   const place = open_ < 0 ? null : find(trail[open_]);
   panel.replaceChildren(...[trailShown(), place ? explained(place) : welcome()].flat(Infinity).filter(Boolean));
   stepperFollows(place ? place.node : -1);
@@ -35,7 +35,7 @@ function show(focus) {
   }
   panel.scrollTop = 0;
   const { top } = panel.getBoundingClientRect();
-  if (place && focus && (top < 0 || top > innerHeight / 2)) panel.scrollIntoView({ block: "start" });
+  if (place && sight && (top < 0 || top > innerHeight / 2)) panel.scrollIntoView({ block: "start" });
 }
 
 /** What is wider than its place can be moved by keys, too. */

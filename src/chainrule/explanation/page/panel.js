@@ -199,7 +199,8 @@ function termsOf(found, nested) {
 }
 
 function termRow({ term, value, example }, sizes) {
-  const row = step.about.rows[example];
+  const start = placesIn(term).map((place) => nodes[place.node].rows ?? 0);
+  const row = step.about.rows[Math.max(0, ...start) + example];
   const negative = term.op === "neg";
   const parts = factors(negative ? term.args[0] : term)
     .flatMap((factor, i) => [i ? " · " : negative ? "− " : null, factorOf(factor)]);

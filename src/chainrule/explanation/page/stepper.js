@@ -38,7 +38,7 @@ let at = -1;
 
 function move(by) {
   at = Math.min(steps.length - 1, Math.max(0, at + by));
-  open(placeOfNode(steps[at]), { focus: false });
+  open(placeOfNode(steps[at]), { focus: false, sight: true });
 }
 
 /** Show which value of the step is open. */
