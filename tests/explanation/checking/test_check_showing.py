@@ -186,3 +186,12 @@ def test_options_of_another_step_are_refused():
     assert cr.check(TRACE, mine={"W1": W1}).is_right
     with pytest.raises(ConfigurationError, match=r"^check takes a network or a step of a run; got"):
         cr.check(3, mine={"W1": W1})
+
+
+def test_only_an_error_that_was_read_as_an_examples_own_is_said_to_be_scaled():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Sigmoid(), nn.Linear(3, 1))
+    net.initialize(seed=0)
+    # In front of batch normalisation a bias has the gradient 0, be it for rounding.
+    found = cr.check(net, X, Y, mine={"0.bias": [0.5, 0.25, 0.125]})
+    assert not found
+    assert "own loss" not in found.text()

@@ -101,3 +101,25 @@ def test_a_step_on_other_data_is_the_step_taken_apart_there():
         np.testing.assert_allclose(
             moved.values[position], other.values[position], rtol=1e-6, err_msg=name
         )
+
+
+def test_with_several_inputs_mistakes_are_told_apart_on_the_same_ones_or_not_at_all():
+    class Sum(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = nn.Linear(2, 1), nn.Linear(2, 1)
+
+        def forward(self, p, q):
+            return self.a(p) + self.b(q)
+
+    net = Sum()
+    net.initialize(seed=0)
+    x, y = (X, X[::-1] / 2), Y
+    trace = cr.explain(net, x, y, backend="numpy")
+    twice = 2 * trace.values[trace.graph.find("d_a.weight")]
+    found = cr.check(net, x, y, mine={"a.weight": twice})
+    assert len(found.causes) > 1
+    assert "Several mistakes give these numbers" in found.text()
+    assert "of these shapes told them apart" not in found.text()
+    assert found.telling_apart is None or found.telling_apart.is_same_input
+    found.to_json()

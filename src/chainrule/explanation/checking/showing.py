@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from chainrule.base.errors import ChainruleError, listed
 from chainrule.base.harmless import plain
 from chainrule.explanation.checking.hints import hint, hints_up_to
@@ -319,7 +321,8 @@ def _worst(check: Check, opening: Opening) -> Iterator[Block]:
         cells += [[label_of(table, item), number(item.value)] for item in table.items]
         yield Block(cells=cells)
     scale = row.truth / float(explanation.value) if row.truth and explanation.value else 1.0
-    if abs(scale - 1) > 1e-3:
+    is_scaled = any(np.any(each != 1.0) for each in row.entry.scales)
+    if is_scaled and abs(scale - 1) > 1e-3:
         yield Block(f"Of the example's own loss it is {scale:.4g} times that.", "dim")
     typed = opening(explanation)
     if typed:

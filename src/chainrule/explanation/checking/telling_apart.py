@@ -39,7 +39,7 @@ class Separation:
     Parameters
     ----------
     x, y : array
-        In the shapes of the step's own; small round numbers.
+        In the shapes of the step's own; small round numbers. Empty where there are several inputs.
     value : str
         The value to compute on them; empty if no input tells any two apart.
     index : tuple of int
@@ -76,7 +76,8 @@ def tell_apart(check: Check) -> Separation | None:
     Returns
     -------
     Separation or None
-        None where there are no two causes that explain everything.
+        None where there are no two causes that explain everything, or several inputs, of which no
+        others are drawn.
     """
     anatomy = check.anatomy
     causes = check.causes[:_MOST_CAUSES]
@@ -94,6 +95,8 @@ def tell_apart(check: Check) -> Separation | None:
             best = found
         if best is not None and len(best.groups) == len(causes):
             break
+    if best is not None and not best.is_possible and not _has_inputs(anatomy):
+        return None  # nothing was tried
     return best
 
 
@@ -133,7 +136,10 @@ def _separate(
         members = [k for k, each in enumerate(groups) if each == group]
         number = float(predicted[members[0]][value][index])
         told.append((tuple(causes[k] for k in members), number))
-    x, y = (anatomy.values[anatomy.names[name]] for name in ("x", "target"))
+    x, y = (
+        anatomy.values[anatomy.names[name]] if name in anatomy.names else np.empty(0)
+        for name in ("x", "target")
+    )
     true = float(anatomy.values[anatomy.names[value]][index])
     return Separation(x, y, value if len(told) > 1 else "", index, true, tuple(told))
 
@@ -161,9 +167,14 @@ def _predicted(
     return {value: found[position] for value, position in zip(values, positions, strict=True)}
 
 
+def _has_inputs(anatomy: Anatomy) -> bool:
+    """Whether the step has one input and targets, of which others can be drawn."""
+    return {"x", "target"} <= anatomy.names.keys()
+
+
 def _other_inputs(anatomy: Anatomy) -> Iterator[Anatomy]:
     """The same step on other data of the same shapes: numbers with one decimal."""
-    if not {"x", "target"} <= anatomy.names.keys():
+    if not _has_inputs(anatomy):
         return
     positions = {name: anatomy.names[name] for name in ("x", "target")}
     for trial in range(_INPUTS):
