@@ -123,6 +123,12 @@ def test_no_line_is_wider_than_asked(width, kind):
         assert len(line) <= width or ".show()" in line or " = [[" in line
 
 
+def test_a_narrow_terminal_still_has_both_numbers():
+    lines = FOUND["odd"].text(40).splitlines()
+    assert lines[1].split() == ["value", "right", "worst", "yours", "true"]
+    assert all(len(line) <= 40 for line in lines[1:4])
+
+
 FOUND = {
     "right": check(W1=W1),
     "sign": check(W2=-W2, foo=3, b2="?"),

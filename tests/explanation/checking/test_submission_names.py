@@ -204,3 +204,14 @@ def test_frozen_parameter_has_no_gradient(written):
     with pytest.raises(LookupError) as caught:
         Names(anatomy_of(frozen=("0.bias",))).read(written)
     assert caught.value.args[0] == "0.bias is not trained in this step: it has no gradient"
+
+
+def test_weights_are_counted_where_the_textbook_has_no_names():
+    net = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3), nn.Sigmoid(), nn.Linear(3, 1))
+    x, y = np.arange(6.0).reshape(3, 2), np.ones((3, 1))
+    trace = cr.explain(net, x, y, backend="numpy")
+    assert "W1" not in trace.graph.positions
+    names = Names(take_apart(trace))
+    assert names.read("dW2") == Meaning("d_3.weight")
+    assert names.read("b1") == Meaning("d_0.bias", None, "0.bias")
+    assert names.read("δ2") == Meaning("d_3.out")

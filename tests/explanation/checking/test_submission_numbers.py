@@ -71,11 +71,11 @@ def test_what_is_no_number_at_all_is_said(given):
 
 
 def test_rows_of_different_lengths_are_refused():
-    with pytest.raises(ValueError, match=r"^has rows of different lengths: 1 and 2$"):
+    with pytest.raises(ValueError, match=r"^it has rows of different lengths: 1 and 2$"):
         read_numerals([[1.0, 2.0], [3.0]])
-    with pytest.raises(ValueError, match=r"^has rows of numbers beside single numbers$"):
+    with pytest.raises(ValueError, match=r"^it has rows of numbers beside single numbers$"):
         read_numerals([[1.0, 2.0], 3.0])
-    with pytest.raises(ValueError, match=r"^holds complex128, which are no real numbers$"):
+    with pytest.raises(ValueError, match=r"^it holds complex128, which are no real numbers$"):
         read_numerals(np.array([1j]))
 
 

@@ -16,6 +16,7 @@ from functools import cached_property
 from chainrule.base.errors import did_you_mean, listed
 from chainrule.base.harmless import plain
 from chainrule.explanation.checking.anatomy import Anatomy
+from chainrule.explanation.checking.roles import weighted_sums
 from chainrule.explanation.symbols import NEXT
 from chainrule.explanation.trace import Index
 
@@ -80,6 +81,17 @@ class Names:
         self.trace = anatomy.trace
         canonical = dict(self.trace.graph.aliases)
         self.table = {name: canonical.get(name, name) for name in anatomy.names}
+        if "W1" not in self.table:
+            self._count_layers()
+
+    def _count_layers(self) -> None:
+        """Number the weights from the front, where the textbook's names are not given."""
+        weights = dict.fromkeys(at.weight for at in weighted_sums(self.anatomy))
+        for k, weight in enumerate(weights, 1):
+            layer = weight.removesuffix("weight")
+            for letter, name in (("W", weight), ("b", f"{layer}bias"), ("z", f"{layer}out")):
+                if name in self.anatomy.names:
+                    self.table.setdefault(f"{letter}{k}", name)
 
     @cached_property
     def layers(self) -> int:

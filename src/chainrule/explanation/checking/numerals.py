@@ -117,7 +117,7 @@ def read_numerals(given: Any) -> Numerals:
         return _of_floats(array)
     if array.dtype.kind in "OUST":
         return _of_cells(list(array.ravel()), array.shape)
-    raise ValueError(f"holds {array.dtype}, which are no real numbers")
+    raise ValueError(f"it holds {array.dtype}, which are no real numbers")
 
 
 def _flattened(given: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:
@@ -129,9 +129,9 @@ def _flattened(given: Sequence[Any]) -> tuple[list[Any], tuple[int, ...]]:
         lengths = sorted({len(row) for row in rows if row is not None})
         if None in rows or len(lengths) > 1:
             raise ValueError(
-                "has rows of different lengths: " + " and ".join(map(str, lengths))
+                "it has rows of different lengths: " + " and ".join(map(str, lengths))
                 if len(lengths) > 1
-                else "has rows of numbers beside single numbers"
+                else "it has rows of numbers beside single numbers"
             )
         shape.append(lengths[0])
         level = [cell for row in rows if row is not None for cell in row]

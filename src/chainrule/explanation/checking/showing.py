@@ -52,6 +52,8 @@ class Block:
         A table in place of a text; the first row holds the headings.
     right : sequence of int
         Its columns of numbers.
+    drop : sequence of int
+        Columns that are left out, in this order, where there is no room for all.
     """
 
     text: str = ""
@@ -59,6 +61,7 @@ class Block:
     indent: int = 0
     cells: Sequence[Sequence[str]] = ()
     right: Sequence[int] = ()
+    drop: Sequence[int] = ()
 
 
 def in_python(explanation: Explanation) -> str | None:
@@ -75,7 +78,7 @@ def lines_of_check(
     lines: list[Line] = []
     for block in blocks_of(check, hints, opening):
         if block.cells:
-            lines.extend(lay_out(block.cells, width, block.right))
+            lines.extend(_fitted(block, width))
             continue
         if block.style == "heading":
             lines.append(Line())
@@ -87,6 +90,18 @@ def lines_of_check(
         for k, piece in enumerate(wrap(text, width, width - block.indent)):
             lines.append(Line(((" " * (block.indent if k else 0) + piece, style),)))
     return lines
+
+
+def _fitted(block: Block, width: int) -> list[Line]:
+    """A table in so many columns as there is room for."""
+    kept = list(range(len(block.cells[0])))
+    for column in (*block.drop, None):
+        widths = [max(len(row[k]) for row in block.cells) for k in kept]
+        if column is None or sum(widths) + 2 * (len(widths) - 1) <= width:
+            break
+        kept.remove(column)
+    cells = [[row[k] for k in kept] for row in block.cells]
+    return lay_out(cells, width, [i for i, k in enumerate(kept) if k in block.right])
 
 
 def fragment(check: Check) -> str:
@@ -186,7 +201,8 @@ def _values(check: Check, *, hidden: bool) -> Iterator[Block]:
         shown = sorted(shown, key=lambda row: row.is_right)[:_ROWS]
     if check.verdict != RIGHT:
         heads = ["value", "right", "worst", "yours", "" if hidden else "true", "read as"]
-        yield Block(cells=[heads, *(_cells(row, hidden=hidden) for row in shown)], right=(1, 3, 4))
+        cells = [heads, *(_cells(row, hidden=hidden) for row in shown)]
+        yield Block(cells=cells, right=(1, 3, 4), drop=(5, 1))
         if len(check.rows) > len(shown):
             yield Block(f"... and {len(check.rows) - len(shown)} more values", "dim")
     noted: dict[str, list[str]] = {}
