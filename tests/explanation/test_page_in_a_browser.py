@@ -275,8 +275,10 @@ def test_names_are_text_and_never_markup(browser, tmp_path):
 
 @pytest.mark.skipif(not Path(AXE).is_file(), reason="CHAINRULE_AXE names no axe.min.js")
 @pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
 @pytest.mark.parametrize("name", ["", "w5", "d_0.weight[0,0]", "d_0.weight"])
-def test_axe_finds_no_violation(page, theme, name):
+def test_axe_finds_no_violation(page, theme, width, name):
+    page.resize(width, 900)
     page.prefer(prefers_color_scheme=theme)
     if name:
         page.run(f"open({json.dumps(name)})")
