@@ -296,3 +296,42 @@ def test_a_gradient_with_nan_is_told():
         return dW1 * np.nan, *others
 
     assert "has NaN or infinite numbers" in " ".join(cr.check_function(with_nan).text().split())
+
+
+def test_targets_may_be_the_numbers_of_classes():
+    def softmax_layer(X, y, W, b):
+        scores = X @ W + b
+        d = np.exp(scores) / np.exp(scores).sum(1, keepdims=True)
+        d[np.arange(len(X)), y] -= 1
+        return X.T @ d / len(X), d.mean(0)
+
+    found = cr.check_function(softmax_layer, output=nn.Identity, loss="CrossEntropyLoss")
+    assert found, found.text()
+    assert "numbers of classes" in found.text()
+
+
+def test_gradients_that_are_transposed_beside_their_weights_are_told():
+    def transposed(X, Y, W1, b1, W2, b2):
+        dW1, db1, dW2, db2 = single_arguments(X, Y, W1, b1, W2, b2)
+        return dW1.T, db1, dW2.T, db2
+
+    def wrapped(case):
+        return single_arguments(
+            case.x, case.y, case.weights[0].T, case.biases[0], case.weights[1].T, case.biases[1]
+        )
+
+    found = cr.check_function(transposed)
+    assert not found
+    assert "it is transposed" in " ".join(found.text().split())
+    assert cr.check_function(wrapped)
+
+
+def test_shapes_that_are_no_gradients_are_told_beside_those_that_are():
+    def summed_over_the_wrong_axis(X, Y, W1, b1, W2, b2):
+        dW1, _, dW2, _ = single_arguments(X, Y, W1, b1, W2, b2)
+        return dW1, X.sum(1), dW2, X.sum(1)
+
+    text = " ".join(cr.check_function(summed_over_the_wrong_axis).text().split())
+    assert "(2, 3), (6,), (3, 4), (6,)" in text
+    assert "for the network 2-3-4 with 6 examples" in text
+    assert "(3, 2) or (2, 3) and (3,)" in text

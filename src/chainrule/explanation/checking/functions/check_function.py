@@ -177,7 +177,7 @@ def _at_depth(
     case = made.case(range(2, depth + 3), depth + _PROBE)
     tried: list[tuple[tuple[int, int], _Calling]] = []
     outcomes: list[Outcome] = []
-    choices = list(layouts(form))
+    choices = list(layouts(form, is_choice=made.is_choice))
     calls = [form.arguments(_for(case, layout), layout, _RATE) for layout in choices]
     for layout, outcome in zip(choices, calls_apart(function, calls, seconds), strict=False):
         outcomes.append(outcome)
@@ -199,7 +199,10 @@ def _at_depth(
         return None, f"It {stopped or outcomes[0].trouble}"
     shapes = ", ".join(str(array.shape) for array in returned.arrays.values())
     what = f"arrays of the shapes {shapes}" if shapes else "no arrays"
-    return None, f"It returned {what}; gradients have the shapes of the weights and biases"
+    pairs = zip(case.weights, case.biases, strict=True)
+    wanted = ", ".join(f"{w.shape} or {w.shape[::-1]} and {b.shape}" for w, b in pairs)
+    told = f"for the network {'-'.join(map(str, case.sizes))} with {len(case.x)} examples"
+    return None, f"It returned {what} {told}; gradients have the shapes {wanted}"
 
 
 def _takes_other_depths(
@@ -247,7 +250,13 @@ def _tried(
 
 
 def _compared(case: Case, calling: _Calling, made: _Maker, outcome: Outcome) -> Tried:
-    mine, notes = gradients_of(case, calling.layout, outcome.arrays, calling.places)
+    mine, notes = gradients_of(
+        case,
+        calling.layout,
+        outcome.arrays,
+        calling.places,
+        is_wrapped=calling.form.is_wrapped,
+    )
     broken = [name for name, array in mine.items() if not np.isfinite(array).all()]
     if broken:
         notes.append(f"the gradient of {', '.join(broken)} has NaN or infinite numbers")

@@ -42,11 +42,21 @@ class Layout:
         Of x and y: (m, n), (n, m), or with one example (n,) or (n, 1).
     weights : {"(out, in)", "(in, out)"}
     biases : {"(out,)", "(out, 1)", "(1, out)"}
+    has_classes : bool
+        Whether a target is the number of its class, and not a row with a 1 in it.
     """
 
     examples: str
     weights: str
     biases: str
+    has_classes: bool = False
+
+    def targets(self, array: Array) -> Any:
+        """The targets of a batch, as this layout has them."""
+        if not self.has_classes:
+            return self.data(array)
+        classes = array.argmax(axis=1)
+        return int(classes[0]) if self.is_single else classes
 
     def data(self, array: Array) -> Array:
         """A batch, as this layout has it."""
@@ -79,19 +89,28 @@ class Layout:
             "vector": "one example at a time",
             "column": "one example at a time, a column",
         }
-        return f"{data[self.examples]}, weights are {self.weights}, biases {self.biases}"
+        classes = ", targets are numbers of classes" if self.has_classes else ""
+        return f"{data[self.examples]}, weights are {self.weights}, biases {self.biases}{classes}"
 
 
-def layouts(form: Form) -> Iterator[Layout]:
-    """Every layout that a form may be for, those of most code first."""
-    if any(role.kind == "case" for role in form.roles):
+def layouts(form: Form, *, is_choice: bool = False) -> Iterator[Layout]:
+    """Every layout that a form may be for, those of most code first.
+
+    Parameters
+    ----------
+    form : Form
+    is_choice : bool
+        Whether a target is one of the outputs, so that it may be the number of a class.
+    """
+    if form.is_wrapped:
         yield Layout("rows", "(out, in)", "(out,)")
         return
     shapes = itertools.product(("(in, out)", "(out, in)"), ("(out,)", "(1, out)", "(out, 1)"))
     pairs = list(shapes)
-    for examples in ("rows", "columns", "vector", "column"):
-        for weights, biases in pairs:
-            yield Layout(examples, weights, biases)
+    for has_classes in (False, True) if is_choice else (False,):
+        for examples in ("rows", "columns", "vector", "column"):
+            for weights, biases in pairs:
+                yield Layout(examples, weights, biases, has_classes)
 
 
 @dataclass(frozen=True)
@@ -134,6 +153,11 @@ class Form:
         return count or None
 
     @property
+    def is_wrapped(self) -> bool:
+        """Whether it takes the whole case, and makes of it what it wants."""
+        return any(role.kind == "case" for role in self.roles)
+
+    @property
     def has_rate(self) -> bool:
         """Whether it wants a learning rate: what it returns may be updated weights."""
         return any(role.kind == "rate" for role in self.roles)
@@ -151,7 +175,7 @@ class Form:
             case "input":
                 return layout.data(case.x)
             case "target":
-                return layout.data(case.y)
+                return layout.targets(case.y)
             case "rate":
                 return rate
             case "weights":

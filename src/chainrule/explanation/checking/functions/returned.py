@@ -70,7 +70,12 @@ def places_of(case: Case, layout: Layout, arrays: Mapping[Path, Array]) -> Place
 
 
 def gradients_of(
-    case: Case, layout: Layout, arrays: Mapping[Path, Array], places: Places
+    case: Case,
+    layout: Layout,
+    arrays: Mapping[Path, Array],
+    places: Places,
+    *,
+    is_wrapped: bool = False,
 ) -> tuple[dict[str, Array], list[str]]:
     """What was returned, as gradients by parameter.
 
@@ -80,6 +85,8 @@ def gradients_of(
     layout : Layout
     arrays : mapping of path to array
     places : Places
+    is_wrapped : bool
+        Whether the function was given the whole case, and may have transposed its weights.
 
     Returns
     -------
@@ -103,6 +110,12 @@ def gradients_of(
             true = _true(case, layer, kind)
             if _fits(array, true, layout, kind):
                 mine[name] = _shaped(array, true, layout, kind)
+                shape = layout.weight(true).shape if kind == "weight" else array.shape
+                if array.ndim == 2 and array.shape != shape and not is_wrapped:
+                    notes.append(
+                        f"the gradient of {name} has the shape {array.shape}, the weight {shape}: "
+                        "it is transposed, and cannot be subtracted from it"
+                    )
             elif _fits_in_rows(array, true, layout, kind):
                 mine[name] = _rows(array, layout)[0]
                 notes.append(
