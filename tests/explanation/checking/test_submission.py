@@ -261,6 +261,13 @@ def test_nested_dicts_and_lists_by_layer_are_read():
     ]
 
 
+def test_a_dict_that_holds_itself_is_refused():
+    mine = {"b2": GRADIENTS["2.bias"]}
+    mine["grads"] = mine
+    with pytest.raises(ConfigurationError, match=r"^mine has dicts in dicts, more than 16 deep\. "):
+        check(mine)
+
+
 def test_elements_may_be_given_by_index():
     gradient = GRADIENTS["0.weight"]
     found = check({"W1": {(0, 1): gradient[0, 1], (2, 0): gradient[2, 0]}, "b1": {(5,): 1.0}})

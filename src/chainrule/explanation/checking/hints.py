@@ -71,6 +71,8 @@ def _of_unknown(check: Check, level: int) -> str:
         beside = f" {', '.join(right[:_MOST])} are right." if len(right) > 1 else beside
         return f"From the loss backwards, {name} is the first value that is wrong.{beside}"
     if level == 2:
+        if first.count == 1:
+            return f"In {name}, the number is wrong. {_size(first)}"
         return f"In {name}, {first.wrong} of {first.count} numbers are wrong. {_size(first)}"
     where = check.trace.graph.name_of(check.trace.graph.find(first.entry.value))
     return f"Open the true number and compare term by term: {where}."

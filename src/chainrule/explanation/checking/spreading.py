@@ -11,8 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.checking.naming import Names
 from chainrule.explanation.trace import Array, Index
+
+_DEEPEST = 16
+_INNER = " → "
 
 _GROUPS = {
     "": ("grads", "gradients", "gradient", "grad", "params", "parameters", "mine", "layers"),
@@ -46,17 +50,28 @@ class Elements(dict[Index, Any]):
 
 
 def spread(names: Names, mine: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
-    """Yield each name as it was written, the name to look up, and the numbers."""
+    """Yield each name as it was written, the name to look up, and the numbers.
+
+    Raises
+    ------
+    ConfigurationError
+        If dicts are nested without an end.
+    """
     stack: list[tuple[str, str, Any]] = [(str(key), str(key), each) for key, each in mine.items()]
     stack.reverse()
     while stack:
         shown, name, given = stack.pop()
         if isinstance(given, Mapping) and given:
+            if shown.count(_INNER) >= _DEEPEST:
+                raise ConfigurationError(
+                    f"mine has dicts in dicts, more than {_DEEPEST} deep",
+                    advice='Write {"W1": ..., "b1": ...}',
+                )
             if all(_is_index(key) for key in given):
                 yield shown, name, Elements((_index(key), each) for key, each in given.items())
                 continue
             below = [
-                (f"{shown}.{key}", _joined(names, name, str(key)), each)
+                (f"{shown}{_INNER}{key}", _joined(names, name, str(key)), each)
                 for key, each in given.items()
             ]
             stack.extend(reversed(below))
