@@ -150,6 +150,10 @@ def test_what_cannot_be_asked_for_is_refused():
         cr.exercise(seed=7, ask="delta3x")
     with pytest.raises(ConfigurationError, match="W1 stands on the sheet"):
         cr.exercise(seed=7, ask="W1")
+    with pytest.raises(ConfigurationError, match=r"dW1\[9,9\]: there is no \[9,9\] in the shape"):
+        cr.exercise(seed=7, ask="dW1[9,9]")
+    with pytest.raises(ConfigurationError, match=r"dW1\[0\] is no number of dW1: its shape is"):
+        cr.exercise(seed=7, ask="dW1[0]")
     with pytest.raises(NameNotFoundError, match="W1_new"):
         cr.exercise(seed=7, ask="W1_new")  # without a learning rate nothing is updated
 

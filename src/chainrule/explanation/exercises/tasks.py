@@ -10,6 +10,7 @@ from functools import cached_property
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
+from chainrule.explanation.checking.naming import element
 from chainrule.explanation.exercises.setting import LARGEST
 from chainrule.explanation.symbols import NEXT
 from chainrule.explanation.trace import Array, Index, Place, Trace
@@ -166,7 +167,8 @@ def _read(trace: Trace, asked: str, forms: dict[str, str]) -> tuple[str, list[In
                 f"{name} stands on the sheet; it is nothing to ask for",
                 advice=f"Its gradient is d{name}, what it becomes by the update {name}_new",
             )
-        raise NameNotFoundError.among("value to ask for", name, forms)
+        known = [form for form, value in forms.items() if not _is_given(trace, value)]
+        raise NameNotFoundError.among("value to ask for", name, known)
     value = forms[name]
     position = trace.graph.find(value)
     shape = tuple(map(int, trace.graph.nodes[position].shape))
@@ -174,7 +176,12 @@ def _read(trace: Trace, asked: str, forms: dict[str, str]) -> tuple[str, list[In
         return value, list(np.ndindex(*shape))
     if _of_one_example(trace, position) and len(index) == len(shape) - 1:
         index = (0, *index)
-    return value, [trace.find(value, *index).index]
+    if len(index) != len(shape):
+        raise ConfigurationError(f"{asked} is no number of {name}: its shape is {list(shape)}")
+    try:
+        return value, [element(shape, index)]
+    except LookupError as error:
+        raise ConfigurationError(f"{asked}: {error.args[0]}") from None
 
 
 def _of_one_example(trace: Trace, position: int) -> bool:
