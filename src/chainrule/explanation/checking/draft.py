@@ -157,6 +157,10 @@ class Draft(Builder):
                 for i in positions
             }
 
+    def forget(self) -> None:
+        """Let go of what was computed: of a large network there is no room for all drafts'."""
+        self._values.clear()
+
     def _computed(self, wanted: int, reached: int) -> Array:
         known, count = self._values, len(self.anatomy.nodes)
         opened = set[int]()

@@ -24,7 +24,7 @@ def judge(anatomy: Anatomy, submission: Submission) -> Check:
     entries = submission.entries
     rows = tuple(row_of(entry, anatomy.values[entry.position]) for entry in entries)
     searched = [_exact_zeros(entry, row) for entry, row in zip(entries, rows, strict=True)]
-    search = Search(anatomy, searched)
+    search = exact = Search(anatomy, searched)
     found: Found = []
     is_whole, is_loose = True, False
     near = all(rows[k].is_near for k in search.wrong)
@@ -36,7 +36,7 @@ def judge(anatomy: Anatomy, submission: Submission) -> Check:
             found = [(one,) for one in search.single()]
             is_loose = bool(found)
         if not found and not near:
-            search = Search(anatomy, searched)
+            search = exact
             is_whole = False
             found = [(one,) for one in search.nearest()]
     if found:  # what was found explains it better than rounding

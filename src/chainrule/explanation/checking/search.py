@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from functools import cached_property
+from itertools import combinations
 
 import numpy as np
 
@@ -17,35 +17,51 @@ from chainrule.explanation.trace import Array
 _SAME = 1e-9  # of a number: what adding up in another order makes of float64, with room
 
 
-@dataclass(frozen=True, eq=False)
 class Suspicion:
     """A fault that was tried: what it makes of the values that the learner wrote down.
 
+    Each value is computed when it is asked for: of a large network most are never needed.
+
     Parameters
     ----------
+    search : Search
     fault : Fault
-    moved : frozenset of int
-        Which entries it makes other than they truly are, by number, be it in digits that nobody
-        wrote down: beside another mistake they may count.
-    explained : frozenset of int
-        Which entries are as it makes them.
-    reached : frozenset of int
-        Which entries depend on what it changes, though they may come out the same.
-    draft : Draft
-        The step with the fault in it.
     """
 
-    fault: Fault
-    moved: frozenset[int]
-    explained: frozenset[int]
-    reached: frozenset[int]
-    draft: Draft
+    def __init__(self, search: Search, fault: Fault) -> None:
+        self.search, self.fault = search, fault
+        self.draft = _drafted(search.anatomy, (fault,))
+        self._reached = self.draft.reached
+        self._found: dict[int, tuple[bool, bool]] = {}
 
-    def reached_beside(self, other: Suspicion) -> frozenset[int]:
-        """Which entries depend on what it changes, where the other fault has been made, too."""
-        if other.draft.used & self.draft.reached:
-            return self.reached | other.reached
-        return self.reached
+    def reaches(self, k: int) -> bool:
+        """Whether an entry depends on what it changes, though it may come out the same."""
+        return bool(self._reached >> self.search.entries[k].position & 1)
+
+    def reaches_beside(self, k: int, other: Suspicion) -> bool:
+        """The same, where the other fault has been made, too: it may use what this one changes."""
+        return self.reaches(k) or (other.reaches(k) and bool(other.draft.used & self._reached))
+
+    def moves(self, k: int) -> bool:
+        """Whether it makes an entry other than it truly is.
+
+        Be it in digits that nobody wrote down: beside another mistake they may count.
+        """
+        return self.reaches(k) and self._tried(k)[0]
+
+    def explains(self, k: int) -> bool:
+        """Whether an entry is as it makes it."""
+        return self._tried(k)[1] if self.reaches(k) else k not in self.search.wrong
+
+    @property
+    def explained(self) -> frozenset[int]:
+        """Which entries are as it makes them."""
+        return frozenset(k for k in range(len(self.search.entries)) if self.explains(k))
+
+    def _tried(self, k: int) -> tuple[bool, bool]:
+        if k not in self._found:
+            self._found[k] = self.search.compared(k, self.draft)
+        return self._found[k]
 
 
 class Search:
@@ -72,85 +88,71 @@ class Search:
         )
 
     @cached_property
-    def faults(self) -> tuple[tuple[Fault, Draft], ...]:
-        """Every mistake at every place of the step, made."""
-        return tuple((fault, _drafted(self.anatomy, (fault,))) for fault in faults_of(self.anatomy))
-
-    @cached_property
     def suspicions(self) -> tuple[Suspicion, ...]:
-        """Every fault that changes what the learner wrote down."""
-        tried = (self._tried(fault, draft) for fault, draft in self.faults)
-        return tuple(suspicion for suspicion in tried if suspicion and suspicion.moved)
+        """Every mistake at every place of the step, made."""
+        return tuple(Suspicion(self, fault) for fault in faults_of(self.anatomy))
 
     def single(self) -> list[Suspicion]:
         """The faults that explain all."""
         found = []
-        for fault, draft in self.faults:
-            if self._explains(draft, self._order):
-                suspicion = self._tried(fault, draft)
-                if suspicion is not None:
-                    found.append(suspicion)
+        for suspicion in self.suspicions:
+            if all(suspicion.reaches(k) for k in self.wrong) and all(
+                suspicion.explains(k) for k in self._order
+            ):
+                found.append(suspicion)
+            suspicion.draft.forget()
         return found
 
     def pairs(self) -> list[tuple[Suspicion, Suspicion]]:
         """The pairs of faults that explain all together, each of them being needed."""
+        self._try_all()
         # One mistake may bring out what another does: weight decay, which no gradient knows of,
         # has a part in one that goes through updated weights. Such pairs are looked for last,
         # since fewer can be ruled out by what each of them does alone.
         for each_moves in (True, False):
-            pairs = self._candidates(each_moves)
-            found = [(a, b) for a, b, both in pairs if self._explain_together(a, b, both)]
+            found = [
+                pair
+                for pair in combinations(self.suspicions, 2)
+                if self._explain_together(*pair, each_moves)
+            ]
             if found:
                 return found
         return []
 
     def nearest(self) -> list[Suspicion]:
         """The faults that explain most of what is wrong, and spoil nothing that is right."""
-        right = frozenset(range(len(self.entries))) - self.wrong
+        self._try_all()
+        right = [k for k in self._order if k not in self.wrong]
         gain = {
-            id(suspicion): len(suspicion.explained & self.wrong)
+            suspicion: sum(suspicion.explains(k) for k in self.wrong)
             for suspicion in self.suspicions
-            if right <= suspicion.explained
+            if any(suspicion.reaches(k) for k in self.wrong)
+            and all(suspicion.explains(k) for k in right)
         }
         most = max(gain.values(), default=0)
-        return [s for s in self.suspicions if most and gain.get(id(s)) == most]
+        return [suspicion for suspicion, count in gain.items() if most and count == most]
 
-    def _tried(self, fault: Fault, draft: Draft) -> Suspicion | None:
-        moved, explained = set(), set()
-        reached = draft.reached
-        for k, entry in enumerate(self.entries):
-            if not reached >> entry.position & 1:
-                if k not in self.wrong:
-                    explained.add(k)
-                continue
-            try:
-                value = draft.values([entry.position])[entry.position]
-            except CircularError:
-                return None
-            if entry.agrees(value):
-                explained.add(k)
-            if self._differs(entry, value):
-                moved.add(k)
-        by = frozenset(k for k, entry in enumerate(self.entries) if reached >> entry.position & 1)
-        return Suspicion(fault, frozenset(moved), frozenset(explained), by, draft)
+    def _try_all(self) -> None:
+        for suspicion in self.suspicions:
+            for k in self._order:
+                suspicion.moves(k)
+            suspicion.draft.forget()
 
-    def _explains(self, draft: Draft, among: Sequence[int]) -> bool:
-        """Whether a draft has these entries as they were written."""
-        reached = draft.reached
-        wanted = [self.entries[k].position for k in among if k in self.wrong]
-        if not all(reached >> position & 1 for position in wanted):
-            return False
+    def compared(self, k: int, draft: Draft) -> tuple[bool, bool]:
+        """Whether a draft has an entry other than it truly is, and whether as it was written."""
+        entry = self.entries[k]
         try:
-            for k in among:
-                position = self.entries[k].position
-                if not reached >> position & 1:
-                    continue
-                # One after the other: most fail at the first.
-                if not self.entries[k].agrees(draft.values([position])[position]):
-                    return False
+            value = draft.values([entry.position])[entry.position]
+        except CircularError:
+            return True, False
+        return self._differs(entry, value), entry.agrees(value)
+
+    def _agrees(self, k: int, draft: Draft) -> bool:
+        position = self.entries[k].position
+        try:
+            return self.entries[k].agrees(draft.values([position])[position])
         except CircularError:
             return False
-        return True
 
     def _differs(self, entry: Entry, value: Array) -> bool:
         truth, found = (
@@ -160,37 +162,42 @@ class Search:
             near = np.abs(truth - found) <= _SAME * np.maximum(np.abs(truth), np.abs(found))
         return bool((entry.given & ~(near | (truth == found))).any())
 
-    def _candidates(
-        self, each_moves: bool
-    ) -> Iterator[tuple[Suspicion, Suspicion, frozenset[int]]]:
-        """Pairs that may explain all, and the entries that both of them have a part in.
+    def _explain_together(self, first: Suspicion, second: Suspicion, each_moves: bool) -> bool:
+        """Whether two faults explain all; what only one of them has a part in, that one does.
 
-        What only one of them has a part in, that one explains.
+        A fault has a part in what it moves, or in all that it reaches.
         """
-        found = self.suspicions
-        for i, first in enumerate(found):
-            for second in found[i + 1 :]:
-                if each_moves:
-                    by_first, by_second = first.moved, second.moved
-                else:
-                    by_first = first.reached_beside(second)
-                    by_second = second.reached_beside(first)
-                if (
-                    self.wrong <= by_first | by_second
-                    and by_first - by_second <= first.explained
-                    and by_second - by_first <= second.explained
-                ):
-                    yield first, second, by_first & by_second
+        both = []
+        for k in self._order:
+            if each_moves:
+                by_first, by_second = first.moves(k), second.moves(k)
+            else:
+                by_first = first.reaches_beside(k, second)
+                by_second = second.reaches_beside(k, first)
+            if by_first and by_second:
+                both.append(k)
+            elif by_first or by_second:
+                if not (first if by_first else second).explains(k):
+                    return False
+            elif k in self.wrong:
+                return False
+        return self._drafts_agree(first, second, both)
 
-    def _explain_together(self, first: Suspicion, second: Suspicion, both: frozenset[int]) -> bool:
-        if not both:
+    def _drafts_agree(self, first: Suspicion, second: Suspicion, among: Sequence[int]) -> bool:
+        """Whether the faults, made one after the other, give these entries."""
+        if not among:
             return True
-        among = [k for k in self._order if k in both]
+        # One entry after the other: most pairs fail at the first.
+        return any(
+            all(self._agrees(k, draft) for k in among) for draft in self._drafts_of(first, second)
+        )
+
+    def _drafts_of(self, first: Suspicion, second: Suspicion) -> tuple[Draft, ...]:
         faults = (first.fault, second.fault)
         # What was put in the place of a node first is a part of what is put there next.
         clash = first.draft.changed & second.draft.changed
         orders = [faults, faults[::-1]] if clash else [faults]
-        return any(self._explains(_drafted(self.anatomy, order), among) for order in orders)
+        return tuple(_drafted(self.anatomy, order) for order in orders)
 
 
 def _drafted(anatomy: Anatomy, faults: Sequence[Fault]) -> Draft:
