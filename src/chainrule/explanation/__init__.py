@@ -6,7 +6,8 @@ and read by every surface. What an element is made of is read off `Op.terms` (`e
 `captions`; a proof, one in `proofs`. A question on a trace is one module of `questions`; a surface
 (text, LaTeX, notebook), one of `printing`; the HTML file is made in `page`. Two steps are compared
 in `comparing`; what may explain a difference is one function in its `hypotheses`. What is wrong
-with a training is told in `diagnosing`, by one function for each disease in its `rules`.
+with a training is told in `diagnosing`, by one function for each disease in its `rules`. A step
+for paper, its key and points for answers are in `exercises`.
 """
 
 from chainrule.explanation.capturing.capture import explain as explain

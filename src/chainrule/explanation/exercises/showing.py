@@ -43,7 +43,7 @@ def _one(grade: Grade, width: int) -> Iterator[Line]:
     yield from _wrapped(f"{grade.learner or 'Answers'}: {_total(grade)}", width, style="bold")
     if grade.exercise is not None:
         yield from _wrapped(grade.exercise.code, width, style="dim")
-    yield Line()
+        yield Line()
     names = max((len(task.name) for task in grade.tasks), default=0)
     counts = max((len(_of(task)) for task in grade.tasks), default=0)
     for task in grade.tasks:
