@@ -65,6 +65,14 @@ def test_a_value_a_block(write, text):
     assert read == {"W1": [["1", "2"], ["3", "4"]], "b1": ["5", "6"], "w5": "0.5"}
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["w1,w2,b1\n0.5,?,1\n,,2\n", "\nw1;w2;b1\n0.5;?;1\n\n;;2\n", "w1\tw2\tb1\n0.5\t?\t1\n\t\t2"],
+)
+def test_names_stand_side_by_side_with_numbers_below(write, text):
+    assert read_answers(write(text)) == {"w1": "0.5", "w2": "?", "b1": ["1", "2"]}
+
+
 def test_elements_may_be_named_without_quotes(write):
     read = read_answers(write("W1[0,1],0.12\ndW1[2][0],-3\nname[0,2],5\n"))
     assert read == {"W1[0,1]": "0.12", "dW1[2][0]": "-3", "name[0,2]": "5"}

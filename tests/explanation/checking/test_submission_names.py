@@ -104,6 +104,8 @@ def test_plain_name_of_a_weight_is_its_gradient(names, written):
         "∂C/∂z1",
         "d_0.out",
         "error_1",
+        "d1",
+        "d_1",
     ],
 )
 def test_error_of_a_layer(names, written):
@@ -215,3 +217,11 @@ def test_weights_are_counted_where_the_textbook_has_no_names():
     assert names.read("dW2") == Meaning("d_3.weight")
     assert names.read("b1") == Meaning("d_0.bias", None, "0.bias")
     assert names.read("δ2") == Meaning("d_3.out")
+
+
+@pytest.mark.parametrize("written", ["δ_o1", "δo1", "delta_o1", "d_o1", "error_o1", "d_net_o1"])
+def test_an_error_of_a_unit_that_has_a_name_is_read_with_any_sign_of_it(written):
+    net = nn.Sequential(nn.Linear(2, 2), nn.Sigmoid(), nn.Linear(2, 1), nn.Sigmoid())
+    unit = {"net_o1": ["2.out[0]"], "out_o1": ["3.out[0]"], "δ_o1": ["d_2.out[0]"]}
+    trace = cr.explain(net, np.ones((1, 2)), np.ones((1, 1)), backend="numpy", names=unit)
+    assert Names(take_apart(trace)).read(written) == Meaning("d_2.out", (0, 0))

@@ -33,7 +33,9 @@ _UPDATE = (
     re.compile(r"(?P<base>.+?)[_. ](?:next|new|updated)(?P<index>\[.*\])?", re.IGNORECASE),
     re.compile(r"(?P<base>.+?)\s*(?:['′⁺+*]|\(t\+1\))(?P<index>\[.*\])?"),
 )
-_ERROR = re.compile(r"(?:δ|[Dd]elta|[Ee]rr(?:or)?)[_ ]*\^?[\[({]*(?P<layer>\w*)[\])}]*")
+_ERROR = re.compile(r"(?:δ|[Dd]elta|[Ee]rr(?:or)?|d(?=_?\d))[_ ]*\^?[\[({]*(?P<layer>\w*)[\])}]*")
+_OWN_ERROR = re.compile(r"(?:δ|[Dd]elta|[Ee]rr(?:or)?|d)_?(?P<unit>\w+(?:\[.*\])?)")
+"""An error by its unit or layer; ``d_o1`` and ``d1`` are read so where there is a δ of it."""
 _TEXTBOOK = re.compile(r"(?P<kind>[^\W\d_]+)[_ ]*\^?[\[({]*(?P<layer>\d+|L)[\])}]*")
 _LAYER = re.compile(
     r"(?:layer|linear|dense|fc|l)[_. ]*(?P<layer>\d+)[_. ]*(?P<kind>[^\W\d_]+)", re.IGNORECASE
@@ -164,6 +166,13 @@ class Names:
         found = self._find(name)
         if found is not None:
             yield found
+            return
+        match = _OWN_ERROR.fullmatch(name)
+        for spelling in (f"δ_{match['unit']}", f"δ{match['unit']}") if match else ():
+            found = self._find(spelling)
+            if found is not None:
+                yield found
+                return
 
     def _within(
         self, name: str, patterns: tuple[re.Pattern[str], ...]

@@ -1,4 +1,4 @@
-"""Numbers by name in a CSV file, in either of two ways.
+"""Numbers by name in a CSV file, in one of three ways.
 
 One number a line, below a header::
 
@@ -10,6 +10,11 @@ Or a value a block: its name, and its rows beside or below it::
     W1,0.120,-0.031              W1
     ,0.480,0.007                 0.120,-0.031
     b1,0.5,0.25                  0.480,0.007
+
+Or names side by side, and numbers below them::
+
+    w1, w2, w3
+    0.14978, 0.19956, 0.24975
 
 Cells are separated by commas, semicolons or tabs; beside the last two a decimal may have a comma.
 """
@@ -59,7 +64,8 @@ def read_sheet(text: str, where: str) -> dict[str, Any]:
     columns = _columns(lines[0][1]) if lines else None
     if columns is not None:
         return _one_a_line(lines[1:], columns, where)
-    return _blocks(lines, where)
+    across = _across([cells for _, cells in lines if cells])
+    return _blocks(lines, where) if across is None else across
 
 
 def _lines(text: str, where: str) -> list[tuple[int, list[str]]]:
@@ -148,6 +154,25 @@ def _index(text: str, line: int, where: str) -> Index:
             advice="An index is made of whole numbers from 0, such as 0,1",
         )
     return tuple(map(int, parts))
+
+
+def _across(lines: Sequence[list[str]]) -> dict[str, Any] | None:
+    """The numbers below each name; None where the first line does not hold names alone."""
+    if len(lines) < 2:
+        return None
+    names, *rows = lines
+    is_header = len(names) > 1 and all(cell and not _is_number(cell) for cell in names)
+    are_numbers = all(len(row) <= len(names) and all(map(_is_number, row)) for row in rows)
+    if not is_header or not are_numbers or len(set(names)) < len(names):
+        return None
+    columns = zip(*(row + [""] * (len(names) - len(row)) for row in rows), strict=True)
+    found = {}
+    for name, column in zip(names, columns, strict=True):
+        cells = list(column)
+        while len(cells) > 1 and not cells[-1]:  # the others go further down
+            cells.pop()
+        found[name] = cells if len(cells) > 1 else cells[0]
+    return found
 
 
 def _blocks(lines: Sequence[tuple[int, list[str]]], where: str) -> dict[str, Any]:
