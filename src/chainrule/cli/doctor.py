@@ -58,7 +58,14 @@ def watching(watched: bool) -> list[Callback]:
         return []
     from chainrule.explanation import Doctor
 
-    return [Doctor(file=sys.stderr)]
+    class Telling(Doctor):
+        """One that says so, too, if it has found nothing."""
+
+        def on_train_end(self) -> None:
+            if not self.diagnosis:
+                print("The doctor has found nothing wrong.", file=sys.stderr)
+
+    return [Telling(file=sys.stderr)]
 
 
 def _of_run(folder: Path) -> Diagnosis:

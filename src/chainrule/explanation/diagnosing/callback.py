@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TextIO
 
 from chainrule.explanation.diagnosing.case import of_run
 from chainrule.explanation.diagnosing.doctor import EVERYTHING, diagnose
 from chainrule.explanation.diagnosing.evidence import Evidence
-from chainrule.explanation.diagnosing.finding import Diagnosis, Finding, gravest_first
+from chainrule.explanation.diagnosing.finding import Diagnosis, Finding
+from chainrule.explanation.diagnosing.folding import fold
 from chainrule.train.callbacks import Callback, Logs
 
 
@@ -17,7 +19,8 @@ class Doctor(Callback):
     Parameters
     ----------
     stop : bool
-        Whether an error, such as gradients that are all zero, ends the training after its epoch.
+        Whether an error, such as gradients that are all zero, ends the training: before the first
+        step where it is there already, or after the epoch in which it is found.
     verbose : bool
         Whether findings are printed when they are made.
     file : text file, optional
@@ -63,7 +66,7 @@ class Doctor(Callback):
     @property
     def diagnosis(self) -> Diagnosis:
         """All that was found so far."""
-        return Diagnosis(gravest_first(self.findings))
+        return Diagnosis(tuple(self.findings))
 
     def on_train_begin(self) -> None:
         """Look at the data, the first state and trial steps."""
@@ -78,12 +81,16 @@ class Doctor(Callback):
         self._take(diagnose(self._evidence.case, ("step", "run"), self._evidence), epoch)
 
     def _take(self, diagnosis: Diagnosis, epoch: int) -> None:
-        new = [f for f in diagnosis.findings if f.name not in self.found_in]
-        for finding in diagnosis.all:
+        known, new = set(self.found_in), diagnosis.all
+        for finding in new:
             self.found_in.setdefault(finding.name, epoch)
-        self.findings += new
-        told = [finding for finding in new if finding.severity != "note"]
+        # What follows from something that was found earlier is told with that, and not anew.
+        every = [*self.diagnosis.all, *(f for f in new if f.name not in known)]
+        self.findings = list(fold([replace(finding, follows=()) for finding in every]))
+        first = [finding for finding in self.findings if finding.name not in known]
+        told = tuple(finding for finding in first if finding.severity != "note")
         if told and self.verbose:
-            Diagnosis(tuple(told), diagnosis.looked_at, diagnosis.rules).show(file=self.file)
-        if self.stop and any(finding.severity == "error" for finding in new):
-            self.run.stop(f"the doctor found {new[0].name}: {new[0].title}")
+            Diagnosis(told, diagnosis.looked_at, diagnosis.rules).show(file=self.file)
+        errors = [finding for finding in first if finding.severity == "error"]
+        if self.stop and errors:
+            self.run.stop(f"the doctor found {errors[0].name}: {errors[0].title}")

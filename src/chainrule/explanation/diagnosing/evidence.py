@@ -382,8 +382,10 @@ class Evidence:
         """Whether it learns all the same: after training as it stands, before it after a trial."""
         if not self.has_trials:
             return False
-        found = self.performance if self.case.steps else self.skill()
-        return found is not None and found > 0.6
+        if self.case.steps:
+            return self.performance is not None and self.performance > 0.6
+        skill = self.skill()  # after a few steps, of which more follow
+        return skill is not None and skill > 0.2
 
     @cached_property
     def neighbours_say(self) -> float | None:
@@ -476,7 +478,7 @@ class Evidence:
                 f"{self.updates} trial steps on a copy"
                 + (f" with each of {rates} learning rates" if rates > 1 else "")
             )
-        if self.case.history is not None:
+        if self.case.history is not None and self.case.history.epochs:
             said.append(f"{self.case.history.epochs} epochs of history")
         return tuple(said)
 

@@ -52,11 +52,15 @@ class Neighbours:
         """For each example the share of its nearest that have its label."""
         return np.asarray((labels[self.nearest] == labels[:, None]).mean(axis=1))
 
-    def skill_of_classes(self, labels: Array) -> float:
-        """The share of examples whose label most of their nearest have, above the commonest's."""
+    def majority(self, labels: Array) -> Array:
+        """For each example the label that most of its nearest have."""
         near = labels[self.nearest]
         votes = np.stack([(near == k).sum(axis=1) for k in range(labels.max() + 1)])
-        right = float((votes.argmax(axis=0) == labels).mean())
+        return np.asarray(votes.argmax(axis=0))
+
+    def skill_of_classes(self, labels: Array) -> float:
+        """The share of examples whose label most of their nearest have, above the commonest's."""
+        right = float((self.majority(labels) == labels).mean())
         most = np.unique(labels, return_counts=True)[1].max() / len(labels)
         return float((right - most) / max(1 - most, 1e-9))
 

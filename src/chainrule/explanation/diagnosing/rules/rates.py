@@ -26,6 +26,7 @@ from chainrule.explanation.diagnosing.trials import Trial
         "gradient-not-finite",
         "gradient-zero",
         "vanishing-gradient",
+        "overfitting",
     ),
     source="LeCun, Bottou, Orr and Müller 1998, section 5: lr < 2/λmax",
 )
@@ -87,13 +88,11 @@ def _learning_rate_too_small(evidence: Evidence) -> Iterator[Found]:
         return
     # Steps that are small enough add up: as many more of them are as one that is larger.
     longer = max(evidence.planned / evidence.updates, 1.0)
-    if longer > 100:
-        return
     whole = mine if longer <= 1 else evidence.trial(longer)
-    larger = [evidence.trial(longer * factor) for factor in (10.0, 100.0, 1000.0)]
+    larger = _larger(evidence, longer)
     best = min(larger, key=lambda trial: trial.end)
     fall, gained = start - best.end, start - whole.end
-    if not np.isfinite(fall) or fall <= 0.1 * abs(start) or gained > 0.1 * fall:
+    if not np.isfinite(fall) or fall <= 0.1 * abs(start) or abs(gained) > 0.1 * fall:
         return
     yield Found(
         f"A learning rate of {lr:g} moves the loss by {abs(gained):.2g} in "
@@ -110,6 +109,16 @@ def _learning_rate_too_small(evidence: Evidence) -> Iterator[Found]:
         confidence=LIKELY,
         fix=f"Raise the learning rate, to {lr * best.factor / longer:.2g} or thereabouts",
     )
+
+
+def _larger(evidence: Evidence, factor: float) -> list[Trial]:
+    """Larger rates, up to one that comes less far than the one before."""
+    found: list[Trial] = []
+    for power in range(1, 9):
+        found.append(evidence.trial(factor * 10.0**power))
+        if power > 2 and not found[-1].end < found[-2].end:
+            break
+    return found
 
 
 def _faded(evidence: Evidence) -> Iterator[Found]:

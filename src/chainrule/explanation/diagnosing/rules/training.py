@@ -282,7 +282,7 @@ def _overfitting(evidence: Evidence) -> Iterator[Found]:
     if not np.isfinite(values).all():
         return
     best = int(values.argmin())
-    tail = float(np.median(values[-max(len(values) // 5, 1) :]))
+    tail = float(values[-max(len(values) // 5, 3) :].min())  # and not in one epoch by chance
     rises = best <= 0.75 * (len(values) - 1) and tail > 1.2 * values[best]
     if rises and own[-1] < 0.8 * own[best]:
         yield Found(

@@ -139,6 +139,10 @@ def _saturated_units(evidence: Evidence) -> Iterator[Found]:
 )
 def _symmetric_initialization(evidence: Evidence) -> Iterator[Found]:
     evidence = evidence.born
+    steepest = max(
+        (float(np.abs(s.gradient).max()) for s in evidence.slopes if s.gradient is not None),
+        default=0.0,
+    )
     for slope in evidence.weights:
         value, gradient = slope.value, slope.gradient
         assert gradient is not None
@@ -149,8 +153,9 @@ def _symmetric_initialization(evidence: Evidence) -> Iterator[Found]:
             continue
         grads = gradient.reshape(len(value), -1).astype(np.float64)
         scale = np.abs(grads).max()
-        # Sums of equal terms in another order differ by rounding.
-        if scale == 0 or np.abs(grads - grads[:1]).max() > 1e-4 * scale:
+        # Sums of equal terms in another order differ by rounding; so does what cancels to 0.
+        slack = max(1e-4 * scale, 1e-6 * steepest)
+        if scale == 0 or np.abs(grads - grads[:1]).max() > slack:
             continue
         index = (0,) * value.ndim
         yield Found(
