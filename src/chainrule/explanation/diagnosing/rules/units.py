@@ -74,8 +74,9 @@ def _dead_units(evidence: Evidence) -> Iterator[Found]:
 
 
 def _grave(evidence: Evidence, share: float) -> Severity:
-    """A layer of which half is left may be all that it takes."""
-    return "warning" if share >= 0.5 and not evidence.does_well else "note"
+    """A layer of which half is left may be all that it takes, and begins so in a deep network."""
+    most = 0.5 if evidence.case.steps else 0.75
+    return "warning" if share >= most and not evidence.does_well else "note"
 
 
 @rule(
