@@ -335,3 +335,14 @@ def test_shapes_that_are_no_gradients_are_told_beside_those_that_are():
     assert "(2, 3), (6,), (3, 4), (6,)" in text
     assert "for the network 2-3-4 with 6 examples" in text
     assert "(3, 2) or (2, 3) and (3,)" in text
+
+
+def test_a_mistake_is_named_beside_biases_that_are_not_summed():
+    def two_mistakes(x, y, weights, biases):
+        return lists(x, y, weights, biases, slope=np.ones_like, total=lambda d: d)
+
+    found = cr.check_function(two_mistakes)
+    assert found.mistakes == ("missing-derivative",)
+    assert "it is not summed over the batch" in {
+        note.split(": ")[1].split(". ")[0] for each in found.wrong for note in each.notes
+    }

@@ -48,9 +48,11 @@ class Tried:
 
     @property
     def is_explained(self) -> bool:
-        """Whether mistakes that are known explain all that is wrong with its numbers."""
+        """Whether known mistakes, or the shapes, explain what is wrong with its numbers."""
         found = self.check
-        return found is None or bool(found) or (bool(found.causes) and found.is_whole)
+        if found is None or found or self.notes:
+            return True
+        return bool(found.causes) and found.is_whole
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,9 +110,9 @@ class FunctionCheck:
         On a small network many mistakes give the same numbers; those that larger ones rule out are
         left out. A network that no mistake explains rules out all of them.
         """
-        checks = [
-            check for each in self.wrong if (check := each.check) is not None and check.causes
-        ]
+        whole = [each for each in self.wrong if not each.notes]  # all numbers came
+        found = (each.check for each in whole or self.wrong)
+        checks = [each for each in found if each is not None and each.causes and each.is_whole]
         if not checks or not all(each.is_explained for each in self.wrong):
             return ()
         common = set.intersection(*({cause.mistakes for cause in each.causes} for each in checks))
