@@ -16,7 +16,8 @@ from chainrule.explanation.symbols import describe
 from chainrule.explanation.trace import Place
 
 _COMPUTED = "Computed with all digits, shown with"
-_NARROW = 3  # units in a layer: their sums fit into half a page
+_NARROW = 3  # units in a layer: most of their sums fit into half a page
+_TERMS = 3  # that stand side by side in half a page; paper has no scroll bar
 
 
 def key_fragment(made: Exercise, number: int = 1) -> str:
@@ -73,7 +74,8 @@ def _solution(made: Exercise) -> Iterator[str]:
         opened = [open_place(trace, place) for place in places]
         caption = opened[0].caption
         rule = f' <span class="bp">{caption.name}</span>' if caption else ""
-        yield '<div class="step">'
+        is_wide = any(len(explanation.terms) > _TERMS for explanation in opened)
+        yield f'<div class="step{" wide" if is_wide else ""}">'
         yield f"<h3>{text(without_layer(describe(trace, places[0])))}{rule}</h3>"
         if caption is not None and caption not in told:
             told.append(caption)
