@@ -5,15 +5,20 @@ Nothing here asks the doctor.
 
 from __future__ import annotations
 
-import inspect
-import time
-
 import numpy as np
 import pytest
 
 from chainrule import nn
+from tests.explanation.diagnosing.checks import (
+    check_it_does_what_is_written,
+    check_it_is_built_the_same_each_time,
+    check_it_is_explained_in_a_sentence,
+    check_it_learns_without_the_fault,
+    check_overfitting_shows,
+    check_plain_facts_are_named,
+    check_training_repeats_itself,
+)
 from tests.explanation.diagnosing.setups import (
-    AFTER,
     BEFORE,
     BROKEN,
     HEALTHY,
@@ -37,30 +42,6 @@ QUICK = [
     "stopped_while_it_still_improves",
     "words_that_most_reviews_lack",
 ]
-# An honest limit for one core would be 2 s; a test machine is shared, and slower at times.
-SECONDS = 10
-
-
-def trained(case, **how):
-    """A set-up after training, as far as `fit` goes, with the error that ended it."""
-    setup = case.make(**how)
-    try:
-        setup.fit()
-    except Exception as error:  # the test says which it may be
-        return setup, error
-    return setup, None
-
-
-def check_it_does_what_is_written(case):
-    started = time.process_time()
-    setup, error = trained(case)
-    assert time.process_time() - started < SECONDS
-    if case.refused is not None:
-        assert type(error) is case.refused
-        return
-    assert error is None
-    reached = case.score(setup) >= case.goal
-    assert reached is case.learns, f"{case.score(setup)}, and the goal is {case.goal}"
 
 
 def test_there_are_enough_of_both():
@@ -84,11 +65,7 @@ def test_a_set_up_is_written_down_once():
 
 @pytest.mark.parametrize("case", [*ALL.values(), *MNIST.values()], ids=[*ALL, *MNIST])
 def test_it_is_explained_in_a_sentence(case):
-    first, *_ = inspect.cleandoc(case.make.__doc__).splitlines()
-    assert first.endswith((".", "?"))
-    assert set(case.looked_at) <= {BEFORE, AFTER}
-    assert case.looked_at
-    assert case.finding not in case.also
+    check_it_is_explained_in_a_sentence(case)
 
 
 @pytest.mark.parametrize("name", QUICK)
@@ -119,72 +96,30 @@ def test_a_disease_of_mnist_is_one(data_folder, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(MNIST))
 def test_mnist_learns_without_it(data_folder, name):
-    setup, error = trained(MNIST[name], mended=True)
-    assert error is None
-    assert MNIST[name].score(setup) >= MNIST[name].goal
+    check_it_learns_without_the_fault(MNIST[name])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", MENDED)
 def test_without_the_fault_it_learns(name):
-    case = BROKEN[name]
-    setup, error = trained(case, mended=True)
-    assert error is None
-    assert case.score(setup) >= case.goal
+    check_it_learns_without_the_fault(BROKEN[name])
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ALL.values(), ids=list(ALL))
 def test_it_is_built_the_same_each_time(case):
-    one, other = case.make(), case.make()
-    dtype = one.more.get("dtype", "float32")
-    for setup in (one, other):
-        setup.net.astype(dtype)
-        setup.net.initialize(seed=0)
-    states = one.net.state_dict(), other.net.state_dict()
-    assert list(states[0]) == list(states[1])
-    for path, values in states[0].items():
-        np.testing.assert_array_equal(values, states[1][path])
-    np.testing.assert_array_equal(one.x, other.x)
-    np.testing.assert_array_equal(one.y, other.y)
-    assert not np.shares_memory(one.x, other.x)
-
-
-def plain_facts(setup):
-    """What is seen of a set-up's rows and columns without knowing what they are for."""
-    x = np.asarray(setup.x)
-    if x.dtype.kind != "f" or not np.isfinite(x).all():
-        return
-    x = x.reshape(len(x), -1)
-    spread = x.max(axis=0) - x.min(axis=0)
-    if (spread == 0).any():
-        yield "constant-features"
-    live = x[:, spread > 0].astype(np.float64)
-    if len(live) > live.shape[1] > 1:
-        alike = abs(np.corrcoef(live.T)) - np.eye(live.shape[1])
-        if alike.max() > 1 - 1e-6:
-            yield "duplicate-features"
-    if setup.validation is not None:
-        rows = {row.tobytes() for row in x}
-        held_out = np.asarray(setup.validation[0]).astype(x.dtype).reshape(-1, x.shape[1])
-        if any(row.tobytes() in rows for row in held_out):
-            yield "leaking-split"
+    check_it_is_built_the_same_each_time(case)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", ALL.values(), ids=list(ALL))
 def test_plain_facts_of_the_data_are_named(case):
-    named = {case.finding, *case.also}
-    assert set(plain_facts(case.make())) <= named
-    if case.can_be_mended:
-        assert set(plain_facts(case.make(mended=True))) <= named
+    check_plain_facts_are_named(case)
 
 
 @pytest.mark.parametrize("name", ["all_weights_zero", "validation_better_than_training"])
 def test_training_repeats_itself(name):
-    (one, _), (other, _) = trained(ALL[name]), trained(ALL[name])
-    for path, values in one.net.state_dict().items():
-        np.testing.assert_array_equal(values, other.net.state_dict()[path])
+    check_training_repeats_itself(ALL[name])
 
 
 def hidden_outputs(setup, layers):
@@ -228,9 +163,7 @@ def test_a_run_stopped_early_was_still_getting_better():
 
 @pytest.mark.parametrize("name", [n for n, c in BROKEN.items() if c.finding == "overfitting"])
 def test_overfitting_shows_in_the_validation_loss(name):
-    history = BROKEN[name].make().fit().history
-    assert history["val_loss"][-1] > min(history["val_loss"])
-    assert history["val_loss"][-1] > 4 * history["loss"][-1]
+    check_overfitting_shows(BROKEN[name])
 
 
 def test_the_digits_at_hand_have_three_white_pixels():

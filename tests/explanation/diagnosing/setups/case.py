@@ -123,9 +123,14 @@ class Case:
 _BROKEN: dict[str, Case] = {}
 _HEALTHY: dict[str, Case] = {}
 _MNIST: dict[str, Case] = {}
+_HELD_OUT_BROKEN: dict[str, Case] = {}
+_HELD_OUT_HEALTHY: dict[str, Case] = {}
+_BOOKS = (_BROKEN, _HEALTHY, _MNIST, _HELD_OUT_BROKEN, _HELD_OUT_HEALTHY)
 BROKEN: Mapping[str, Case] = MappingProxyType(_BROKEN)
 HEALTHY: Mapping[str, Case] = MappingProxyType(_HEALTHY)
 MNIST: Mapping[str, Case] = MappingProxyType(_MNIST)
+HELD_OUT_BROKEN: Mapping[str, Case] = MappingProxyType(_HELD_OUT_BROKEN)
+HELD_OUT_HEALTHY: Mapping[str, Case] = MappingProxyType(_HELD_OUT_HEALTHY)
 
 
 def broken(
@@ -138,12 +143,14 @@ def broken(
     refused: type[Exception] | None = None,
     learns: bool = False,
     of_mnist: bool = False,
+    held_out: bool = False,
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
     """Write down a set-up with the name of what is wrong with it.
 
-    Those of MNIST are in a book of their own, because its files may not be there.
+    Those of MNIST are in a book of their own, because its files may not be there; so are those
+    of the second exam, which are held out.
     """
-    book = _MNIST if of_mnist else _BROKEN
+    book = _MNIST if of_mnist else _HELD_OUT_BROKEN if held_out else _BROKEN
     return _written(book, finding, judge, goal, looked_at, also, refused, learns)
 
 
@@ -153,9 +160,11 @@ def healthy(
     *,
     looked_at: tuple[str, ...] = BOTH,
     also: Sequence[str] = (),
+    held_out: bool = False,
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
     """Write down a set-up with nothing wrong."""
-    return _written(_HEALTHY, None, judge, goal, looked_at, also, None, True)
+    book = _HELD_OUT_HEALTHY if held_out else _HEALTHY
+    return _written(book, None, judge, goal, looked_at, also, None, True)
 
 
 def _written(
@@ -169,7 +178,7 @@ def _written(
     learns: bool,
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
     def write(make: Callable[..., Setup]) -> Callable[..., Setup]:
-        if make.__name__ in {*_BROKEN, *_HEALTHY, *_MNIST}:
+        if any(make.__name__ in other for other in _BOOKS):
             raise ValueError(f"There is a set-up named {make.__name__} already")
         unknown = {finding, *also} - VOCABULARY - {None}
         if unknown:
