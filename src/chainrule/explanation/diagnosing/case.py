@@ -66,6 +66,8 @@ class Case:
         That is looked at: before the first step, or where training stands.
     first : mapping of str to array
         The state before the first step, where it is known.
+    left : mapping of str to array or None
+        The weights that the network was left with, which may be those of an earlier epoch.
     refusal : ChainruleError or None
         Why `fit` would not begin.
     history : History or None
@@ -98,6 +100,7 @@ class Case:
     state: State
     first: State | None
     refusal: ChainruleError | None
+    left: State | None = None
     history: History | None = None
     steps: int = 0
     epochs: int | None = None
@@ -276,6 +279,7 @@ def of_run(
     engine = run.engine
     recipe, source, plan = engine.recipe, engine.source, engine.plan
     state = dict(run.standing.state)
+    left = recipe.net.state_dict()
     net = _copied(recipe.net)
     for path, variable in [*net.named_parameters(), *net.named_buffers()]:
         variable.replace(state[path])
@@ -299,6 +303,7 @@ def of_run(
         state=state,
         first=run.at(0).state if run.steps else state,
         refusal=None,
+        left={path: left.get(path, state[path]) for path in state},
         history=run.history,
         steps=run.steps,
         metrics=tuple(recipe.metrics),

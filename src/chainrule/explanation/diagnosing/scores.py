@@ -46,6 +46,20 @@ def classes_said(outputs: Array, read_as: str) -> Array | None:
     return (flat[:, 0] > middle).astype(np.int64)
 
 
+def as_targets(outputs: Array, read_as: str) -> Array:
+    """Outputs as what targets are: the probabilities of logits, the numbers of logarithms."""
+    with np.errstate(over="ignore"):
+        match read_as:
+            case "log-probabilities" | "log-values":
+                return np.exp(outputs)
+            case "binary logits":
+                return 1 / (1 + np.exp(-outputs))
+            case "logits":
+                odds = np.exp(outputs - outputs.max(axis=1, keepdims=True))
+                return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+    return outputs
+
+
 def score(outputs: Array, target: Array, read_as: str) -> float | None:
     """How well outputs say targets: 1 is all right, 0 is what says nothing.
 
@@ -66,7 +80,7 @@ def score(outputs: Array, target: Array, read_as: str) -> float | None:
         most = np.unique(classes, return_counts=True)[1].max() / len(classes)
         return float(((answers == classes).mean() - most) / max(1 - most, 1e-9))
     goal = target.reshape(len(target), -1).astype(np.float64)
-    said = outputs.reshape(len(outputs), -1)
+    said = as_targets(outputs.reshape(len(outputs), -1).astype(np.float64), read_as)
     if said.shape != goal.shape:
         return None
     total = ((goal - goal.mean(axis=0)) ** 2).sum()

@@ -17,12 +17,18 @@ def findings(doctor: Doctor, setup: Setup, when: str) -> tuple[Any, ...]:
     Where `fit` has raised there is no run: it is asked about the network as the error leaves it.
     """
     if when == BEFORE:
-        return tuple(doctor(setup.net, setup.x, setup.y, **setup.options).findings)
+        return before(doctor, setup)
     try:
         run = setup.fit()
     except Exception:
-        return tuple(doctor(setup.net, setup.x, setup.y, **setup.options).findings)
+        return before(doctor, setup)
     return tuple(doctor(run).findings)
+
+
+def before(doctor: Doctor, setup: Setup) -> tuple[Any, ...]:
+    """Ask with what `fit` takes, but for what only looks on while it trains."""
+    options = {key: value for key, value in setup.options.items() if key != "callbacks"}
+    return tuple(doctor(setup.net, setup.x, setup.y, **options).findings)
 
 
 def missed(doctor: Doctor, case: Case) -> list[str]:

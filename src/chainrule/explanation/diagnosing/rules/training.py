@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import ChainruleError, ShapeError, TrainingError
-from chainrule.explanation.diagnosing.costs import is_of_last, last_of_epochs
+from chainrule.explanation.diagnosing.costs import costs, is_of_last, last_of_epochs
 from chainrule.explanation.diagnosing.draws import normals
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import LIKELY, POSSIBLE
@@ -282,6 +282,8 @@ def _overfitting(evidence: Evidence) -> Iterator[Found]:
     if not np.isfinite(values).all():
         return
     best = int(values.argmin())
+    if best < len(values) - 1 and _is_as_at_best(evidence, float(values[best])):
+        return  # what there is to do was done
     tail = float(values[-max(len(values) // 5, 3) :].min())  # and not in one epoch by chance
     rises = best <= 0.75 * (len(values) - 1) and tail > 1.2 * values[best]
     if rises and own[-1] < 0.8 * own[best]:
@@ -314,6 +316,17 @@ def _overfitting(evidence: Evidence) -> Iterator[Found]:
         where="network",
         confidence=LIKELY,
     )
+
+
+def _is_as_at_best(evidence: Evidence, least: float) -> bool:
+    """Whether the network has the weights of its best epoch: early stopping took them back."""
+    held_out = evidence.case.held_out
+    if held_out is None:
+        return False
+    places = np.arange(held_out.count)
+    outputs = evidence.outputs_on(held_out, places, evidence.case.left)
+    found = None if outputs is None else costs(evidence, outputs, held_out.target[places])
+    return found is not None and float(found.mean()) < 1.05 * least
 
 
 @rule(
