@@ -282,7 +282,7 @@ def _overfitting(evidence: Evidence) -> Iterator[Found]:
     if not np.isfinite(values).all():
         return
     best = int(values.argmin())
-    if best < len(values) - 1 and _is_as_at_best(evidence, float(values[best])):
+    if _took_back_the_best(evidence, float(values[best])):
         return  # what there is to do was done
     tail = float(values[-max(len(values) // 5, 3) :].min())  # and not in one epoch by chance
     rises = best <= 0.75 * (len(values) - 1) and tail > 1.2 * values[best]
@@ -318,13 +318,15 @@ def _overfitting(evidence: Evidence) -> Iterator[Found]:
     )
 
 
-def _is_as_at_best(evidence: Evidence, least: float) -> bool:
-    """Whether the network has the weights of its best epoch: early stopping took them back."""
-    held_out = evidence.case.held_out
-    if held_out is None:
+def _took_back_the_best(evidence: Evidence, least: float) -> bool:
+    """Whether the network was left with other weights than the last, as good as the best were."""
+    held_out, left, state = evidence.case.held_out, evidence.case.left, evidence.case.state
+    if held_out is None or left is None:
+        return False
+    if all(np.array_equal(left[path], state[path]) for path in left):
         return False
     places = np.arange(held_out.count)
-    outputs = evidence.outputs_on(held_out, places, evidence.case.left)
+    outputs = evidence.outputs_on(held_out, places, left)
     found = None if outputs is None else costs(evidence, outputs, held_out.target[places])
     return found is not None and float(found.mean()) < 1.05 * least
 
