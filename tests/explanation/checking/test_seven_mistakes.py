@@ -231,3 +231,20 @@ def test_a_scalar_engine_that_assigns_gradients():
     mine = {name: np.vectorize(lambda n: n.grad)(value) for name, value in p.items()}
     found = cr.check(net, x, y, loss=nn.QuadraticLoss(), mine=mine)
     assert found.mistakes == ("error-of-one-unit",)
+
+
+def test_a_mean_over_outputs_is_missed_only_where_the_cost_takes_one():
+    """With as many outputs as examples nothing else tells it from the mean over the batch."""
+    x, y = np.linspace(-1, 1, 12).reshape(4, 3), np.eye(4)
+    net = nn.Sequential(nn.Linear(3, 4), nn.Sigmoid())
+    net.initialize(seed=0)
+    for loss, named in [
+        (nn.QuadraticLoss(), {"missing-mean"}),
+        (nn.MSELoss(), {"missing-mean", "missing-mean-over-outputs"}),
+    ]:
+        trace = cr.explain(net, x, y, loss=loss, backend="numpy")
+        mine = {
+            f"0.{name}": 4 * trace.values[trace.graph.find(f"d_0.{name}")]
+            for name in ("weight", "bias")
+        }
+        assert set(cr.check(net, x, y, loss=loss, mine=mine).mistakes) == named

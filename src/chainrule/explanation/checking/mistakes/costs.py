@@ -275,6 +275,19 @@ def _scaled_by_outputs(anatomy: Anatomy, power: int) -> Iterator[tuple[str, Chan
     if out is None or not anatomy.nodes[out].shape:
         return
     outputs = anatomy.nodes[out].type.size // max(int(anatomy.nodes[out].shape[0]), 1)
-    if outputs > 1:
+    if outputs > 1 and _takes_mean(anatomy, out) == (power > 0):
         factor = float(outputs) ** power
         yield "", lambda draft: draft.change(anatomy.seed, lambda was: was * factor)
+
+
+def _takes_mean(anatomy: Anatomy, out: int) -> bool:
+    """Whether the cost of one example is a mean over its outputs, and not their sum."""
+    last = anatomy.nodes[out]
+    for i in range(out + 1, anatomy.forward):
+        node = anatomy.nodes[i]
+        if node.op != "mean" or not anatomy.below[out] >> i & 1:
+            continue
+        operand = anatomy.nodes[node.inputs[0]]
+        if node.shape and operand.type.size == last.type.size:  # that of the examples is no shape
+            return True
+    return False
