@@ -21,7 +21,7 @@ WORDS = {
         "trian",
         (
             'Unknown command "trian". Did you mean "train"? Available commands: demo, train, '
-            "predict, evaluate, explain, diff, inspect, diagram, ... `chainrule --help` shows what "
+            "predict, evaluate, explain, diff, check, doctor, ... `chainrule --help` shows what "
             "there is."
         ),
     ),
