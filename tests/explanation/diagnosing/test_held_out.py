@@ -1,4 +1,4 @@
-"""The second exam: what is written down of it is true, and how the doctor does in it."""
+"""The second and third exam: what is written down is true, and how the doctor does in them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,12 @@ from tests.explanation.diagnosing.checks import (
     check_plain_facts_are_named,
     check_training_repeats_itself,
 )
-from tests.explanation.diagnosing.held_out import HELD_OUT_BROKEN, HELD_OUT_HEALTHY
+from tests.explanation.diagnosing.held_out import (
+    HELD_OUT_BROKEN,
+    HELD_OUT_HEALTHY,
+    LATER_BROKEN,
+    LATER_HEALTHY,
+)
 from tests.explanation.diagnosing.held_out.exam import (
     all_false_alarms,
     false_alarms,
@@ -28,7 +33,8 @@ from tests.explanation.diagnosing.held_out.exam import (
 )
 from tests.explanation.diagnosing.setups import AFTER, BEFORE, BROKEN, HEALTHY
 
-ALL = {**HELD_OUT_BROKEN, **HELD_OUT_HEALTHY}
+ALL = {**HELD_OUT_BROKEN, **HELD_OUT_HEALTHY, **LATER_BROKEN, **LATER_HEALTHY}
+EACH_BROKEN = {**HELD_OUT_BROKEN, **LATER_BROKEN}
 QUICK = [
     "adadelta_at_one",
     "hours_of_study",
@@ -42,6 +48,11 @@ def test_there_are_a_dozen_of_each_that_the_first_exam_has_not():
     assert len(HELD_OUT_BROKEN) >= 12
     assert len(HELD_OUT_HEALTHY) >= 12
     assert not ALL.keys() & {*BROKEN, *HEALTHY}
+
+
+def test_the_third_exam_has_ten_of_each_and_no_name_twice():
+    assert len(LATER_HEALTHY) == 10
+    assert len({case.finding for case in LATER_BROKEN.values()}) == len(LATER_BROKEN) == 10
 
 
 def test_a_dozen_names_occur():
@@ -65,7 +76,7 @@ def test_it_does_what_is_written(name):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("case", HELD_OUT_BROKEN.values(), ids=list(HELD_OUT_BROKEN))
+@pytest.mark.parametrize("case", EACH_BROKEN.values(), ids=list(EACH_BROKEN))
 def test_without_the_fault_it_learns(case):
     check_it_learns_without_the_fault(case)
 
@@ -218,4 +229,16 @@ def test_the_doctor_names_nine_of_ten():
 @pytest.mark.slow
 def test_the_doctor_raises_no_false_alarm():
     alarms = all_false_alarms(cr.doctor, HELD_OUT_HEALTHY.values(), HELD_OUT_BROKEN.values())
+    assert not (lines := list(alarms)), "\n".join(lines)
+
+
+@pytest.mark.slow
+def test_the_doctor_names_nine_of_ten_that_came_later():
+    share, lines = share_named(cr.doctor, LATER_BROKEN.values())
+    assert share >= 0.9, "\n".join(lines)
+
+
+@pytest.mark.slow
+def test_the_doctor_raises_no_false_alarm_at_those_that_came_later():
+    alarms = all_false_alarms(cr.doctor, LATER_HEALTHY.values(), LATER_BROKEN.values())
     assert not (lines := list(alarms)), "\n".join(lines)

@@ -125,12 +125,24 @@ _HEALTHY: dict[str, Case] = {}
 _MNIST: dict[str, Case] = {}
 _HELD_OUT_BROKEN: dict[str, Case] = {}
 _HELD_OUT_HEALTHY: dict[str, Case] = {}
-_BOOKS = (_BROKEN, _HEALTHY, _MNIST, _HELD_OUT_BROKEN, _HELD_OUT_HEALTHY)
+_LATER_BROKEN: dict[str, Case] = {}
+_LATER_HEALTHY: dict[str, Case] = {}
+_BOOKS = (
+    _BROKEN,
+    _HEALTHY,
+    _MNIST,
+    _HELD_OUT_BROKEN,
+    _HELD_OUT_HEALTHY,
+    _LATER_BROKEN,
+    _LATER_HEALTHY,
+)
 BROKEN: Mapping[str, Case] = MappingProxyType(_BROKEN)
 HEALTHY: Mapping[str, Case] = MappingProxyType(_HEALTHY)
 MNIST: Mapping[str, Case] = MappingProxyType(_MNIST)
 HELD_OUT_BROKEN: Mapping[str, Case] = MappingProxyType(_HELD_OUT_BROKEN)
 HELD_OUT_HEALTHY: Mapping[str, Case] = MappingProxyType(_HELD_OUT_HEALTHY)
+LATER_BROKEN: Mapping[str, Case] = MappingProxyType(_LATER_BROKEN)
+LATER_HEALTHY: Mapping[str, Case] = MappingProxyType(_LATER_HEALTHY)
 
 
 def broken(
@@ -144,13 +156,15 @@ def broken(
     learns: bool = False,
     of_mnist: bool = False,
     held_out: bool = False,
+    later: bool = False,
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
     """Write down a set-up with the name of what is wrong with it.
 
     Those of MNIST are in a book of their own, because its files may not be there; so are those
-    of the second exam, which are held out.
+    of the second exam, which are held out, and of the third, which came later.
     """
-    book = _MNIST if of_mnist else _HELD_OUT_BROKEN if held_out else _BROKEN
+    others = ((of_mnist, _MNIST), (held_out, _HELD_OUT_BROKEN), (later, _LATER_BROKEN))
+    book = next((other for chosen, other in others if chosen), _BROKEN)
     return _written(book, finding, judge, goal, looked_at, also, refused, learns)
 
 
@@ -161,9 +175,10 @@ def healthy(
     looked_at: tuple[str, ...] = BOTH,
     also: Sequence[str] = (),
     held_out: bool = False,
+    later: bool = False,
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
     """Write down a set-up with nothing wrong."""
-    book = _HELD_OUT_HEALTHY if held_out else _HEALTHY
+    book = _LATER_HEALTHY if later else _HELD_OUT_HEALTHY if held_out else _HEALTHY
     return _written(book, None, judge, goal, looked_at, also, None, True)
 
 
