@@ -346,3 +346,12 @@ def test_a_mistake_is_named_beside_biases_that_are_not_summed():
     assert "it is not summed over the batch" in {
         note.split(": ")[1].split(". ")[0] for each in found.wrong for note in each.notes
     }
+
+
+def test_an_error_that_speaks_of_an_end_does_not_end_the_search_for_a_form():
+    def one_layer(x, y, w, b):
+        if isinstance(w, list):
+            raise ValueError("a list cannot be appended at its end")
+        return logistic(x, y, w, b)
+
+    assert cr.check_function(one_layer)

@@ -40,12 +40,15 @@ class Outcome:
         What the function printed.
     mutated : tuple of str
         The arguments that it wrote into.
+    is_last : bool
+        Whether the process is gone, so that no other call can be made.
     """
 
     arrays: Mapping[Path, Array]
     trouble: str = ""
     printed: str = ""
     mutated: tuple[str, ...] = ()
+    is_last: bool = False
 
 
 def calls_apart(
@@ -80,13 +83,13 @@ def calls_apart(
     try:
         for _ in calls:
             if not receiving.poll(seconds):
-                yield Outcome({}, f"did not come to an end within {seconds:g} s")
+                yield Outcome({}, f"did not come to an end within {seconds:g} s", is_last=True)
                 return
             try:
                 yield receiving.recv()
             except EOFError:
                 process.join()
-                yield Outcome({}, f"ended the whole process, with {process.exitcode}")
+                yield Outcome({}, f"ended the whole process, with {process.exitcode}", is_last=True)
                 return
     finally:
         process.kill()

@@ -117,6 +117,14 @@ class _Calling:
 
 
 @dataclass(frozen=True)
+class _Refusal:
+    """Why a function could not be called; final where other ways need not be tried."""
+
+    reason: str
+    is_final: bool = False
+
+
+@dataclass(frozen=True)
 class _Maker:
     """What the networks are made of, apart from their sizes."""
 
@@ -161,19 +169,19 @@ def _calling(
     reasons: list[str] = []
     for each in form.forms:
         for depth in (each.depth,) if each.depth else (2, 1, 3):
-            found, reason = _at_depth(function, each, depth, made, seconds)
-            if found is not None:
+            found = _at_depth(function, each, depth, made, seconds)
+            if isinstance(found, _Calling):
                 is_any = each.depth is None and _takes_other_depths(function, found, made, seconds)
                 return replace(found, depth=None if is_any else depth), ""
-            reasons.append(reason)
-            if "end" in reason:  # what hangs once is not called for every other form
-                return None, reason
+            reasons.append(found.reason)
+            if found.is_final:  # what hangs once is not called for every other form
+                return None, found.reason
     return None, reasons[0]
 
 
 def _at_depth(
     function: Callable[..., Any], form: Form, depth: int, made: _Maker, seconds: float
-) -> tuple[_Calling | None, str]:
+) -> _Calling | _Refusal:
     case = made.case(range(2, depth + 3), depth + _PROBE)
     tried: list[tuple[tuple[int, int], _Calling]] = []
     outcomes: list[Outcome] = []
@@ -190,19 +198,17 @@ def _at_depth(
             if right == 2 * depth:
                 break
     if tried:
-        return max(tried, key=lambda each: each[0])[1], ""
-    stopped = next(
-        (o.trouble for o in outcomes if " end " in o.trouble or "ended" in o.trouble), ""
-    )
+        return max(tried, key=lambda each: each[0])[1]
+    stopped = next((outcome for outcome in outcomes if outcome.is_last), None)
     returned = next((outcome for outcome in outcomes if not outcome.trouble), None)
-    if stopped or returned is None:
-        return None, f"It {stopped or outcomes[0].trouble}"
+    if stopped is not None or returned is None:
+        return _Refusal(f"It {(stopped or outcomes[0]).trouble}", stopped is not None)
     shapes = ", ".join(str(array.shape) for array in returned.arrays.values())
     what = f"arrays of the shapes {shapes}" if shapes else "no arrays"
     pairs = zip(case.weights, case.biases, strict=True)
     wanted = ", ".join(f"{w.shape} or {w.shape[::-1]} and {b.shape}" for w, b in pairs)
     told = f"for the network {'-'.join(map(str, case.sizes))} with {len(case.x)} examples"
-    return None, f"It returned {what} {told}; gradients have the shapes {wanted}"
+    return _Refusal(f"It returned {what} {told}; gradients have the shapes {wanted}")
 
 
 def _takes_other_depths(
