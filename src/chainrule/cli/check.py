@@ -11,6 +11,7 @@ from cyclopts import App, Parameter
 from chainrule.cli.changes import Changes, change
 from chainrule.cli.explain import step_of, typed
 from chainrule.cli.screen import Screen, Showing
+from chainrule.cli.which_step import BatchSize, Example, Source, StepNumber
 
 command = App(
     name="check",
@@ -27,31 +28,15 @@ NOT_RIGHT = 1
 
 @command.default
 def check(
-    source: Annotated[
-        str,
-        Parameter(
-            help="What `chainrule train` would learn from, a run folder, or a trace (.json)."
-        ),
-    ],
+    source: Source,
     file: Annotated[
         Path, Parameter(help="Your numbers by name: .csv, .json, .npz or .safetensors.")
     ],
     /,
     *,
-    step: Annotated[
-        int | None,
-        Parameter(
-            metavar="N",
-            help="The update, from 0. By default the first; of a run that is kept, the last.",
-        ),
-    ] = None,
-    example: Annotated[
-        int | None,
-        Parameter(metavar="N", help="A training example that is to be the whole batch, from 0."),
-    ] = None,
-    batch_size: Annotated[
-        int | None, Parameter(metavar="N", help="Examples in one update, where none is kept.")
-    ] = None,
+    step: StepNumber = None,
+    example: Example = None,
+    batch_size: BatchSize = None,
     seed: Annotated[
         int | None, Parameter(metavar="N", help="What the weights are drawn from, where none are.")
     ] = None,

@@ -16,6 +16,7 @@ from chainrule.cli.changes import Changes, change
 from chainrule.cli.experiment_file import overlaid
 from chainrule.cli.screen import Screen, Showing
 from chainrule.cli.sources import table_of
+from chainrule.cli.which_step import BatchSize, Example, Source, StepNumber
 from chainrule.explanation import Explanation, Trace, load_trace
 from chainrule.explanation.capturing.capture import explain_moment
 from chainrule.explanation.capturing.file import TRACE
@@ -51,31 +52,15 @@ STEP = FileKind("A whole step", tuple(WHOLE))
 
 @command.default
 def explain(
-    source: Annotated[
-        str,
-        Parameter(
-            help="What `chainrule train` would learn from, a run folder, or a trace (.json)."
-        ),
-    ],
+    source: Source,
     number: Annotated[
         str | None, Parameter(help="What to open: w5, 0.weight[3,7]; without it, what there is.")
     ] = None,
     /,
     *,
-    step: Annotated[
-        int | None,
-        Parameter(
-            metavar="N",
-            help="The update, from 0. By default the first; of a run that is kept, the last.",
-        ),
-    ] = None,
-    example: Annotated[
-        int | None,
-        Parameter(metavar="N", help="A training example that is to be the whole batch, from 0."),
-    ] = None,
-    batch_size: Annotated[
-        int | None, Parameter(metavar="N", help="Examples in one update, where none is kept.")
-    ] = None,
+    step: StepNumber = None,
+    example: Example = None,
+    batch_size: BatchSize = None,
     depth: Annotated[
         int | None,
         Parameter(
