@@ -16,7 +16,7 @@ from tests.explanation.diagnosing.held_out import (  # noqa: F401  each writes d
     later_broken,
     later_healthy,
 )
-from tests.explanation.diagnosing.setups.case import HELD_OUT_BROKEN as HELD_OUT_BROKEN
-from tests.explanation.diagnosing.setups.case import HELD_OUT_HEALTHY as HELD_OUT_HEALTHY
-from tests.explanation.diagnosing.setups.case import LATER_BROKEN as LATER_BROKEN
-from tests.explanation.diagnosing.setups.case import LATER_HEALTHY as LATER_HEALTHY
+from tests.explanation.diagnosing.setups.case import broken_of, healthy_of
+
+HELD_OUT_BROKEN, HELD_OUT_HEALTHY = broken_of("second"), healthy_of("second")
+LATER_BROKEN, LATER_HEALTHY = broken_of("third"), healthy_of("third")

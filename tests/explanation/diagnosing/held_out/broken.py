@@ -15,7 +15,7 @@ from tests.explanation.diagnosing.setups.case import AFTER, BEFORE, Setup
 from tests.explanation.diagnosing.setups.judges import classes, odds, r2
 from tests.explanation.diagnosing.setups.material import Averaged, ink
 
-broken = partial(case.broken, held_out=True)
+broken = partial(case.broken, exam="second")
 
 
 @broken(

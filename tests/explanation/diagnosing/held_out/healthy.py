@@ -13,7 +13,7 @@ from tests.explanation.diagnosing.setups import case
 from tests.explanation.diagnosing.setups.case import Setup
 from tests.explanation.diagnosing.setups.judges import classes, odds, r2
 
-healthy = partial(case.healthy, held_out=True)
+healthy = partial(case.healthy, exam="second")
 
 
 @healthy(classes, 0.9)

@@ -16,7 +16,7 @@ from tests.explanation.diagnosing.setups.case import AFTER, Setup
 from tests.explanation.diagnosing.setups.judges import balanced_odds, classes, odds, r2
 from tests.explanation.diagnosing.setups.material import Attention, Averaged, sentences
 
-broken = partial(case.broken, later=True)
+broken = partial(case.broken, exam="third")
 
 
 @broken(

@@ -13,7 +13,7 @@ from tests.explanation.diagnosing.setups import case
 from tests.explanation.diagnosing.setups.case import Setup
 from tests.explanation.diagnosing.setups.judges import balanced_odds, classes, odds, r2
 
-healthy = partial(case.healthy, later=True)
+healthy = partial(case.healthy, exam="third")
 
 
 def majority(outputs: Any, y: Any) -> float:

@@ -28,9 +28,10 @@ from tests.explanation.diagnosing.setups import (  # noqa: F401  each writes dow
 )
 from tests.explanation.diagnosing.setups.case import AFTER as AFTER
 from tests.explanation.diagnosing.setups.case import BEFORE as BEFORE
-from tests.explanation.diagnosing.setups.case import BROKEN as BROKEN
-from tests.explanation.diagnosing.setups.case import HEALTHY as HEALTHY
-from tests.explanation.diagnosing.setups.case import MNIST as MNIST
 from tests.explanation.diagnosing.setups.case import VOCABULARY as VOCABULARY
 from tests.explanation.diagnosing.setups.case import Case as Case
 from tests.explanation.diagnosing.setups.case import Setup as Setup
+from tests.explanation.diagnosing.setups.case import broken_of, healthy_of
+
+BROKEN, HEALTHY = broken_of("first"), healthy_of("first")
+MNIST = broken_of("mnist")

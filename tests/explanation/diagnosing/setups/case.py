@@ -120,29 +120,21 @@ class Case:
         return self.judge(setup.net.predict(x), y)
 
 
-_BROKEN: dict[str, Case] = {}
-_HEALTHY: dict[str, Case] = {}
-_MNIST: dict[str, Case] = {}
-_HELD_OUT_BROKEN: dict[str, Case] = {}
-_HELD_OUT_HEALTHY: dict[str, Case] = {}
-_LATER_BROKEN: dict[str, Case] = {}
-_LATER_HEALTHY: dict[str, Case] = {}
-_BOOKS = (
-    _BROKEN,
-    _HEALTHY,
-    _MNIST,
-    _HELD_OUT_BROKEN,
-    _HELD_OUT_HEALTHY,
-    _LATER_BROKEN,
-    _LATER_HEALTHY,
-)
-BROKEN: Mapping[str, Case] = MappingProxyType(_BROKEN)
-HEALTHY: Mapping[str, Case] = MappingProxyType(_HEALTHY)
-MNIST: Mapping[str, Case] = MappingProxyType(_MNIST)
-HELD_OUT_BROKEN: Mapping[str, Case] = MappingProxyType(_HELD_OUT_BROKEN)
-HELD_OUT_HEALTHY: Mapping[str, Case] = MappingProxyType(_HELD_OUT_HEALTHY)
-LATER_BROKEN: Mapping[str, Case] = MappingProxyType(_LATER_BROKEN)
-LATER_HEALTHY: Mapping[str, Case] = MappingProxyType(_LATER_HEALTHY)
+_BOOKS: dict[tuple[str, str], dict[str, Case]] = {}
+
+
+def _book(kind: str, exam: str) -> dict[str, Case]:
+    return _BOOKS.setdefault((kind, exam), {})
+
+
+def broken_of(exam: str) -> Mapping[str, Case]:
+    """The broken set-ups of an exam."""
+    return MappingProxyType(_book("broken", exam))
+
+
+def healthy_of(exam: str) -> Mapping[str, Case]:
+    """Its healthy ones."""
+    return MappingProxyType(_book("healthy", exam))
 
 
 def broken(
@@ -154,17 +146,13 @@ def broken(
     also: Sequence[str] = (),
     refused: type[Exception] | None = None,
     learns: bool = False,
-    of_mnist: bool = False,
-    held_out: bool = False,
-    later: bool = False,
+    exam: str = "first",
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
     """Write down a set-up with the name of what is wrong with it.
 
-    Those of MNIST are in a book of their own, because its files may not be there; so are those
-    of the second exam, which are held out, and of the third, which came later.
+    Each exam has books of its own; so have those of MNIST, because its files may not be there.
     """
-    others = ((of_mnist, _MNIST), (held_out, _HELD_OUT_BROKEN), (later, _LATER_BROKEN))
-    book = next((other for chosen, other in others if chosen), _BROKEN)
+    book = _book("broken", exam)
     return _written(book, finding, judge, goal, looked_at, also, refused, learns)
 
 
@@ -174,12 +162,10 @@ def healthy(
     *,
     looked_at: tuple[str, ...] = BOTH,
     also: Sequence[str] = (),
-    held_out: bool = False,
-    later: bool = False,
+    exam: str = "first",
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
     """Write down a set-up with nothing wrong."""
-    book = _LATER_HEALTHY if later else _HELD_OUT_HEALTHY if held_out else _HEALTHY
-    return _written(book, None, judge, goal, looked_at, also, None, True)
+    return _written(_book("healthy", exam), None, judge, goal, looked_at, also, None, True)
 
 
 def _written(
@@ -193,7 +179,7 @@ def _written(
     learns: bool,
 ) -> Callable[[Callable[..., Setup]], Callable[..., Setup]]:
     def write(make: Callable[..., Setup]) -> Callable[..., Setup]:
-        if any(make.__name__ in other for other in _BOOKS):
+        if any(make.__name__ in other for other in _BOOKS.values()):
             raise ValueError(f"There is a set-up named {make.__name__} already")
         unknown = {finding, *also} - VOCABULARY - {None}
         if unknown:

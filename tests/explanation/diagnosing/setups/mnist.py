@@ -45,7 +45,7 @@ def _training(rate: float = 0.1, dead: bool = False) -> Setup:
     "learning-rate-too-large",
     classes,
     0.8,
-    of_mnist=True,
+    exam="mnist",
     also=["constant-features", "dead-units", "exploding-gradient", "class-collapse"],
 )
 def a_hundred_times_the_rate(mended: bool = False) -> Setup:
@@ -57,7 +57,7 @@ def a_hundred_times_the_rate(mended: bool = False) -> Setup:
     "dead-units",
     classes,
     0.8,
-    of_mnist=True,
+    exam="mnist",
     also=["constant-features", "gradient-zero", "class-collapse"],
 )
 def one_dead_layer(mended: bool = False) -> Setup:
@@ -65,7 +65,7 @@ def one_dead_layer(mended: bool = False) -> Setup:
     return _training(dead=not mended)
 
 
-@broken("noisy-targets", classes, 0.8, of_mnist=True, learns=True, also=["constant-features"])
+@broken("noisy-targets", classes, 0.8, exam="mnist", learns=True, also=["constant-features"])
 def a_tenth_of_the_labels_permuted(mended: bool = False) -> Setup:
     """The labels of 400 images, taken at random, have changed places."""
     setup = _training()
@@ -79,7 +79,7 @@ def a_tenth_of_the_labels_permuted(mended: bool = False) -> Setup:
     "unscaled-inputs",
     classes,
     0.8,
-    of_mnist=True,
+    exam="mnist",
     also=[
         "constant-features",
         "learning-rate-too-large",
@@ -101,7 +101,7 @@ def pixels_of_255(mended: bool = False) -> Setup:
     "not-finite-data",
     classes,
     0.8,
-    of_mnist=True,
+    exam="mnist",
     looked_at=(BEFORE,),
     also=["constant-features"],
     refused=NonFiniteError,
