@@ -100,6 +100,18 @@ def test_hints_lead_to_an_unknown_mistake_too():
     assert check(W1=W1).hint(1) == "Nothing is wrong with the numbers that could be read."
 
 
+def test_one_number_is_spoken_of_as_one():
+    said = {
+        1.2: "It is of the right size.",
+        3.3: "It is 3.3 times as large as it should be.",
+        0.3: "It is 0.3 of what it should be.",
+        np.inf: "It is infinite.",
+    }
+    for factor, size in said.items():
+        hint = check(**{"W1[0,0]": factor * float(W1[0, 0])}).hint(2)
+        assert hint == f"The number W1[0,0] is wrong. {size}"
+
+
 def test_there_are_three_levels_of_hints():
     for ask in (check(W1=-W1).hint, lambda level: check(W1=W1).text(hints=level)):
         with pytest.raises(ConfigurationError) as caught:

@@ -5,7 +5,10 @@ import string
 
 import pytest
 
-from chainrule.explanation.checking.mistake import Fault
+import chainrule as cr
+from chainrule import nn
+from chainrule.explanation.checking.anatomy import take_apart
+from chainrule.explanation.checking.mistake import Fault, faults_of
 from chainrule.explanation.checking.mistakes import MISTAKES
 from tests.explanation.checking.learners import anatomies
 from tests.tree import ROOT
@@ -19,10 +22,11 @@ def test_a_mistake_has_a_sentence_a_rule_and_three_hints_that_tell_more_and_more
     assert mistake.sentence.endswith(".")
     assert mistake.rule
     assert len(set(mistake.hints)) == 3
+    for text in (mistake.sentence, mistake.rule, *mistake.hints):
+        fields = {field for _, field, _, _ in string.Formatter().parse(text) if field is not None}
+        assert fields <= {"where", "loss"}
     for hint in mistake.hints:
         assert hint[-1] in ".?σ)" or hint.endswith(".")
-        fields = {field for _, field, _, _ in string.Formatter().parse(hint) if field is not None}
-        assert fields <= {"where"}
 
 
 def test_no_two_mistakes_have_one_title():
@@ -36,6 +40,21 @@ def test_hints_name_the_place():
     assert fault.title == "σ′ is missing in layer 3"
     assert fault.hints[0].startswith("Look at the error δ in layer 3")
     assert "in every layer" in Fault(mistake, "", lambda draft: None).hints[0]
+
+
+def test_words_name_the_loss_that_is_minimised():
+    net = nn.Sequential(nn.Linear(2, 1)).initialize(seed=0)
+    x, y = [[0.5, 1.0]], [[0.25]]
+    for loss, said in ((nn.HuberLoss(delta=2.0), "HuberLoss(delta=2.0)"), (distance, "the loss")):
+        anatomy = take_apart(cr.explain(net, x, y, loss=loss, backend="numpy"))
+        fault = next(each for each in faults_of(anatomy) if each.mistake.name == "factor-half")
+        assert f"twice what {said} gives" in fault.sentence
+        assert f"C = {said};" in fault.rule
+        assert f"Differentiate {said} as it is written" in fault.hints[2]
+
+
+def distance(a, y):
+    return (a - y).abs().sum(axis=1)
 
 
 def test_the_documentation_lists_every_mistake_in_order():

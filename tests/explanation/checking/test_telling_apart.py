@@ -47,6 +47,25 @@ def test_a_value_that_was_not_handed_in_tells_apart():
             assert values[apart.index] == pytest.approx(number, rel=1e-2)
 
 
+def test_an_error_tells_apart_what_is_equal_in_every_gradient():
+    # Twice the derivative of the loss, or the gradients added to themselves.
+    net = network()
+    trace = cr.explain(net, X, Y, loss=nn.MSELoss(), backend="numpy")
+    names = [f"d_{name}" for name in net.state_dict()]
+    mine = {name: 2 * trace.values[trace.graph.find(name)] for name in names}
+    found = cr.check(net, X, Y, loss=nn.MSELoss(), mine=mine)
+    assert found.mistakes == ("factor-half", "accumulated")
+    apart = found.telling_apart
+    assert apart.is_same_input
+    assert apart.value.endswith(".out")
+    (twice, of_factor), (once, of_sum) = sorted(
+        ((causes[0].mistakes, number / apart.true) for causes, number in apart.groups),
+        key=lambda each: -each[1],
+    )
+    assert (twice, once) == (("factor-half",), ("accumulated",))
+    assert (of_factor, of_sum) == pytest.approx((2, 1))
+
+
 def test_another_input_tells_apart_what_is_equal_here():
     # At these inputs every unit is on, so that a mask taken elsewhere is the same mask.
     net = network(nn.ReLU)

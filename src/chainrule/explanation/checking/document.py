@@ -68,8 +68,8 @@ def _cause(cause: Cause) -> dict[str, Any]:
                 "name": fault.mistake.name,
                 "title": fault.mistake.title,
                 "where": fault.where,
-                "sentence": fault.mistake.sentence,
-                "rule": fault.mistake.rule,
+                "sentence": fault.sentence,
+                "rule": fault.rule,
                 "hints": list(fault.hints),
             }
             for fault in cause.faults

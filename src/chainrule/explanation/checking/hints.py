@@ -72,22 +72,29 @@ def _of_unknown(check: Check, level: int) -> str:
         return f"From the loss backwards, {name} is the first value that is wrong.{beside}"
     if level == 2:
         if first.count == 1:
-            return f"In {name}, the number is wrong. {_size(first)}"
+            return f"The number {name} is wrong. {_size(first)}"
         return f"In {name}, {first.wrong} of {first.count} numbers are wrong. {_size(first)}"
     where = check.trace.graph.name_of(check.trace.graph.find(first.entry.value))
     return f"Open the true number and compare term by term: {where}."
 
 
 def _size(row: Row) -> str:
-    given = row.entry.given
+    given, is_one = row.entry.given, row.count == 1
     infinite = int(np.isinf(row.entry.numbers[given]).sum())
+    if infinite and is_one:
+        return "It is infinite."
     if infinite:
         return f"{infinite} of them {'is' if infinite == 1 else 'are'} infinite."
     mine, true = largest(row.entry.numbers[given]), largest(row.true[given])
-    if not true or not mine:
-        return "All of them are 0." if not mine else "They should all be 0."
+    if not mine:
+        return "It is 0." if is_one else "All of them are 0."
+    if not true:
+        return "It should be 0." if is_one else "They should all be 0."
     if mine > 2 * true:
-        return f"They are up to {mine / true:.3g} times as large as they should be."
+        times = f"{mine / true:.3g} times as large as"
+        return (
+            f"It is {times} it should be." if is_one else f"They are up to {times} they should be."
+        )
     if true > 2 * mine:
-        return f"The largest is {mine / true:.3g} of what it should be."
-    return "They are of the right size."
+        return f"{'It' if is_one else 'The largest'} is {mine / true:.3g} of what it should be."
+    return "It is of the right size." if is_one else "They are of the right size."

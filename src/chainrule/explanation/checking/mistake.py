@@ -36,7 +36,8 @@ class Mistake:
         The equation that it breaks.
     hints : (str, str, str)
         For a learner, each telling more: where to look, what is wrong, how to mend it.
-        ``{where}`` stands for the place.
+        ``{where}`` stands for the place, here and in the sentence and the rule ``{loss}`` for the
+        loss that is minimised.
     faults : callable
         The places in a step at which it can be made, in words, with the change that makes it.
     """
@@ -59,11 +60,14 @@ class Fault:
     where : str
         In words; empty where it is one thing for the whole step.
     change : callable
+    loss : str
+        What is minimised: ``MSELoss``.
     """
 
     mistake: Mistake
     where: str
     change: Change
+    loss: str = "the loss"
 
     @property
     def title(self) -> str:
@@ -71,10 +75,22 @@ class Fault:
         return f"{self.mistake.title} {self.where}".strip()
 
     @property
+    def sentence(self) -> str:
+        """What was done, and why it is wrong."""
+        return self._told(self.mistake.sentence)
+
+    @property
+    def rule(self) -> str:
+        """The equation that it breaks."""
+        return self._told(self.mistake.rule)
+
+    @property
     def hints(self) -> tuple[str, ...]:
         """The hints, at this place."""
-        where = self.where or "in every layer"
-        return tuple(hint.replace("{where}", where) for hint in self.mistake.hints)
+        return tuple(map(self._told, self.mistake.hints))
+
+    def _told(self, text: str) -> str:
+        return text.replace("{where}", self.where or "in every layer").replace("{loss}", self.loss)
 
 
 MISTAKES: Registry[Mistake] = Registry("mistake")
@@ -94,9 +110,11 @@ def mistake(
 
 def faults_of(anatomy: Anatomy) -> Iterator[Fault]:
     """Every mistake at every place of a step, in the order of the registry."""
+    said = anatomy.trace.about.loss.removesuffix("()")
+    loss = said if said and "<" not in said else "the loss"  # of a function there is no name
     for declared in MISTAKES.values():
         for where, change in declared.faults(anatomy):
-            yield Fault(declared, where, change)
+            yield Fault(declared, where, change, loss)
 
 
 class _Placed(Protocol):

@@ -258,8 +258,8 @@ def _causes(check: Check) -> Iterator[Block]:
     for fault in first.faults:
         is_alone = len(first.faults) == 1 and not but
         yield Block(_capital(fault.title), "heading" if is_alone else "bold", 2)
-        yield Block(fault.mistake.sentence)
-        yield Block(f"Rule: {fault.mistake.rule}", "cyan", 6)
+        yield Block(fault.sentence)
+        yield Block(f"Rule: {fault.rule}", "cyan", 6)
         yield Block(f"Mend: {fault.hints[2]}", "", 6)
     if len(causes) > 1:
         yield from _equal(causes)

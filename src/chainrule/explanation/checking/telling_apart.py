@@ -85,10 +85,16 @@ def tell_apart(check: Check) -> Separation | None:
         return None
     gradients = [f"d_{name}" for name in anatomy.parameters]
     values = list(dict.fromkeys([*(row.entry.value for row in check.rows), *gradients]))
+    errors = [name for name in anatomy.names if name.startswith("d_") and name.endswith(".out")]
     best: Separation | None = None
-    # A value that was not handed in is asked for more easily than another example.
-    for moved in chain([anatomy], _other_inputs(anatomy)):
-        found = _separate(moved, causes, values)
+    # A value that was not handed in is asked for more easily than another example, and a gradient
+    # more easily than an error.
+    asked = chain(
+        [(anatomy, values), (anatomy, [*values, *errors])],
+        ((moved, values) for moved in _other_inputs(anatomy)),
+    )
+    for moved, among in asked:
+        found = _separate(moved, causes, among)
         if found is not None and moved is anatomy:
             found = replace(found, is_same_input=True)
         if found is not None and (best is None or len(found.groups) > len(best.groups)):

@@ -176,7 +176,7 @@ class FunctionCheck:
         for cause in self.causes:
             yield f"  The mistake: {cause.title}.", "bold"
             for fault in cause.faults:
-                yield f"    {fault.mistake.rule}", ""
+                yield f"    {fault.rule}", ""
                 yield f"    {fault.hints[-1]}", ""
         if not self.causes and smallest.check is not None and not smallest.check:
             yield "  No mistake I know explains this on every network.", ""

@@ -32,5 +32,5 @@ def _accumulated(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
                 left = draft.given(before[name])
                 draft.change(position, lambda was, left=left: was + left)  # type: ignore[misc]
 
-    # Without a step before: the same batch twice.
-    yield "" if anatomy.ask_previous is not None else "(the same batch twice)", change
+    # Without a step before, that of the same batch: what calling backward twice makes.
+    yield "" if anatomy.ask_previous is not None else "(this batch's own, a second time)", change

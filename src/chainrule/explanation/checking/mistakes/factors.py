@@ -9,6 +9,8 @@ from chainrule.explanation.checking.draft import Draft
 from chainrule.explanation.checking.mistake import Change, mistake
 from chainrule.explanation.checking.roles import shifts, weighted_sums
 
+_OF_SQUARE = "∂C/∂a of C = {loss}; d ½u² = u du, and d u² = 2u du"
+
 
 @mistake(
     "missing-mean",
@@ -63,12 +65,13 @@ def _sign(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
 @mistake(
     "factor-two",
     title="a factor 2 is missing",
-    sentence="The derivative of a square is 2·(a - y); only a loss with ½ in front has none.",
-    rule="d(a - y)²/da = 2·(a - y)",
+    sentence="Each number is half of what {loss} gives: its 2 was forgotten, or it was "
+    "differentiated as if there were a ½ in front of it.",
+    rule=_OF_SQUARE,
     hints=(
         "Compare the size of what you have with the true gradient {where}.",
         "Each number is half as large as it has to be {where}.",
-        "Differentiate the loss that is written, with its 2 or ½.",
+        "Differentiate {loss} as it is written, with its 2 or ½.",
     ),
 )
 def _factor_two(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
@@ -78,12 +81,13 @@ def _factor_two(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
 @mistake(
     "factor-half",
     title="a factor ½ is missing",
-    sentence="The gradient is that of (a - y)², and the loss is ½·(a - y)².",
-    rule="d ½(a - y)²/da = a - y",
+    sentence="Each number is twice what {loss} gives: its ½ was forgotten, or it was "
+    "differentiated with the 2 of a square that it does not have.",
+    rule=_OF_SQUARE,
     hints=(
         "Compare the size of what you have with the true gradient {where}.",
         "Each number is twice as large as it has to be {where}.",
-        "Differentiate the loss that is written, with its 2 or ½.",
+        "Differentiate {loss} as it is written, with its 2 or ½.",
     ),
 )
 def _factor_half(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
