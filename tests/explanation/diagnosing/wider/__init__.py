@@ -3,3 +3,14 @@
 They have the form of the first exam (`setups`), and were written by people who had not read the
 rules; unlike the exams that are held out, what is missed or warned of here is mended.
 """
+
+from tests.explanation.diagnosing.setups.case import broken_of, healthy_of
+from tests.explanation.diagnosing.wider import (  # noqa: F401  each writes down its set-ups
+    costs,
+    missettings,
+    slips,
+    tables,
+    values,
+)
+
+WIDER_BROKEN, WIDER_HEALTHY = broken_of("wider"), healthy_of("wider")
