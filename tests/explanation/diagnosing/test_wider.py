@@ -21,9 +21,9 @@ from tests.explanation.diagnosing.wider import WIDER_BROKEN, WIDER_HEALTHY
 
 # What the doctor says wrongly as yet: the set-up, and why.
 MISSED: dict[str, str] = {
-    "a_rate_where_its_logarithm_is_read": "a Softplus before PoissonNLLLoss is not looked at",
-    "a_third_of_the_grades_from_memory": "that neighbours disagree in every fifth row is not seen",
-    "visits_between_zero_and_ten": "a bound that no layer shows is not looked for up to 10",
+    "a_rate_where_its_logarithm_is_read": "nothing is said of a Softplus before PoissonNLLLoss",
+    "a_third_of_the_grades_from_memory": "nothing is said of labels of which a fifth are wrong",
+    "visits_between_zero_and_ten": "nothing is said of a bound in a forward of one's own",
 }
 ALARMED: dict[str, str] = {
     "defaults_that_are_never_likely": "chances that are all below one half are called a collapse",

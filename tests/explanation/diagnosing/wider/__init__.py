@@ -8,6 +8,7 @@ from tests.explanation.diagnosing.setups.case import broken_of, healthy_of
 from tests.explanation.diagnosing.wider import (  # noqa: F401  each writes down its set-ups
     costs,
     missettings,
+    oddities,
     slips,
     tables,
     values,
