@@ -1,6 +1,7 @@
 """The rules: one file for each family, one function for each disease."""
 
 from chainrule.explanation.diagnosing.rules import data as data
+from chainrule.explanation.diagnosing.rules import figures as figures
 from chainrule.explanation.diagnosing.rules import gradients as gradients
 from chainrule.explanation.diagnosing.rules import losses as losses
 from chainrule.explanation.diagnosing.rules import outputs as outputs

@@ -1,4 +1,4 @@
-"""How training is set up, and how it went: updates, batches, penalties, histories, figures."""
+"""How training is set up, and how it went: updates, batches, histories."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.base.errors import ChainruleError, ShapeError, TrainingError
-from chainrule.explanation.diagnosing.costs import costs, is_of_last, last_of_epochs
-from chainrule.explanation.diagnosing.draws import normals
+from chainrule.base.errors import ShapeError, TrainingError
+from chainrule.explanation.diagnosing.costs import costs
 from chainrule.explanation.diagnosing.evidence import Evidence
-from chainrule.explanation.diagnosing.finding import LIKELY, POSSIBLE
+from chainrule.explanation.diagnosing.finding import LIKELY
 from chainrule.explanation.diagnosing.rule import Found, rule
-from chainrule.nn.losses.loss import LOSSES
-from chainrule.nn.metrics import make_metric
 
 Array = np.ndarray[Any, Any]
 
@@ -59,158 +56,6 @@ def _no_update(evidence: Evidence) -> Iterator[Found]:
             ("the run has 0 steps",),
             where="batches",
         )
-
-
-@rule(
-    "misreported-metric",
-    severity="error",
-    looks_for="A figure that says something else than its name: accuracy by a tolerance, the last "
-    "sample's loss for the epoch's.",
-    fix="Count an answer as right if it is on the right side: metrics=['accuracy'].",
-)
-def _misreported_metric(evidence: Evidence) -> Iterator[Found]:
-    yield from _figures_of_sound_answers(evidence)
-    yield from _reported_losses(evidence)
-    if type(evidence.case.loss).__name__ not in LOSSES and is_of_last(evidence):
-        yield Found(
-            "The loss of a batch is that of its last example alone",
-            (
-                (
-                    "each example of a batch is said to cost what the last one does, and "
-                    "that is what "
-                    "is differentiated and shown"
-                ),
-            ),
-            where="loss",
-            fix="Return one cost for each example: the mean over the batch is made of them",
-            explains=("gradient-zero", "class-collapse", "learning-rate-too-small"),
-        )
-
-
-def _figures_of_sound_answers(evidence: Evidence) -> Iterator[Found]:
-    """A metric that is 1 for the targets themselves and low for answers that are as good."""
-    case, arrays = evidence.case, evidence.arrays
-    assert arrays is not None
-    answers = None
-    for name in case.metrics:
-        answers = _answers(evidence) if answers is None else answers
-        if answers is None:
-            return
-        exact, sound = answers
-        best, value = _measured(evidence, name, exact), _measured(evidence, name, sound)
-        if best is None or value is None or best < 0.99 or value > 0.5:
-            continue
-        right = (
-            "outputs that are on the right side for every example"
-            if evidence.classes is not None
-            else "outputs that are off by a twentieth of the targets' deviation"
-        )
-        yield Found(
-            f"{name} is {value:.2f} for answers that are all good",
-            (
-                (
-                    f"{right}, such as {sound.flat[0]:.4g} for a target of "
-                    f"{float(arrays.target[evidence.sampled].flat[0]):.4g}, give {name} = "
-                    f"{value:.2f}"
-                ),
-                (
-                    f"the targets themselves give {best:.2f}: it asks for numbers that are "
-                    "equal, or "
-                    "nearly"
-                ),
-            ),
-            where=name,
-            fix=None
-            if evidence.classes is not None
-            else "Measure a regression by how far it is off: metrics=['mae'] or ['r2']",
-        )
-
-
-def _answers(evidence: Evidence) -> tuple[Array, Array] | None:
-    """Outputs that are the targets, as far as they can be, and outputs that say the same."""
-    outputs, arrays = evidence.outputs, evidence.arrays
-    if outputs is None or arrays is None:
-        return None
-    target = arrays.target[evidence.sampled]
-    if evidence.classes is None:
-        exact = target.reshape(len(target), -1).astype(np.float64)
-        if exact.shape[1:] != outputs.reshape(len(outputs), -1).shape[1:]:
-            return None
-        noise = normals(exact.shape, "errors")
-        noise = np.where(np.abs(noise) < 0.5, np.sign(noise) + noise, noise)
-        sound = exact + 0.05 * exact.std(axis=0) * noise
-        return exact.reshape(outputs.shape), sound.reshape(outputs.shape)
-    labels = evidence.classes[evidence.sampled]
-    read_as = evidence.case.loss.outputs
-    flat = outputs.reshape(len(outputs), -1)
-    if flat.shape[1] > 1:
-        if labels.max() >= flat.shape[1]:
-            return None
-        hot = np.eye(flat.shape[1])[labels]
-        share = np.where(hot == 1, 0.8, 0.2 / (flat.shape[1] - 1))
-        reads_logs = read_as in ("logits", "scores", "log-probabilities")
-        sound = np.log(share) if reads_logs else share
-        exact = np.log(np.maximum(hot, 1e-30)) if reads_logs else hot
-        return exact.reshape(outputs.shape), sound.reshape(outputs.shape)
-    low = -1.0 if (target < 0).any() else 0.0
-    exact = np.where(labels == 1, 1.0, low)
-    sound = np.where(labels == 1, 0.8, 0.8 * low + 0.2 * (low == 0))
-    if read_as == "binary logits":
-        exact = np.where(labels == 1, 30.0, -30.0)
-        sound = np.where(labels == 1, np.log(4.0), -np.log(4.0))
-    return exact.reshape(outputs.shape), sound.reshape(outputs.shape)
-
-
-def _measured(evidence: Evidence, name: str, outputs: Array) -> float | None:
-    """A metric of given outputs beside the targets of the sampled examples."""
-    from chainrule.nn.measures import Measures, measure_arrays
-
-    case, arrays = evidence.case, evidence.arrays
-    assert arrays is not None
-    target = arrays.target[evidence.sampled]
-    measures = Measures(case.loss, {name: make_metric(name, case.loss, arrays.target)})
-    try:
-        value = measure_arrays(measures, outputs, target).get(name)
-    except ChainruleError:  # it has no meaning for such outputs
-        return None
-    return None if value is None or not np.isfinite(value) else float(value)
-
-
-def _reported_losses(evidence: Evidence) -> Iterator[Found]:
-    """What somebody printed for each epoch, beside what the run computed."""
-    case = evidence.case
-    given = (case.reported or {}).get("loss")
-    if given is None or case.history is None or "loss" not in case.history or case.engine is None:
-        return
-    mean = np.asarray(case.history["loss"])
-    told = np.asarray(given, np.float64)
-    count = min(len(mean), len(told))
-    if not count or np.allclose(told[:count], mean[:count], rtol=1e-3):
-        return
-    last = last_of_epochs(evidence, count)
-    for what, values in last.items():
-        if np.allclose(told[:count], values, rtol=1e-3, atol=1e-7):
-            yield Found(
-                f"The loss that is reported for an epoch is that of its {what} alone",
-                (
-                    f"reported after the first epoch: {told[0]:.6g}",
-                    (
-                        f"the loss of its {what} is {values[0]:.6g}, and the mean over all of its "
-                        f"examples {mean[0]:.6g}"
-                    ),
-                    f"so it is in {count} of {count} epochs",
-                ),
-                where="loss",
-                fix="Add up the loss of every batch times its size, and divide by the examples",
-            )
-            return
-    yield Found(
-        "The loss that is reported is not that of the training",
-        (f"reported after the first epoch: {told[0]:.6g}; computed: {mean[0]:.6g}",),
-        where="loss",
-        confidence=POSSIBLE,
-        severity="warning",
-    )
 
 
 @rule(
