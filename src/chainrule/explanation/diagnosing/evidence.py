@@ -48,6 +48,9 @@ CAPTURED = 512
 NUMBERS = 40_000_000
 """How many numbers it may hold: of wide networks it reads fewer examples."""
 
+FOLDS = 3
+"""In how many parts examples are told by a network that was trained on the other parts."""
+
 OF_DATA = (
     "arrays",
     "count",
@@ -57,6 +60,7 @@ OF_DATA = (
     "values",
     "neighbours",
     "neighbours_say",
+    "unseen",
     "agreement",
 )
 """What does not change while a network is trained."""
@@ -432,6 +436,22 @@ class Evidence:
             return None
         trial = try_rate(changed, 1.0, self.updates)
         return None if trial.halted else self.outputs_on(self.arrays, test, trial.state)
+
+    @cached_property
+    def unseen(self) -> Array | None:
+        """What the network says of each sampled example after a trial on others: by thirds."""
+        if self.arrays is None or not self.has_trials:
+            return None
+        places = order(len(self.sampled), "folds")
+        made: list[tuple[Array, Array]] = []
+        for part in np.array_split(places, FOLDS):
+            others = np.setdiff1d(places, part)
+            outputs = self.outputs_after(self.sampled[others], self.sampled[part])
+            if outputs is None or not np.isfinite(outputs).all():
+                return None
+            made.append((part, outputs))
+        whole = np.concatenate([outputs for _, outputs in made])
+        return np.asarray(whole[np.argsort(np.concatenate([part for part, _ in made]))])
 
     @cached_property
     def start(self) -> Mapping[str, Array]:
