@@ -39,6 +39,7 @@ ALARMED: dict[str, str] = {
     "four_signals_of_forty_steps_to_a_batch": "batch norm's steps in time are not counted",
     "one_cycle_that_begins_and_ends_at_little": "a rate of 0 is tried here, too",
     "triplets_of_flowers": "targets that are all alike seem shuffled",
+    "all_eight_labels_must_be_right": "a sign of a logit is tried with logits that are next to 0",
 }
 ALARMED_WHEN_MENDED: dict[str, str] = {
     "a_cycle_up_to_one": "the doctor tries a rate of 0, which OneCycleLR refuses",

@@ -9,6 +9,7 @@ from tests.explanation.diagnosing.wider import (  # noqa: F401  each writes down
     costs,
     faults,
     images,
+    layers,
     missettings,
     oddities,
     sequences,
