@@ -32,8 +32,11 @@ MISSED: dict[str, str] = {
     "sigmoids_as_steep_as_steps": "a sigmoid in a module of one's own is not looked at",
 }
 ALARMED: dict[str, str] = {
+    "a_rate_that_goes_up_and_down": "the doctor tries a rate of 0, which CyclicLR refuses",
+    "most_of_them_take_the_train": "chances of which one leads are called noise and a collapse",
+    "too_little_bread_costs_nine_times_more": "an expectile is measured as if it were the mean",
     "defaults_that_are_never_likely": "chances that are all below one half are called a collapse",
-    "nine_of_ten_deliveries_are_earlier": "a quantile is measured as if it were to be the mean",
+    "nine_of_ten_deliveries_are_earlier": "a quantile is measured as if it were the mean",
     "one_cycle_up_to_a_high_rate": "the doctor tries a rate of 0, which OneCycleLR refuses",
     "a_pendulum_known_by_its_equation": "targets that are all alike seem shuffled",
     "four_signals_of_forty_steps_to_a_batch": "batch norm's steps in time are not counted",
