@@ -14,6 +14,7 @@ from chainrule.explanation.checking import mistakes as mistakes  # enters them i
 from chainrule.explanation.checking.anatomy import take_apart
 from chainrule.explanation.checking.files import read_answers
 from chainrule.explanation.checking.judging import judge
+from chainrule.explanation.checking.search import Suspects
 from chainrule.explanation.checking.submission import readings
 from chainrule.explanation.checking.verdict import WRONG, Check
 from chainrule.explanation.trace import Array, Trace
@@ -128,9 +129,10 @@ def check_trace(
     """
     answers = read_answers(mine) if isinstance(mine, str | PathLike) else mine
     anatomy = take_apart(trace, ask_previous)
+    suspects = Suspects(anatomy)
     first: Check | None = None
     for submission in readings(anatomy, answers, has_update=has_update):
-        found = judge(anatomy, submission)
+        found = judge(anatomy, submission, suspects)
         if found.verdict != WRONG or (found.causes and found.is_whole):
             return found
         first = found if first is None else first  # a check that found something wrong is false

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from functools import cached_property
 
 import numpy as np
 
 from chainrule.autodiff import pull_back
-from chainrule.explanation.checking.anatomy import Anatomy, kernel_of
+from chainrule.explanation.checking.anatomy import Anatomy
+from chainrule.explanation.checking.ledger import Ledger, Step
+from chainrule.explanation.checking.version import CircularError as CircularError
+from chainrule.explanation.checking.version import Edit, Single
 from chainrule.explanation.trace import Array
 from chainrule.graph import DType, Node
 from chainrule.ops import Builder, Call, Value, bind
-
-
-class CircularError(Exception):
-    """A value was made to depend on itself: the changes cannot be made in one step."""
 
 
 class Draft(Builder):
@@ -37,7 +35,9 @@ class Draft(Builder):
         self.nodes = list(anatomy.nodes)
         self.changed: set[int] = set()
         self._given: dict[int, Array] = {}
-        self._values: dict[int, Array] = {}
+        self._was: dict[int, int] = {}
+        self._redirected = False
+        self._made: Single | None = None
 
     def at(self, position: int) -> Value:
         """The value of a node, as an operand of what is put in the place of others."""
@@ -69,6 +69,8 @@ class Draft(Builder):
         was = self._append(replace(node, name=None), None)
         if position in self._given or (node.op == "input" and position < len(self.anatomy.nodes)):
             self._given[was.position] = self._known(position)
+        if position not in self.changed:
+            self._was[was.position] = position
         made = make(was)
         if made.position == was.position:
             return
@@ -97,11 +99,12 @@ class Draft(Builder):
             if old in node.inputs:
                 inputs = tuple(new.position if i == old else i for i in node.inputs)
                 self.nodes[user] = replace(node, inputs=inputs)
+                self._redirected = True
                 self._mark(user)
 
     def _mark(self, position: int) -> None:
         self.changed.add(position)
-        self._values.clear()
+        self._made = None
 
     def pulled(self, position: int, operand: int, d_y: Value, **instead: Value) -> Value:
         """What an op of the step hands back to one of its operands.
@@ -124,23 +127,29 @@ class Draft(Builder):
         handed = pull_back(self, bind(node.op, node.attributes), call, d_y)[operand]
         return d_y * 0.0 if handed is None else handed
 
-    @cached_property
-    def used(self) -> int:
-        """The nodes of the step that changes have to do with: a bit for each. Of a last draft."""
-        count, found = len(self.anatomy.nodes), 0
-        for position in [*self.changed, *range(count, len(self.nodes))]:
-            for i in self.nodes[position].inputs:
-                if i < count:
-                    found |= 1 << i
-        return found
+    def version(self, ledger: Ledger) -> Single:
+        """The step with these changes in it.
 
-    @property
-    def reached(self) -> int:
-        """The nodes of the step that a change may have moved: a bit for each."""
-        found = 0
-        for position in self.changed:
-            found |= self.anatomy.below[position]
-        return found
+        Parameters
+        ----------
+        ledger : Ledger
+            Where its values are kept, with those of other drafts.
+        """
+        count = len(self.anatomy.nodes)
+        appended = range(count, len(self.nodes))
+        shift = ledger.reserve(len(appended)) - count
+        steps, given = {}, {}
+        for position in (*self.changed, *appended):
+            node = self.nodes[position]
+            own = position if position < count else position + shift
+            if node.op == "input":
+                given[own] = ledger.given(self._given[position], node)
+            else:
+                inputs = tuple([i if i < count else i + shift for i in node.inputs])
+                steps[own] = Step(ledger.recipe(node), node, inputs)
+        was = {own + shift: position for own, position in self._was.items()}
+        edit = Edit(frozenset(self.changed), steps, given, was, self._redirected)
+        return Single(ledger, edit)
 
     def values(self, positions: Iterable[int]) -> dict[int, Array]:
         """The values of nodes, computed where a change reaches them.
@@ -150,48 +159,10 @@ class Draft(Builder):
         CircularError
             If a value depends on itself.
         """
-        reached = self.reached
-        with np.errstate(all="ignore"):
-            return {
-                i: self._computed(i, reached) if reached >> i & 1 else self.anatomy.values[i]
-                for i in positions
-            }
-
-    def forget(self) -> None:
-        """Let go of what was computed: of a large network there is no room for all drafts'."""
-        self._values.clear()
-
-    def _computed(self, wanted: int, reached: int) -> Array:
-        known, count = self._values, len(self.anatomy.nodes)
-        opened = set[int]()
-        stack = [wanted]
-        while stack:
-            position = stack[-1]
-            if position in known:
-                stack.pop()
-                continue
-            if position in self._given:
-                known[position] = self._given[position]
-                continue
-            node = self.nodes[position]
-            missing = [
-                i for i in node.inputs if (i >= count or reached >> i & 1) and i not in known
-            ]
-            if not missing:
-                arrays = [known[i] if i in known else self.anatomy.values[i] for i in node.inputs]
-                known[position] = self._kernel(position, node)(*arrays)
-                stack.pop()
-                continue
-            if position in opened:
-                raise CircularError
-            opened.add(position)
-            stack.extend(missing)
-        return known[wanted]
-
-    def _kernel(self, position: int, node: Node) -> Callable[..., Array]:
-        if position < len(self.anatomy.nodes) and position not in self.changed:
-            return self.anatomy.kernels[position]
-        return kernel_of(node, [self.nodes[i] for i in node.inputs])
+        if self._made is None:
+            self._made = self.version(Ledger(self.anatomy))
+        made = self._made
+        return {i: made.ledger.value(made.number(i)) for i in positions}
 
     def _known(self, position: int) -> Array:
         if position in self._given:

@@ -9,7 +9,7 @@ import numpy as np
 
 from chainrule.explanation.checking.anatomy import Anatomy
 from chainrule.explanation.checking.entry import Entry
-from chainrule.explanation.checking.search import Search, Suspicion
+from chainrule.explanation.checking.search import Search, Suspects, Suspicion
 from chainrule.explanation.checking.submission import Submission
 from chainrule.explanation.checking.verdict import Cause, Check, Row, row_of
 
@@ -19,12 +19,20 @@ _FEW_WRONG = 2
 Found = Sequence[tuple[Suspicion, ...]]
 
 
-def judge(anatomy: Anatomy, submission: Submission) -> Check:
-    """Compare what was read with the truth, and search for what explains the difference."""
+def judge(anatomy: Anatomy, submission: Submission, suspects: Suspects | None = None) -> Check:
+    """Compare what was read with the truth, and search for what explains the difference.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    submission : Submission
+    suspects : Suspects, optional
+        Those of the anatomy, where it was judged by them before.
+    """
     entries = submission.entries
     rows = tuple(row_of(entry, anatomy.values[entry.position]) for entry in entries)
     searched = [_exact_zeros(entry, row) for entry, row in zip(entries, rows, strict=True)]
-    search = exact = Search(anatomy, searched)
+    search = exact = Search(anatomy, searched, suspects)
     found: Found = []
     is_whole, is_loose = True, False
     near = all(rows[k].is_near for k in search.wrong)
@@ -32,7 +40,8 @@ def judge(anatomy: Anatomy, submission: Submission) -> Check:
     if search.wrong and not (near and _is_by_a_unit(rows)):
         found = [(one,) for one in search.single()] or list(search.pairs())
         if not found and not near:
-            search = Search(anatomy, [_loosened(entry, anatomy) for entry in entries])
+            loosened = [_loosened(entry, anatomy) for entry in entries]
+            search = Search(anatomy, loosened, exact.suspects)
             found = [(one,) for one in search.single()]
             is_loose = bool(found)
         if not found and not near:

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 
 from chainrule.explanation.checking.anatomy import Anatomy
-from chainrule.explanation.checking.draft import CircularError, Draft
+from chainrule.explanation.checking.draft import Draft
 from chainrule.explanation.checking.entry import Entry
+from chainrule.explanation.checking.ledger import Ledger
 from chainrule.explanation.checking.mistake import Fault, faults_of
+from chainrule.explanation.checking.version import (
+    CircularError,
+    Double,
+    Single,
+    Version,
+    can_follow,
+)
 from chainrule.explanation.trace import Array
 
 _SAME = 1e-9  # of a number: what adding up in another order makes of float64, with room
+
+_Pair = tuple["Suspicion", "Suspicion"]
+
+
+class Suspects:
+    """Every mistake at every place of a step, made; for all that is searched for on it.
+
+    Parameters
+    ----------
+    anatomy : Anatomy
+    """
+
+    def __init__(self, anatomy: Anatomy) -> None:
+        self.anatomy = anatomy
+        self.ledger = Ledger(anatomy)
+
+    @cached_property
+    def made(self) -> tuple[tuple[Fault, Draft, Single], ...]:
+        """Each fault, the draft that has it alone, and what that computes."""
+        found = []
+        for fault in faults_of(self.anatomy):
+            draft = _drafted(self.anatomy, (fault,))
+            found.append((fault, draft, draft.version(self.ledger)))
+        return tuple(found)
 
 
 class Suspicion:
@@ -26,42 +58,55 @@ class Suspicion:
     ----------
     search : Search
     fault : Fault
+    draft : Draft
+        The step with this fault alone.
+    version : Single
+        The same, computed.
     """
 
-    def __init__(self, search: Search, fault: Fault) -> None:
-        self.search, self.fault = search, fault
-        self.draft = _drafted(search.anatomy, (fault,))
-        self._reached = self.draft.reached
-        self._found: dict[int, tuple[bool, bool]] = {}
+    def __init__(self, search: Search, fault: Fault, draft: Draft, version: Single) -> None:
+        self.search, self.fault, self.draft, self.version = search, fault, draft, version
+        self.reached = search.among(version.reached)
+        """The entries that depend on what it changes, though they may come out the same."""
 
-    def reaches(self, k: int) -> bool:
-        """Whether an entry depends on what it changes, though it may come out the same."""
-        return bool(self._reached >> self.search.entries[k].position & 1)
-
-    def reaches_beside(self, k: int, other: Suspicion) -> bool:
-        """The same, where the other fault has been made, too: it may use what this one changes."""
-        return self.reaches(k) or (other.reaches(k) and bool(other.draft.used & self._reached))
-
-    def moves(self, k: int) -> bool:
-        """Whether it makes an entry other than it truly is.
+    @cached_property
+    def moved(self) -> int:
+        """The entries that it makes other than they truly are: a bit for each.
 
         Be it in digits that nobody wrote down: beside another mistake they may count.
         """
-        return self.reaches(k) and self._tried(k)[0]
+        return self.search.bits(k for k in self._every if self._differs(k))
+
+    @cached_property
+    def fitting(self) -> int:
+        """The entries that are as it makes them: a bit for each."""
+        return self.search.bits(k for k in self._every if self.explains(k))
+
+    def reached_beside(self, other: Suspicion) -> int:
+        """What it reaches where the other fault has been made, too.
+
+        The other may use what this one changes.
+        """
+        uses = other.version.used & self.version.reached
+        return self.reached | (other.reached if uses else 0)
 
     def explains(self, k: int) -> bool:
         """Whether an entry is as it makes it."""
-        return self._tried(k)[1] if self.reaches(k) else k not in self.search.wrong
+        if not self.reached >> k & 1:
+            return k not in self.search.wrong
+        return self.search.agrees(k, self.version)
 
     @property
     def explained(self) -> frozenset[int]:
         """Which entries are as it makes them."""
-        return frozenset(k for k in range(len(self.search.entries)) if self.explains(k))
+        return frozenset(k for k in self._every if self.explains(k))
 
-    def _tried(self, k: int) -> tuple[bool, bool]:
-        if k not in self._found:
-            self._found[k] = self.search.compared(k, self.draft)
-        return self._found[k]
+    @property
+    def _every(self) -> range:
+        return range(len(self.search.entries))
+
+    def _differs(self, k: int) -> bool:
+        return bool(self.reached >> k & 1) and self.search.differs(k, self.version)
 
 
 class Search:
@@ -71,11 +116,16 @@ class Search:
     ----------
     anatomy : Anatomy
     entries : sequence of Entry
+    suspects : Suspects, optional
+        Those of the anatomy, where something was searched for among them before.
     """
 
-    def __init__(self, anatomy: Anatomy, entries: Sequence[Entry]) -> None:
+    def __init__(
+        self, anatomy: Anatomy, entries: Sequence[Entry], suspects: Suspects | None = None
+    ) -> None:
         self.anatomy = anatomy
         self.entries = tuple(entries)
+        self.suspects = Suspects(anatomy) if suspects is None else suspects
         truth = anatomy.values
         self.wrong = frozenset(
             k for k, entry in enumerate(entries) if not entry.agrees(truth[entry.position])
@@ -86,75 +136,132 @@ class Search:
             range(len(self.entries)),
             key=lambda k: (k not in self.wrong, self.entries[k].position),
         )
+        # What was found out about a value holds wherever it comes from: by entry and number.
+        self._agreeing: dict[tuple[int, int], bool] = {}
+        self._differing: dict[tuple[int, int], bool] = {}
 
     @cached_property
     def suspicions(self) -> tuple[Suspicion, ...]:
         """Every mistake at every place of the step, made."""
-        return tuple(Suspicion(self, fault) for fault in faults_of(self.anatomy))
+        return tuple(Suspicion(self, *made) for made in self.suspects.made)
 
     def single(self) -> list[Suspicion]:
         """The faults that explain all."""
-        found = []
-        for suspicion in self.suspicions:
-            if all(suspicion.reaches(k) for k in self.wrong) and all(
-                suspicion.explains(k) for k in self._order
-            ):
-                found.append(suspicion)
-            suspicion.draft.forget()
-        return found
+        wrong = self.bits(self.wrong)
+        return [
+            suspicion
+            for suspicion in self.suspicions
+            if not wrong & ~suspicion.reached and all(map(suspicion.explains, self._order))
+        ]
 
-    def pairs(self) -> list[tuple[Suspicion, Suspicion]]:
+    def pairs(self) -> list[_Pair]:
         """The pairs of faults that explain all together, each of them being needed."""
-        self._try_all()
         # One mistake may bring out what another does: weight decay, which no gradient knows of,
         # has a part in one that goes through updated weights. Such pairs are looked for last,
         # since fewer can be ruled out by what each of them does alone.
-        for each_moves in (True, False):
-            found = [
-                pair
-                for pair in combinations(self.suspicions, 2)
-                if self._explain_together(*pair, each_moves)
-            ]
-            if found:
-                return found
-        return []
+        failed = set[_Pair]()
+        return self._pairs_where_each_moves(failed) or self._pairs_where_each_reaches(failed)
+
+    def _pairs_where_each_moves(self, failed: set[_Pair]) -> list[_Pair]:
+        """The pairs of which each has a part in what it moves by itself.
+
+        Parameters
+        ----------
+        failed : set of pairs
+            Gets those which do not give what both of them move.
+        """
+        found = []
+        for pair in combinations(self.suspicions, 2):
+            both = self._left_to_both(pair, pair[0].moved, pair[1].moved)
+            if both is None:
+                continue
+            if self._agree_together(pair, both):
+                found.append(pair)
+            else:
+                failed.add(pair)
+        return found
+
+    def _pairs_where_each_reaches(self, failed: set[_Pair]) -> list[_Pair]:
+        """The pairs of which each has a part in all that it reaches.
+
+        Parameters
+        ----------
+        failed : set of pairs
+            Pairs that do not give some of what both reach: they need no second look.
+        """
+        found = []
+        for pair in combinations(self.suspicions, 2):
+            if pair in failed:
+                continue
+            first, second = pair
+            both = self._left_to_both(
+                pair, first.reached_beside(second), second.reached_beside(first)
+            )
+            if both is not None and self._agree_together(pair, both):
+                found.append(pair)
+        return found
+
+    def _left_to_both(self, pair: _Pair, by_first: int, by_second: int) -> int | None:
+        """The entries that two faults have to explain together, a bit for each.
+
+        None where what only one of them has a part in is not as that one makes it, or something is
+        wrong that neither has a part in.
+        """
+        first, second = pair
+        only_first, only_second = by_first & ~by_second, by_second & ~by_first
+        if only_first & ~first.fitting or only_second & ~second.fitting:
+            return None
+        if self.bits(self.wrong) & ~(by_first | by_second):
+            return None
+        return by_first & by_second
 
     def nearest(self) -> list[Suspicion]:
         """The faults that explain most of what is wrong, and spoil nothing that is right."""
-        self._try_all()
-        right = [k for k in self._order if k not in self.wrong]
+        wrong = self.bits(self.wrong)
+        right = self.bits(self._order) & ~wrong
         gain = {
-            suspicion: sum(suspicion.explains(k) for k in self.wrong)
+            suspicion: (suspicion.fitting & wrong).bit_count()
             for suspicion in self.suspicions
-            if any(suspicion.reaches(k) for k in self.wrong)
-            and all(suspicion.explains(k) for k in right)
+            if suspicion.reached & wrong and not right & ~suspicion.fitting
         }
         most = max(gain.values(), default=0)
         return [suspicion for suspicion, count in gain.items() if most and count == most]
 
-    def _try_all(self) -> None:
-        for suspicion in self.suspicions:
-            for k in self._order:
-                suspicion.moves(k)
-            suspicion.draft.forget()
+    def bits(self, entries: Iterator[int] | Sequence[int] | frozenset[int]) -> int:
+        """Entries as a number with a bit for each."""
+        return sum(1 << k for k in entries)
 
-    def compared(self, k: int, draft: Draft) -> tuple[bool, bool]:
-        """Whether a draft has an entry other than it truly is, and whether as it was written."""
+    def among(self, positions: int) -> int:
+        """The entries of nodes, a bit for each of either."""
+        return self.bits(k for k, e in enumerate(self.entries) if positions >> e.position & 1)
+
+    def agrees(self, k: int, version: Version) -> bool:
+        """Whether an entry is as it was written, in a version of the step."""
         entry = self.entries[k]
         try:
-            value = draft.values([entry.position])[entry.position]
-        except CircularError:
-            return True, False
-        return self._differs(entry, value), entry.agrees(value)
-
-    def _agrees(self, k: int, draft: Draft) -> bool:
-        position = self.entries[k].position
-        try:
-            return self.entries[k].agrees(draft.values([position])[position])
+            number = version.number(entry.position)
         except CircularError:
             return False
+        found = self._agreeing.get((k, number))
+        if found is None:
+            found = entry.agrees(self.suspects.ledger.value(number))
+            self._agreeing[k, number] = found
+        return found
 
-    def _differs(self, entry: Entry, value: Array) -> bool:
+    def differs(self, k: int, version: Version) -> bool:
+        """Whether an entry is other than it truly is, in a version of the step."""
+        entry = self.entries[k]
+        try:
+            number = version.number(entry.position)
+        except CircularError:
+            return True
+        found = self._differing.get((k, number))
+        if found is None:
+            found = self._is_apart(entry, self.suspects.ledger.value(number))
+            self._differing[k, number] = found
+        return found
+
+    def _is_apart(self, entry: Entry, value: Array) -> bool:
         truth, found = (
             entry.expected(each) for each in (self.anatomy.values[entry.position], value)
         )
@@ -162,42 +269,27 @@ class Search:
             near = np.abs(truth - found) <= _SAME * np.maximum(np.abs(truth), np.abs(found))
         return bool((entry.given & ~(near | (truth == found))).any())
 
-    def _explain_together(self, first: Suspicion, second: Suspicion, each_moves: bool) -> bool:
-        """Whether two faults explain all; what only one of them has a part in, that one does.
-
-        A fault has a part in what it moves, or in all that it reaches.
-        """
-        both = []
-        for k in self._order:
-            if each_moves:
-                by_first, by_second = first.moves(k), second.moves(k)
-            else:
-                by_first = first.reaches_beside(k, second)
-                by_second = second.reaches_beside(k, first)
-            if by_first and by_second:
-                both.append(k)
-            elif by_first or by_second:
-                if not (first if by_first else second).explains(k):
-                    return False
-            elif k in self.wrong:
-                return False
-        return self._drafts_agree(first, second, both)
-
-    def _drafts_agree(self, first: Suspicion, second: Suspicion, among: Sequence[int]) -> bool:
-        """Whether the faults, made one after the other, give these entries."""
+    def _agree_together(self, pair: _Pair, among: int) -> bool:
+        """Whether two faults, made one after the other, give these entries."""
         if not among:
             return True
         # One entry after the other: most pairs fail at the first.
+        asked = [k for k in self._order if among >> k & 1]
         return any(
-            all(self._agrees(k, draft) for k in among) for draft in self._drafts_of(first, second)
+            all(self.agrees(k, version) for k in asked) for version in self._versions_of(*pair)
         )
 
-    def _drafts_of(self, first: Suspicion, second: Suspicion) -> tuple[Draft, ...]:
-        faults = (first.fault, second.fault)
+    def _versions_of(self, first: Suspicion, second: Suspicion) -> Iterator[Version]:
+        yield self._joined(first, second)
         # What was put in the place of a node first is a part of what is put there next.
-        clash = first.draft.changed & second.draft.changed
-        orders = [faults, faults[::-1]] if clash else [faults]
-        return tuple(_drafted(self.anatomy, order) for order in orders)
+        if first.draft.changed & second.draft.changed:
+            yield self._joined(second, first)
+
+    def _joined(self, first: Suspicion, second: Suspicion) -> Version:
+        if can_follow(first.version, second.version):
+            return Double(first.version, second.version)
+        both = _drafted(self.anatomy, (first.fault, second.fault))
+        return both.version(self.suspects.ledger)
 
 
 def _drafted(anatomy: Anatomy, faults: Sequence[Fault]) -> Draft:
