@@ -26,7 +26,8 @@ def gradients(draft, digits):
     for name in draft.anatomy.parameters:
         position = draft.anatomy.names[f"d_{name}"]
         value = draft.values([position])[position]
-        unit = 10.0 ** (np.floor(np.log10(np.abs(value))) - digits + 1)
+        power = np.log10(np.abs(value), where=value != 0, out=np.zeros(value.shape))
+        unit = 10.0 ** (np.floor(power) - digits + 1)
         yield Entry(name, f"d_{name}", position, np.round(value / unit) * unit, unit)
 
 

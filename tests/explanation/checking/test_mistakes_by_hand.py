@@ -27,8 +27,14 @@ class ByHand:
         self.b = {l: np.asarray(state[f"{2 * l - 2}.bias"], float) for l in (1, 2, 3)}
         self.a, self.z, self.d = {0: x}, {}, {}
         for l in (1, 2, 3):
-            self.z[l] = self.a[l - 1] @ self.W[l].T + self.b[l]
-            self.a[l] = self.sigma(self.z[l])
+            self.z[l] = self.weighted_sum(l)
+            self.a[l] = self.activation(l)
+
+    def weighted_sum(self, l):
+        return self.a[l - 1] @ self.W[l].T + self.b[l]
+
+    def activation(self, l):
+        return self.sigma(self.z[l])
 
     def sigma(self, z):
         return 1 / (1 + np.exp(-z))
@@ -126,6 +132,89 @@ class SlopeOfOtherLayer(ByHand):
         return self.handed_back(l) * self.slope(1)
 
 
+@learner("activation-for-derivative", title="σ itself is taken for σ′ in every layer")
+class OnlyActivation(ByHand):
+    def slope(self, l):
+        return self.a[l]
+
+
+@learner("part-of-derivative", title="σ′ is 1 - a alone in every layer but the last")
+class OnlyRest(ByHand):
+    def slope(self, l):
+        return 1 - self.a[l] if l < 3 else super().slope(l)
+
+
+@learner(
+    "derivative-of-other-activation",
+    title="σ′ is that of another function in every layer, as for tanh of a",
+)
+class SlopeOfTanh(ByHand):
+    def slope(self, l):
+        return 1 - self.a[l] ** 2
+
+
+@learner(
+    "derivative-of-other-activation",
+    title="σ′ is that of another function in every layer, as for relu of z",
+)
+class SlopeOfRelu(ByHand):
+    def slope(self, l):
+        return np.where(self.z[l] > 0, 1.0, 0.0) if l < 3 else super().slope(l)
+
+
+@learner(
+    "derivative-of-other-activation",
+    title="σ′ is that of another function in layer 3 (sigmoid), as for tanh of z",
+)
+class SlopeOfTanhOnce(ByHand):
+    def slope(self, l):
+        return 1 - np.tanh(self.z[l]) ** 2 if l == 2 else super().slope(l)
+
+
+# --- the way forward ------------------------------------------------------------------------------
+
+
+@learner("missing-bias", title="the bias is left out of the forward pass in every layer")
+class NoBias(ByHand):
+    def weighted_sum(self, l):
+        return self.a[l - 1] @ self.W[l].T
+
+
+@learner("missing-bias", title="the bias is left out of the forward pass in layer 2")
+class NoBiasOnce(ByHand):
+    def weighted_sum(self, l):
+        return super().weighted_sum(l) - (self.b[2] if l == 2 else 0)
+
+
+@learner(
+    "missing-activation",
+    title="the activation is left out of the forward pass in layer 5 (sigmoid), and its slope "
+    "with it",
+)
+class LinearOutput(ByHand):
+    def activation(self, l):
+        return self.z[l] if l == 3 else super().activation(l)
+
+    def slope(self, l):
+        return 1.0 if l == 3 else super().slope(l)
+
+
+@learner(
+    "missing-activation",
+    title="the activation is left out of the forward pass in layer 1 (sigmoid), and its slope "
+    "is not",
+)
+class ActivationLeftOut(ByHand):
+    def activation(self, l):
+        return self.z[l] if l == 1 else super().activation(l)
+
+
+@learner("exponent-sign", title="the sigmoid is computed as 1/(1 + exp(z))")
+class SignInTheExponent(ByHand):
+    def sigma(self, z):
+        return 1 / (1 + np.exp(z))
+
+
 # --- factors --------------------------------------------------------------------------------------
 
 
@@ -157,6 +246,15 @@ class Squares(ByHand):
 class Half(ByHand):
     def cost_slope(self):
         return 0.5 * (self.a[3] - self.y)
+
+
+@learner("missing-mean", title="1/m is missing in layer 4")
+class SumInOneLayer(ByHand):
+    def d_w(self, l):
+        return super().d_w(l) * (self.m if l == 3 else 1)
+
+    def d_b(self, l):
+        return super().d_b(l) * (self.m if l == 3 else 1)
 
 
 @learner("extra-mean-over-outputs", title="there is a mean over the outputs")
@@ -221,6 +319,33 @@ class LastProduct(ByHand):
 
 
 @learner(
+    "bias-summed-over-units",
+    title="the gradient of the bias is one number for all units in every layer",
+)
+class NoAxis(ByHand):
+    def d_b(self, l):
+        return np.full(3, np.sum(self.d[l]))
+
+
+@learner(
+    "bias-summed-over-units",
+    title="the gradient of the bias is one number for all units in layer 4",
+)
+class NoAxisOnce(ByHand):
+    def d_b(self, l):
+        return np.full(3, np.sum(self.d[l])) if l == 3 else super().d_b(l)
+
+
+@learner(
+    "bias-from-weights",
+    title="the gradient of the bias is the sum of the weights' gradient in every layer",
+)
+class SumOfProducts(ByHand):
+    def d_b(self, l):
+        return np.sum(self.d[l].T @ self.a[l - 1], axis=1)
+
+
+@learner(
     "error-of-one-unit",
     title="the error comes from one unit of the next layer in every layer (the last)",
 )
@@ -278,6 +403,49 @@ class NoInput(ByHand):
 
 
 @learner(
+    "missing-weights",
+    title="the weights are left out where the error is handed back in every layer",
+)
+class AddsErrors(ByHand):
+    def handed_back(self, l):
+        return np.sum(self.d[l + 1], axis=1, keepdims=True)
+
+
+@learner(
+    "missing-weights",
+    title="the weights are left out where the error is handed back in layer 2 (each unit the "
+    "error of one)",
+)
+class PassesErrorsOn(ByHand):
+    def handed_back(self, l):
+        return self.d[l + 1] if l == 1 else super().handed_back(l)
+
+
+@learner(
+    "weights-for-input",
+    title="the gradient is computed with the weights, not with their input in every layer",
+)
+class TimesWeights(ByHand):
+    def d_w(self, l):
+        return self.d[l].sum(axis=0)[:, None] * self.W[l]
+
+
+@learner(
+    "wrong-layer-error",
+    title="the gradient is computed with the error of another layer in layer 2 (4.out)",
+)
+class ErrorOfNextLayer(ByHand):
+    def d_w(self, l):
+        return self.d[3 if l == 2 else l].T @ self.a[l - 1]
+
+
+@learner("product-of-means", title="the gradient is the product of two means in every layer")
+class MeansFirst(ByHand):
+    def d_w(self, l):
+        return self.m * np.outer(self.d[l].mean(axis=0), self.a[l - 1].mean(axis=0))
+
+
+@learner(
     "error-before-activation",
     title="the gradients are computed with the error in front of σ′ in layer 3 (sigmoid)",
 )
@@ -296,6 +464,29 @@ class ErrorBeforeSlope(ByHand):
 class UpdatesFirst(ByHand):  # the sixth of the seven
     def handed_back(self, l):
         return self.d[l + 1] @ (self.W[l + 1] - 0.5 * self.d_w(l + 1))
+
+
+# --- where a gradient is kept ---------------------------------------------------------------------
+
+
+@learner(
+    "never-written", "cut-to-integers", title="all is 0: nothing was written in every gradient"
+)
+class OnlyZeros(ByHand):
+    def gradients(self):
+        return {name: np.zeros_like(d) for name, d in super().gradients().items()}
+
+
+@learner(
+    "cut-to-integers", "never-written", title="the numbers are cut to integers in every gradient"
+)
+class Integers(ByHand):
+    def gradients(self):
+        found = {}
+        for name, d in super().gradients().items():
+            found[name] = np.zeros_like(np.zeros(d.shape, int))
+            found[name][...] = d
+        return found
 
 
 @pytest.fixture(scope="module")

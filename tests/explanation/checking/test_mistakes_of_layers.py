@@ -261,6 +261,23 @@ def test_one_step_in_time_forgotten():
     assert cr.check(net, x, ONE_HOT, loss=nn.QuadraticLoss(), mine=right)
 
 
+def test_a_call_of_a_layer_that_is_forgotten_is_one_mistake():
+    net = Twice().astype("float64").initialize(seed=0)
+    x = X[:, :3]
+    w, b = arrays(net)
+    h = np.tanh(x @ w.T + b)
+    error = (h @ w.T + b - ONE_HOT) / 5
+    first = error @ w * (1 - h * h)
+    titles = {
+        "(number 1 of 2)": {"linear.weight": first.T @ x, "linear.bias": first.sum(axis=0)},
+        "(number 2 of 2)": {"linear.weight": error.T @ h, "linear.bias": error.sum(axis=0)},
+    }
+    for which, mine in titles.items():
+        found = cr.check(net, x, ONE_HOT, loss=nn.QuadraticLoss(), mine=mine)
+        title = f"only one use of a value has a part in its gradient of layer linear {which}"
+        assert [cause.title for cause in found.causes] == [title]
+
+
 def test_the_way_around_a_block_forgotten():
     net = made(nn.Linear(4, 3), nn.Residual(nn.Sequential(nn.Linear(3, 3), nn.Tanh())))
     w1, b1, w2, b2 = arrays(net)
@@ -357,7 +374,8 @@ def test_steps_of_gradient_descent(name, rate):
     mine = {k: p[k] - rate * d[k] for k in p}
     found = names_of_update(net, mine, optimizer)
     assert name in found
-    assert found <= {name, "sign"}  # a gradient with the wrong sign gives the same weights
+    # A gradient with the wrong sign, or of zeros, gives the same weights.
+    assert found <= {name, "sign", "never-written", "cut-to-integers"}
 
 
 @pytest.mark.parametrize(("name", "factor"), [("momentum-sign", -0.9), ("momentum-forgotten", 0.0)])

@@ -10,11 +10,14 @@ from chainrule.explanation.checking.mistakes import derivatives as derivatives
 from chainrule.explanation.checking.mistakes import costs as costs
 from chainrule.explanation.checking.mistakes import factors as factors
 from chainrule.explanation.checking.mistakes import sums as sums
+from chainrule.explanation.checking.mistakes import biases as biases
 from chainrule.explanation.checking.mistakes import weights as weights
 from chainrule.explanation.checking.mistakes import masks as masks
 from chainrule.explanation.checking.mistakes import rows as rows
+from chainrule.explanation.checking.mistakes import forward as forward
 from chainrule.explanation.checking.mistakes import normalization as normalization
 from chainrule.explanation.checking.mistakes import dropout as dropout
 from chainrule.explanation.checking.mistakes import regularization as regularization
 from chainrule.explanation.checking.mistakes import updates as updates
 from chainrule.explanation.checking.mistakes import batches as batches
+from chainrule.explanation.checking.mistakes import storage as storage

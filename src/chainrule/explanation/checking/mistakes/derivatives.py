@@ -8,8 +8,8 @@ from chainrule.explanation.checking.anatomy import Anatomy
 from chainrule.explanation.checking.draft import Draft
 from chainrule.explanation.checking.mistake import Change, everywhere_and_each, mistake
 from chainrule.explanation.checking.roles import Activation, activations
-from chainrule.ops import ElementwiseOp, Value
-from chainrule.ops.expression import Symbol, read
+from chainrule.ops import ElementwiseOp, Value, bind
+from chainrule.ops.expression import Apply, Literal, Symbol, read
 from chainrule.ops.formula import NodeReader, substitute
 
 _BP2 = "δˡ = ((wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ)"
@@ -90,15 +90,108 @@ def _is_written_in_a(op: ElementwiseOp) -> bool:
     """Whether the slope's formula has what comes out in it."""
     slope = op.partial(0)
     (x,) = op.symbols
-    return substitute(slope, {x.name: x, "y": Symbol("another")}) != slope
+    # As text: formulas are compared by identity.
+    return repr(substitute(slope, {x.name: x, "y": Symbol("another")})) != repr(slope)
 
 
 def _slope(draft: Draft, at: Activation, x: Value, y: Value) -> Value:
     """The slope's formula, with these numbers for what goes in and what comes out."""
-    op = _operation(at)
+    return _written(draft, _operation(at), x, y)
+
+
+def _written(draft: Draft, op: ElementwiseOp, x: Value, y: Value) -> Value:
     symbols = dict.fromkeys(op.declaration.operands, x)
     reader = NodeReader(draft, {**symbols, "y": y}, x.dtype)
     return reader.value(read(op.partial(0), reader))
+
+
+@mistake(
+    "activation-for-derivative",
+    title="σ itself is taken for σ′",
+    sentence="The error is multiplied by what comes out of the activation, not by its slope there.",
+    rule=_BP2,
+    hints=(
+        "Look at σ′ {where}: which number stands in its place?",
+        "It is the activation a = σ(z) {where}, and not the slope.",
+        "Write σ′(z): for a sigmoid a·(1 - a), for tanh 1 - a², for relu 1 where z > 0.",
+    ),
+)
+def _activation_for_derivative(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    yield from everywhere_and_each(
+        _elementwise(anatomy),
+        lambda draft, at: draft.change(at.d_z, lambda _: draft.at(at.d_a) * draft.at(at.a)),
+    )
+
+
+@mistake(
+    "part-of-derivative",
+    title="σ′ is 1 - a alone",
+    sentence="The slope is a product, a·(1 - a) for a sigmoid and 1 - a² = (1 + a)·(1 - a) for "
+    "tanh; only 1 - a is there.",
+    rule=_BP2,
+    hints=(
+        "Look at σ′ {where}: what is it made of?",
+        "Only 1 - a is there {where}: the other factor, or the square, is missing.",
+        "Write a·(1 - a) for a sigmoid, and 1 - a² for tanh.",
+    ),
+)
+def _part_of_derivative(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    yield from everywhere_and_each(
+        (at for at in _elementwise(anatomy) if _ends_in_rest(_operation(at))),
+        lambda draft, at: draft.change(at.d_z, lambda _: draft.at(at.d_a) * (1.0 - draft.at(at.a))),
+    )
+
+
+def _ends_in_rest(op: ElementwiseOp) -> bool:
+    """Whether the slope's formula is a product that ends in 1 - y."""
+    match op.partial(0):
+        case Apply("mul", (_, Apply("sub", (Literal(1), Symbol("y"))))):
+            return True
+    return False
+
+
+@mistake(
+    "derivative-of-other-activation",
+    title="σ′ is that of another function",
+    sentence="The slope is that of an activation which this layer does not have, as it is left "
+    "where code for one network is used for another.",
+    rule=_BP2,
+    hints=(
+        "Look at σ′ {where}: which function is it the slope of?",
+        "It is not the slope of the activation that this layer has: {where}.",
+        "Write the slope of this layer's own activation: a·(1 - a) for a sigmoid, 1 - a² for tanh.",
+    ),
+)
+def _derivative_of_other_activation(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    kinds: dict[ElementwiseOp, list[Activation]] = {}
+    for at in _elementwise(anatomy):
+        kinds.setdefault(_operation(at), []).append(at)
+    out = anatomy.names.get("out")
+    for op, every in kinds.items():
+        for name, is_of_sum in _OTHERS:
+            # No output has relu for its activation; where all are negative, all would be 0.
+            places = [at for at in every if name != "relu" or at.a != out]
+
+            def change(
+                draft: Draft, at: Activation, name: str = name, is_of_sum: bool = is_of_sum
+            ) -> None:
+                a, z = draft.at(at.a), draft.at(at.z)
+                y = draft.apply(name, z) if is_of_sum else a
+                other = bind(name)
+                assert isinstance(other, ElementwiseOp)
+                made = _written(draft, other, z, y)
+                draft.change(at.d_z, lambda _: draft.at(at.d_a) * made)
+
+            if name != op.name:
+                number = "z" if is_of_sum else "a"
+                of = f" of {op.name}" if len(kinds) > 1 else ""
+                for where, each in everywhere_and_each(places, change):
+                    kind = of if where.startswith("in every layer") else ""
+                    yield f"{where}{kind}, as for {name} of {number}", each
+
+
+# Written with a·(1 - a), or as a function of z; a slope of relu is of z alone.
+_OTHERS = (("sigmoid", False), ("sigmoid", True), ("tanh", False), ("tanh", True), ("relu", True))
 
 
 @mistake(

@@ -95,13 +95,20 @@ def _factor_half(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
 
 
 def _scaled(anatomy: Anatomy, factor: float) -> Iterator[tuple[str, Change]]:
-    """A factor on everything, on all weights, on all biases, or on one parameter's gradient."""
+    """A factor on everything, all weights, all biases, one layer, or one parameter's gradient."""
 
     def on(draft: Draft, positions: list[int]) -> None:
         for position in positions:
             draft.change(position, lambda was: was * factor)
 
     yield "", lambda draft: on(draft, [anatomy.seed])
+    layers: dict[str, list[int]] = {}
+    for name in anatomy.parameters:
+        layers.setdefault(name.rpartition(".")[0], []).append(anatomy.names[f"d_{name}"])
+    if len(layers) > 1:
+        for layer, positions in layers.items():
+            if len(positions) > 1:
+                yield f"in layer {layer}", lambda draft, at=positions: on(draft, at)  # type: ignore[misc]
     weights = {at.weight: anatomy.names[f"d_{at.weight}"] for at in weighted_sums(anatomy)}
     biases = {at.bias: anatomy.names[f"d_{at.bias}"] for at in shifts(anatomy)}
     for kind, of_kind in (("weight", weights), ("bias", biases)):

@@ -242,6 +242,14 @@ def _one_use(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
             if d is not None and is_own and pull.node not in regularising:
                 uses.setdefault(operand, []).append(d)
     owned = {anatomy.names[name]: anatomy.names[f"d_{name}"] for name in anatomy.parameters}
+    shared: dict[tuple[str, int], list[tuple[int, list[int]]]] = {}
+
+    def keep(draft: Draft, number: int, places: Sequence[tuple[int, Sequence[int]]]) -> None:
+        for whole, parts in places:
+            for other in (each for each in parts if each != parts[number]):
+                draft.change(whole, lambda was, other=other: was - draft.at(other))  # type: ignore[misc]
+
+    found: list[tuple[str, list[tuple[int, list[int]]]]] = []
     for value, parts in uses.items():
         name = anatomy.nodes[value].name
         whole = owned.get(value)
@@ -249,16 +257,22 @@ def _one_use(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
             whole = anatomy.pull_of[value].d_y
         if len(parts) < 2 or name is None or whole is None or whole in parts:
             continue
-        for number, part in enumerate(parts):
-            others = [each for each in parts if each != part]
-
-            def change(
-                draft: Draft, whole: int = whole, others: Sequence[int] = tuple(others)
-            ) -> None:
-                for other in others:
-                    draft.change(whole, lambda was, other=other: was - draft.at(other))  # type: ignore[misc]
-
-            yield f"of {name} (number {number + 1} of {len(parts)})", change
+        found.append((name, [(whole, parts)]))
+        if value in owned:
+            shared.setdefault((name.rpartition(".")[0], len(parts)), []).append((whole, parts))
+    # A layer is called as a whole: a call that is forgotten is forgotten for all its parameters.
+    layers = [
+        (f"layer {layer}" if layer else "every parameter", places)
+        for (layer, _), places in shared.items()
+        if len(places) > 1
+    ]
+    for said, places in [*layers, *found]:
+        count = len(places[0][1])
+        for number in range(count):
+            yield (
+                f"of {said} (number {number + 1} of {count})",
+                lambda draft, number=number, places=places: keep(draft, number, places),  # type: ignore[misc]
+            )
 
 
 @mistake(

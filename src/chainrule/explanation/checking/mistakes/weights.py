@@ -192,13 +192,18 @@ def _sum_for_activation(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
     ),
 )
 def _missing_input(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
-    def change(draft: Draft, at: WeightedSum) -> None:
-        kind = anatomy.nodes[at.a].type
-        ones = draft.broadcast(draft.constant(1.0, kind.dtype), shape=kind.shape)
-        _multiply(draft, at, draft.at(at.d_z), ones)
+    yield from everywhere_and_each(_of_numbers(anatomy), _without_input)
 
-    places = [at for at in weighted_sums(anatomy) if anatomy.nodes[at.a].dtype.is_float]
-    yield from everywhere_and_each(places, change)
+
+def _of_numbers(anatomy: Anatomy) -> list[WeightedSum]:
+    """The products with an input that has values, and no indices."""
+    return [at for at in weighted_sums(anatomy) if anatomy.nodes[at.a].dtype.is_float]
+
+
+def _without_input(draft: Draft, at: WeightedSum) -> None:
+    kind = draft.anatomy.nodes[at.a].type
+    ones = draft.broadcast(draft.constant(1.0, kind.dtype), shape=kind.shape)
+    _multiply(draft, at, draft.at(at.d_z), ones)
 
 
 @mistake(
@@ -232,5 +237,110 @@ def _error_before_activation(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
         at
         for at in activations(anatomy)
         if any(product.d_a is not None for product in products.get(at.d_z, ()))
+    ]
+    yield from everywhere_and_each(places, change)
+
+
+@mistake(
+    "missing-weights",
+    title="the weights are left out where the error is handed back",
+    sentence="The errors of the next layer are added up as they are; each is to be multiplied with "
+    "the weight that leads to it.",
+    rule=_BP2,
+    hints=(
+        "Look at the product that hands the error back {where}: it has two factors.",
+        "The weights are not in it {where}.",
+        "Multiply the errors of the next layer with the weights that lead to them: wᵀ δ.",
+    ),
+)
+def _missing_weights(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    def add_up(draft: Draft, at: WeightedSum) -> None:
+        w = draft.at(at.w)
+        _hand_back(draft, at, draft.broadcast(draft.constant(1.0, w.dtype), shape=w.shape))
+
+    def pass_on(draft: Draft, at: WeightedSum) -> None:
+        assert at.d_a is not None
+        draft.change(at.d_a, lambda _: draft.at(at.d_z))
+
+    places = _handing_back(anatomy)
+    yield from everywhere_and_each(places, add_up)
+    for at in places:
+        assert at.d_a is not None
+        kind = anatomy.nodes[at.d_z].type
+        if kind == anatomy.nodes[at.d_a].type and int(kind.shape[-1]) > 1:
+            yield (
+                f"{at.where} (each unit the error of one)",
+                lambda draft, at=at: pass_on(draft, at),  # type: ignore[misc]
+            )
+
+
+@mistake(
+    "weights-for-input",
+    title="the gradient is computed with the weights, not with their input",
+    sentence="The error is multiplied with the weight itself; the derivative of w·a by w is a, and "
+    "w is that by a.",
+    rule=_BP4,
+    hints=(
+        "Look at the factor that the error is multiplied with {where}.",
+        "It is the weight whose gradient is computed {where}.",
+        "The gradient of a weight takes what went into its layer, δ aᵀ; w is for handing back.",
+    ),
+)
+def _weights_for_input(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    def change(draft: Draft, at: WeightedSum) -> None:
+        _without_input(draft, at)
+        draft.change(at.d_w, lambda was: was * draft.at(at.w))
+
+    yield from everywhere_and_each(_of_numbers(anatomy), change)
+
+
+@mistake(
+    "wrong-layer-error",
+    title="the gradient is computed with the error of another layer",
+    sentence="The activation that goes into the layer is multiplied with the error δ of another "
+    "layer, which has the same shape.",
+    rule=_BP4,
+    hints=(
+        "Look at the error that the gradient is computed with {where}.",
+        "It is the error of another layer.",
+        "The gradient of a weight takes the error of the sum that the weight is in: δˡ.",
+    ),
+)
+def _wrong_layer_error(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    every = list(weighted_sums(anatomy))
+    for at in every:
+        for other in _others(anatomy, [each.d_z for each in every], at.d_z):
+            name = anatomy.nodes[other].name or "another"
+            yield (
+                f"{at.where} ({name.removeprefix('d_')})",
+                lambda draft, at=at, d=other: _multiply(  # type: ignore[misc]
+                    draft, at, draft.at(d), draft.at(at.a)
+                ),
+            )
+
+
+@mistake(
+    "product-of-means",
+    title="the gradient is the product of two means",
+    sentence="Error and activation are each averaged over the examples and then multiplied; the "
+    "gradient is the mean of the products, and not the product of the means.",
+    rule="∂C/∂w = 1/m Σᵢ δᵢ aᵢᵀ",
+    hints=(
+        "What is averaged first {where}, and what is multiplied first?",
+        "Error and activation are averaged before they are multiplied {where}.",
+        "Multiply for each example, and average after that: δᵀ a over the batch.",
+    ),
+)
+def _product_of_means(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    def change(draft: Draft, at: WeightedSum) -> None:
+        a = draft.at(at.a)
+        mean = draft.sum(a, axes=(0,)) / float(anatomy.examples)
+        row = draft.reshape(mean, shape=(1, *a.shape[1:]))
+        _multiply(draft, at, draft.at(at.d_z), draft.broadcast(row, shape=a.shape))
+
+    places = [
+        at
+        for at in _of_numbers(anatomy)
+        if anatomy.nodes[at.a].shape[:1] == (anatomy.examples,) and anatomy.examples > 1
     ]
     yield from everywhere_and_each(places, change)
