@@ -28,6 +28,7 @@ OTHER_MEANINGS = {
     "cli/reporting.py": {"accuracy"},  # a column of the history
     "cli/summary.py": {"accuracy", "mean"},  # a column of the history, the head of a table
     "data/generators.py": {"equal"},  # the name of a class
+    "explanation/checking/functions/objective.py": {"mean", "sum"},  # over what a loss is which
     "nn/activations.py": {"threshold"},  # an argument
     "nn/branches.py": {"sum"},  # a choice of how outputs are combined
     "nn/gates.py": {"tanh"},  # torch's word for the approximation

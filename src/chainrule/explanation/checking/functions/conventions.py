@@ -1,35 +1,18 @@
-"""How a learner's function wants a network: which argument is what, and which axis.
+"""Which axis is which in a learner's code: of examples, of weights, of biases.
 
-Weights may be (out, in) or (in, out); examples rows, columns or single vectors; parameters lists,
-dicts or arguments of their own. The arguments' names say what they are.
+Weights may be (out, in) or (in, out); examples rows, columns or single vectors.
 """
 
 from __future__ import annotations
 
-import inspect
 import itertools
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from chainrule.base.errors import ConfigurationError
-from chainrule.explanation.checking.functions.cases import Case
 from chainrule.explanation.trace import Array
-
-_INPUT = re.compile(r"(x|xs|x_?train|x_?batch|inputs?|features|data|a0|images?|batch_x)")
-_TARGET = re.compile(r"(y|ys|y_?train|y_?batch|t|ts|y_?true|targets?|labels?|desired|batch_y)")
-_WEIGHTS = re.compile(r"(w|ws|weights?|all_weights|theta_?w)")
-_BIASES = re.compile(r"(b|bs|biase?s?|bias|all_biases|theta_?b)")
-_TOGETHER = re.compile(r"(params?|parameters|theta|model|network|net|weights_and_biases|layers)")
-_RATE = re.compile(r"(lr|eta|alpha|learning_?rate|rate|step_?size)")
-WEIGHT = re.compile(r"(?:d|grad|nabla|delta|new)?_?(?:w|weights?|theta)_?(\d+)(?:_?(?:new|grad))?")
-"""A weight, or its gradient, of a layer that has a number."""
-BIAS = re.compile(r"(?:d|grad|nabla|delta|new)?_?(?:b|bias(?:es)?)_?(\d+)(?:_?(?:new|grad))?")
-
-_KNOWN = "x, y, weights, biases, params, W1, b1, W2, b2, ..., learning_rate, or one argument, case"
 
 
 @dataclass(frozen=True)
@@ -93,16 +76,17 @@ class Layout:
         return f"{data[self.examples]}, weights are {self.weights}, biases {self.biases}{classes}"
 
 
-def layouts(form: Form, *, is_choice: bool = False) -> Iterator[Layout]:
-    """Every layout that a form may be for, those of most code first.
+def layouts(*, is_wrapped: bool, is_choice: bool = False) -> Iterator[Layout]:
+    """Every layout that a function may be written for, those of most code first.
 
     Parameters
     ----------
-    form : Form
+    is_wrapped : bool
+        Whether the function is given the whole case, and makes of it what it wants.
     is_choice : bool
         Whether a target is one of the outputs, so that it may be the number of a class.
     """
-    if form.is_wrapped:
+    if is_wrapped:
         yield Layout("rows", "(out, in)", "(out,)")
         return
     shapes = itertools.product(("(in, out)", "(out, in)"), ("(out,)", "(1, out)", "(out, 1)"))
@@ -111,150 +95,3 @@ def layouts(form: Form, *, is_choice: bool = False) -> Iterator[Layout]:
         for examples in ("rows", "columns", "vector", "column"):
             for weights, biases in pairs:
                 yield Layout(examples, weights, biases, has_classes)
-
-
-@dataclass(frozen=True)
-class Role:
-    """What an argument is for: its kind, and the layer where it is of one."""
-
-    argument: str
-    kind: str
-    layer: int | None = None
-
-
-@dataclass(frozen=True)
-class Form:
-    """The arguments of a function, in their order.
-
-    Parameters
-    ----------
-    roles : tuple of Role
-    """
-
-    roles: tuple[Role, ...]
-
-    @property
-    def forms(self) -> tuple[Form, ...]:
-        """The form itself; and where W may be no list, that in which it is a layer's weight."""
-        one = {"weights": "weight", "biases": "bias"}
-        lists = [role for role in self.roles if role.kind in one]
-        if not lists or any(role.argument.lower().endswith("s") for role in lists):
-            return (self,)
-        single = (
-            Role(role.argument, one[role.kind], 0) if role.kind in one else role
-            for role in self.roles
-        )
-        return self, Form(tuple(single))
-
-    @property
-    def depth(self) -> int | None:
-        """How many layers it is written for; None for any number."""
-        count = sum(role.kind == "weight" for role in self.roles)
-        return count or None
-
-    @property
-    def is_wrapped(self) -> bool:
-        """Whether it takes the whole case, and makes of it what it wants."""
-        return any(role.kind == "case" for role in self.roles)
-
-    @property
-    def has_rate(self) -> bool:
-        """Whether it wants a learning rate: what it returns may be updated weights."""
-        return any(role.kind == "rate" for role in self.roles)
-
-    def arguments(self, case: Case, layout: Layout, rate: float) -> dict[str, Any]:
-        """What the function is called with."""
-        return {role.argument: self._argument(role, case, layout, rate) for role in self.roles}
-
-    def _argument(self, role: Role, case: Case, layout: Layout, rate: float) -> Any:
-        weights = [layout.weight(w) for w in case.weights]
-        biases = [layout.bias(b) for b in case.biases]
-        match role.kind:
-            case "case":
-                return case
-            case "input":
-                return layout.data(case.x)
-            case "target":
-                return layout.targets(case.y)
-            case "rate":
-                return rate
-            case "weights":
-                return weights
-            case "biases":
-                return biases
-            case "weight":
-                return weights[role.layer or 0]
-            case "bias":
-                return biases[role.layer or 0]
-        pairs = enumerate(zip(weights, biases, strict=True), 1)
-        return {f"{k}{i}": v for i, (w, b) in pairs for k, v in (("W", w), ("b", b))}
-
-
-def form_of(function: Callable[..., Any]) -> Form:
-    """Read what a function wants from the names of its arguments.
-
-    Raises
-    ------
-    ConfigurationError
-        If an argument's name says nothing.
-    """
-    if not callable(function):
-        raise ConfigurationError(
-            f"check_function takes a function; got {type(function).__name__}",
-            advice="Pass the function itself: cr.check_function(my_backprop)",
-        )
-    name = getattr(function, "__name__", "the function")
-    try:
-        parameters = list(inspect.signature(function).parameters.values())
-    except (TypeError, ValueError):
-        raise ConfigurationError(
-            f"The arguments of {name} cannot be read",
-            advice="Wrap it: def backprop(x, y, weights, biases): return ...",
-        ) from None
-    roles: list[Role] = []
-    for parameter in parameters:
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-            continue
-        role = _role(parameter.name)
-        if role is None and parameter.default is not parameter.empty:
-            continue  # it has a value of its own
-        if role is None or parameter.kind is parameter.KEYWORD_ONLY:
-            raise ConfigurationError(
-                f"check_function does not know what to pass for {parameter.name} of "
-                f"{name}{inspect.signature(function)}",
-                advice=f"Names that it knows: {_KNOWN}. Or wrap it: "
-                "lambda case: my_backprop(case.x, case.y, case.weights, case.biases)",
-            )
-        roles.append(role)
-    kinds = {role.kind for role in roles}
-    if "case" not in kinds and not kinds & {"weights", "weight", "together"}:
-        raise ConfigurationError(
-            f"{name}{inspect.signature(function)} takes no weights: it cannot be given a network",
-            advice="Write def backprop(x, y, weights, biases), or wrap it: "
-            "lambda case: my_backprop(case.x, case.y, case.weights, case.biases)",
-        )
-    return Form(_counted_from_zero(roles))
-
-
-def _role(argument: str) -> Role | None:
-    lower = argument.lower().strip("_")
-    kinds = {
-        "input": _INPUT, "target": _TARGET, "weights": _WEIGHTS, "biases": _BIASES,
-        "together": _TOGETHER, "rate": _RATE, "case": re.compile("case"),
-    }  # fmt: skip
-    for kind, pattern in kinds.items():
-        if pattern.fullmatch(lower):
-            return Role(argument, kind)
-    for kind, pattern in (("weight", WEIGHT), ("bias", BIAS)):
-        if match := pattern.fullmatch(lower):
-            return Role(argument, kind, int(match[1]))
-    return None
-
-
-def _counted_from_zero(roles: list[Role]) -> tuple[Role, ...]:
-    """Layers by their order: W1 is the first, or W0."""
-    numbers = sorted({role.layer for role in roles if role.layer is not None})
-    return tuple(
-        role if role.layer is None else Role(role.argument, role.kind, numbers.index(role.layer))
-        for role in roles
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -9,50 +10,12 @@ from textwrap import wrap
 from typing import TextIO
 
 from chainrule.base.harmless import plain
-from chainrule.explanation.checking.functions.apart import Outcome
-from chainrule.explanation.checking.functions.cases import Case
 from chainrule.explanation.checking.functions.conventions import Layout
-from chainrule.explanation.checking.verdict import ROUNDED, Cause, Check
+from chainrule.explanation.checking.functions.trying import Tried
+from chainrule.explanation.checking.verdict import ROUNDED, Cause
 from chainrule.explanation.printing.terminal import show
 from chainrule.explanation.printing.text import Line
-
-
-@dataclass(frozen=True, eq=False)
-class Tried:
-    """One network on which the function was called.
-
-    Parameters
-    ----------
-    case : Case
-    outcome : Outcome
-        What the function returned, or raised.
-    notes : tuple of str
-        What is wrong with the shapes.
-    check : Check or None
-        Its numbers beside the true ones.
-    fitting : int
-        How many gradients have a shape in which they can be compared.
-    """
-
-    case: Case
-    outcome: Outcome
-    notes: tuple[str, ...]
-    check: Check | None
-    fitting: int
-
-    @property
-    def is_right(self) -> bool:
-        """Whether all gradients came, and are right."""
-        whole = not self.outcome.trouble and not self.notes and not self.outcome.mutated
-        return whole and self.check is not None and bool(self.check)
-
-    @property
-    def is_explained(self) -> bool:
-        """Whether known mistakes, or the shapes, explain what is wrong with its numbers."""
-        found = self.check
-        if found is None or found or self.notes:
-            return True
-        return bool(found.causes) and found.is_whole
+from chainrule.explanation.symbols import NEXT
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +35,8 @@ class FunctionCheck:
     notes : tuple of str
     is_whole : bool
         Whether every network was tried, and not only the first, which say enough.
+    conventions : tuple of str
+        What it was compared with, and what was assumed.
 
     Notes
     -----
@@ -84,6 +49,7 @@ class FunctionCheck:
     trouble: str = ""
     notes: tuple[str, ...] = ()
     is_whole: bool = True
+    conventions: tuple[str, ...] = ()
 
     @property
     def is_right(self) -> bool:
@@ -145,24 +111,39 @@ class FunctionCheck:
             yield f"{self.name} could not be called. {self.trouble}.", "bold red"
             return
         count = len(self.tried)
+        first = "" if self.is_whole else "the first "
         if self.is_right:
-            yield f"{self.name} is right on all {count} networks.", "bold green"
+            told = f"{self.name} is right on {first or 'all '}{count} networks."
+            more = " It takes long: there was no time for more." if first else ""
+            yield f"{told}{more}", "bold green"
         else:
-            first = "" if self.is_whole else "the first "
             told = f"{self.name} is wrong on {len(self.wrong)} of {first}{count} networks."
             yield told, "bold red"
         yield f"Called so that it fits: {self.layout}.", "dim"
-        for note in self.notes:
+        for note in (*self.conventions, *self.notes):
             yield note, "dim"
-        printed = next((each.outcome.printed for each in self.tried if each.outcome.printed), "")
-        if printed:
-            yield f"It prints: {printed}", ""
+        for told in (*self._observed(), *self._changes()):
+            yield told, ""
         if any(each.check is not None and each.check.verdict == ROUNDED for each in self.tried):
             yield "It rounds on the way: keep all digits until the end.", ""
         if self.smallest is not None:
             yield "", ""
             yield f"The smallest on which it is wrong: {self.smallest.case}", "bold"
             yield from self._of_smallest(self.smallest)
+
+    def _observed(self) -> Iterator[str]:
+        """What the function does beside computing."""
+        printed = next((each.outcome.printed for each in self.tried if each.outcome.printed), "")
+        if printed:
+            yield f"It prints: {printed}"
+        remarks = (each for tried in self.tried for each in tried.outcome.remarks)
+        seen = dict.fromkeys(remarks)
+        yield from seen
+
+    def _changes(self) -> Iterator[str]:
+        found = next((each.changes for each in self.tried if each.changes), "")
+        if found:
+            yield f"{found[0].upper()}{found[1:]}."
 
     def _of_smallest(self, smallest: Tried) -> Iterator[tuple[str, str]]:
         if smallest.outcome.trouble:
@@ -171,13 +152,15 @@ class FunctionCheck:
             yield f"  It writes into its argument {argument}: the caller's numbers are lost.", ""
         for note in smallest.notes:
             yield f"  {note[0].upper()}{note[1:]}.", ""
+        for remark in smallest.remarks:
+            yield f"  {remark}", ""
         if len(self.causes) > 1:
             yield "  Each of these gives the same numbers on every network:", ""
         for cause in self.causes:
             yield f"  The mistake: {cause.title}.", "bold"
-            for fault in cause.faults:
-                yield f"    {fault.rule}", ""
-                yield f"    {fault.hints[-1]}", ""
+            lines = ((fault.rule, fault.hints[-1]) for fault in cause.faults)
+            for line in dict.fromkeys(itertools.chain(*lines)):
+                yield f"    {line}", ""
         if not self.causes and smallest.check is not None and not smallest.check:
             yield "  No mistake I know explains this on every network.", ""
             if smallest.check.causes and smallest.check.is_whole:
@@ -195,4 +178,7 @@ class FunctionCheck:
             if row.worst is not None:
                 mine, true = (float(a[row.worst]) for a in (row.entry.numbers, row.true))
                 where = f"[{','.join(map(str, row.worst))}]" if row.worst else ""
-                yield f"  {row.entry.name}{where}: yours {mine:.6g}, true {true:.6g}", ""
+                new = row.entry.value.startswith(NEXT)
+                name = case.textbook[row.entry.value.removeprefix(NEXT).removeprefix("d_")]
+                told = f"{'new ' if new else 'd'}{name}{where}"
+                yield f"  {told}: yours {mine:.6g}, true {true:.6g}", ""
