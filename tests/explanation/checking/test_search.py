@@ -5,7 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from chainrule.explanation.checking.search import Search
+from chainrule.explanation.checking import glance, parts
+from chainrule.explanation.checking.parts import part_of, telling_places
+from chainrule.explanation.checking.search import Search, Suspects
+from chainrule.explanation.checking.version import CircularError
 from tests.explanation.checking.exhaustive import Exhaustive
 from tests.explanation.checking.learners import anatomies, chosen, search, titles
 
@@ -19,7 +22,17 @@ def assert_finds_the_same(found):
     assert titles(found.nearest()) == plain.nearest()
 
 
+@pytest.fixture(params=[False, True], ids=["", "by a glance first"])
+def glancing(request, monkeypatch):
+    """Whether a few numbers are looked at first, as it is done in large networks."""
+    if request.param:
+        monkeypatch.setattr(glance, "_LARGE", 0)
+        monkeypatch.setattr(parts, "_FEW", 1)
+    return request.param
+
+
 @pytest.mark.parametrize(("first", "count"), BLOCKS)
+@pytest.mark.usefixtures("glancing")
 def test_it_finds_what_a_search_in_full_finds(first, count):
     for i, anatomy in anatomies(count, first):
         rng = np.random.default_rng([i, 6])
@@ -31,6 +44,7 @@ def test_it_finds_what_a_search_in_full_finds(first, count):
 
 
 @pytest.mark.parametrize(("first", "count"), BLOCKS)
+@pytest.mark.usefixtures("glancing")
 def test_it_finds_the_same_where_no_mistake_explains_all(first, count):
     for i, anatomy in anatomies(count, first):
         rng = np.random.default_rng([i, 7])
@@ -40,3 +54,26 @@ def test_it_finds_the_same_where_no_mistake_explains_all(first, count):
             k = int(rng.integers(len(entries)))
             entries[k] = replace(entries[k], numbers=entries[k].numbers * 1.3 + 0.01)
             assert_finds_the_same(Search(anatomy, entries))
+
+
+def test_a_part_of_a_value_is_that_part_of_the_whole(monkeypatch):
+    monkeypatch.setattr(parts, "_FEW", 1)
+    compared = 0
+    for _, anatomy in anatomies(12, 3000):
+        suspects = Suspects(anatomy)
+        for _, _, version in suspects.made:
+            for name in anatomy.parameters:
+                position = anatomy.names[f"d_{name}"]
+                places = telling_places(anatomy.values[position], None)
+                try:
+                    number = version.number(position)
+                except CircularError:
+                    continue
+                part = suspects.parts.of(number, places)
+                expected = suspects.ledger.value(number)
+                size = np.abs(expected[np.isfinite(expected)]).max(initial=0.0)
+                np.testing.assert_allclose(
+                    part, part_of(expected, places), rtol=1e-11, atol=1e-12 * size
+                )
+                compared += any(places)
+    assert compared > 100

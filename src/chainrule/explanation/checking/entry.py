@@ -11,6 +11,8 @@ from chainrule.explanation.trace import Array, Index
 
 _NOISE = 2e-6  # of the largest number: a learner may compute in float32, and adds in another order
 
+SAME = 1e-9  # of a number: what adding up in another order makes of float64, with room
+
 _FEW = 5  # units in the last place: what comes of numbers that were rounded on the way
 _LITTLE = 0.02  # of the largest number: few units of a short number are no rounding any more
 _TINY = 5e-4  # of the largest number: many digits, computed from numbers that had few
@@ -86,6 +88,13 @@ class Entry:
         expected = self.expected(predicted)
         return any(not self._apart(expected * scale).any() for scale in self.scales)
 
+    def tells_apart(self, one: Array, other: Array) -> bool:
+        """Whether two values differ in the numbers that are there, be it in late digits."""
+        first, second = self.expected(one), self.expected(other)
+        with np.errstate(all="ignore"):
+            near = np.abs(first - second) <= SAME * np.maximum(np.abs(first), np.abs(second))
+        return bool((self.given & ~(near | (first == second))).any())
+
     def loosened(self, true: Array) -> Array:
         """The units that numbers would have that were rounded on the way, too.
 
@@ -100,9 +109,19 @@ class Entry:
         slack = np.maximum(np.maximum(slack, 1.5 * self.unit), _TINY * size)
         return np.asarray(2 * slack)
 
+    def tolerance(self, size: float) -> Array:
+        """How far off each number may be, the largest of those expected being so large."""
+        return np.asarray(self.unit * (0.5 + 1e-9) + _NOISE * size + self.noise)
+
+    @cached_property
+    def most(self) -> float:
+        """How large the largest number can be of a value that agrees, if all numbers are there."""
+        slack = float(self.tolerance(0.0).max(initial=0.0))
+        return (largest(self.numbers) + slack) / (1.0 - _NOISE)
+
     def _apart(self, expected: Array) -> Array:
         with np.errstate(all="ignore"):
-            tolerance = self.unit * (0.5 + 1e-9) + _NOISE * largest(expected) + self.noise
+            tolerance = self.tolerance(largest(expected))
             near = np.abs(self.numbers - expected) <= tolerance
             same = near | (self.numbers == expected)  # infinities, too
         return np.asarray(self.given & ~same)

@@ -8,6 +8,7 @@ is found out about it, say that it is not what a learner wrote, holds in all of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -17,6 +18,7 @@ import numpy as np
 from chainrule.explanation.checking.anatomy import Anatomy, Kernel, kernel_of
 from chainrule.explanation.trace import Array
 from chainrule.graph import Node
+from chainrule.ops import bind
 
 _ROOM = 1 << 28  # bytes of arrays that are kept: of a large network there is no room for all
 _SMALL = 64  # numbers of an array that is known by what is in it, not by which array it is
@@ -41,10 +43,17 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
-    """How a value is computed from others."""
+class Way:
+    """How a value is computed from others.
 
-    kernel: Kernel
+    Parameters
+    ----------
+    step : Step
+    operands : tuple of int
+        By number.
+    """
+
+    step: Step
     operands: tuple[int, ...]
 
 
@@ -63,11 +72,13 @@ class Ledger:
     _recipes: dict[tuple[object, ...], int] = field(default_factory=dict)
     _numbers: dict[tuple[object, ...], int] = field(default_factory=dict)
     _nodes: list[Node] = field(default_factory=list)
-    _ways: list[_Way | None] = field(default_factory=list)
+    _ways: list[Way | None] = field(default_factory=list)
     _kernels: dict[tuple[int, ...], Kernel] = field(default_factory=dict)
     _given: dict[int, Array] = field(default_factory=dict)
     _computed: dict[int, Array] = field(default_factory=dict)
     _held: int = 0
+    work: int = 0
+    """What was computed up to now: numbers, and products of sums, which are faster, by eight."""
     _reserved: int = 0
 
     @cached_property
@@ -108,35 +119,44 @@ class Ledger:
         found = self._numbers.get(key)
         if found is not None:
             return found
-        return self._enter(key, step.node, _Way(self._kernel(step, operands), operands))
+        return self._enter(key, step.node, Way(step, operands))
 
-    def _enter(self, key: tuple[object, ...], node: Node, way: _Way | None) -> int:
+    def _enter(self, key: tuple[object, ...], node: Node, way: Way | None) -> int:
         number = self.count + len(self._ways)
         self._numbers[key] = number
         self._nodes.append(node)
         self._ways.append(way)
         return number
 
-    def _kernel(self, step: Step, operands: tuple[int, ...]) -> Kernel:
-        nodes = [self._node(i) for i in operands]
-        key = (step.recipe, *(self.recipe(node) for node in nodes))
-        found = self._kernels.get(key)
-        if found is None:
-            found = self._kernels[key] = kernel_of(step.node, nodes)
-        return found
+    def way(self, number: int) -> Way | None:
+        """How a value is computed; None where it is given, or the step's own."""
+        return None if number < self.count else self._ways[number - self.count]
 
-    def _node(self, number: int) -> Node:
+    def compute(self, node: Node, operands: Sequence[Node], arrays: Sequence[Array]) -> Array:
+        """Apply an op to arrays."""
+        key = (self.recipe(node), *map(self.recipe, operands))
+        kernel = self._kernels.get(key)
+        if kernel is None:
+            kernel = self._kernels[key] = kernel_of(node, operands)
+        self.work += _work(node, operands)
+        return kernel(*arrays)
+
+    def node(self, number: int) -> Node:
+        """What has the type of a value."""
         own = number - self.count
         return self.anatomy.nodes[number] if own < 0 else self._nodes[own]
 
     def value(self, number: int) -> Array:
         """The numbers of a value, computed where they are not there."""
-        with np.errstate(all="ignore"):
-            found = self._compute(number)
-        self._make_room()
+        found = self.known(number)
+        if found is None:
+            with np.errstate(all="ignore"):
+                found = self._compute(number)
+            self._make_room()
         return found
 
-    def _known(self, number: int) -> Array | None:
+    def known(self, number: int) -> Array | None:
+        """The numbers of a value, if they are there."""
         if number < self.count:
             return self.anatomy.values[number]
         found = self._computed.get(number)
@@ -146,15 +166,17 @@ class Ledger:
         stack = [wanted]
         while True:
             number = stack[-1]
-            found = self._known(number)
+            found = self.known(number)
             if found is None:
                 way = self._ways[number - self.count]
                 assert way is not None
-                operands = [self._known(i) for i in way.operands]
+                operands = [self.known(i) for i in way.operands]
                 if any(array is None for array in operands):
                     stack += [i for i, a in zip(way.operands, operands, strict=True) if a is None]
                     continue
-                found = self._computed[number] = way.kernel(*operands)
+                nodes = [self.node(i) for i in way.operands]
+                arrays = [array for array in operands if array is not None]
+                found = self._computed[number] = self.compute(way.step.node, nodes, arrays)
                 self._held += found.nbytes
             stack.pop()
             if not stack:
@@ -165,3 +187,15 @@ class Ledger:
         while self._held > _ROOM:
             first = next(iter(self._computed))
             self._held -= self._computed.pop(first).nbytes
+
+
+_A_CALL = 4096  # what it takes to call a kernel, in numbers of float64 that are added
+
+
+def _work(node: Node, operands: Sequence[Node]) -> int:
+    size = node.type.size
+    sizes = [operand.type.size for operand in operands]
+    if len(sizes) == 2 and bind(node.op, node.attributes).adds:
+        # Of matrices (m, k), (k, n) and (m, n) the root is mkn: the products of the sum.
+        return _A_CALL + math.isqrt(size * sizes[0] * sizes[1]) // 8
+    return _A_CALL + size + sum(sizes)

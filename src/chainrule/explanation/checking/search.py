@@ -6,13 +6,13 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from itertools import combinations
 
-import numpy as np
-
 from chainrule.explanation.checking.anatomy import Anatomy
 from chainrule.explanation.checking.draft import Draft
 from chainrule.explanation.checking.entry import Entry
+from chainrule.explanation.checking.glance import Glance
 from chainrule.explanation.checking.ledger import Ledger
 from chainrule.explanation.checking.mistake import Fault, faults_of
+from chainrule.explanation.checking.parts import Parts
 from chainrule.explanation.checking.version import (
     CircularError,
     Double,
@@ -20,9 +20,6 @@ from chainrule.explanation.checking.version import (
     Version,
     can_follow,
 )
-from chainrule.explanation.trace import Array
-
-_SAME = 1e-9  # of a number: what adding up in another order makes of float64, with room
 
 _Pair = tuple["Suspicion", "Suspicion"]
 
@@ -38,6 +35,7 @@ class Suspects:
     def __init__(self, anatomy: Anatomy) -> None:
         self.anatomy = anatomy
         self.ledger = Ledger(anatomy)
+        self.parts = Parts(self.ledger)
 
     @cached_property
     def made(self) -> tuple[tuple[Fault, Draft, Single], ...]:
@@ -237,37 +235,42 @@ class Search:
 
     def agrees(self, k: int, version: Version) -> bool:
         """Whether an entry is as it was written, in a version of the step."""
-        entry = self.entries[k]
         try:
-            number = version.number(entry.position)
+            number = version.number(self.entries[k].position)
         except CircularError:
             return False
         found = self._agreeing.get((k, number))
+        if found is None and self.glances[k].refutes(number):
+            found = self._agreeing[k, number] = False
         if found is None:
-            found = entry.agrees(self.suspects.ledger.value(number))
-            self._agreeing[k, number] = found
+            found, _ = self._seen(k, number)
         return found
 
     def differs(self, k: int, version: Version) -> bool:
         """Whether an entry is other than it truly is, in a version of the step."""
-        entry = self.entries[k]
         try:
-            number = version.number(entry.position)
+            number = version.number(self.entries[k].position)
         except CircularError:
             return True
         found = self._differing.get((k, number))
+        if found is None and self.glances[k].tells_from_truth(number):
+            found = self._differing[k, number] = True
         if found is None:
-            found = self._is_apart(entry, self.suspects.ledger.value(number))
-            self._differing[k, number] = found
+            _, found = self._seen(k, number)
         return found
 
-    def _is_apart(self, entry: Entry, value: Array) -> bool:
-        truth, found = (
-            entry.expected(each) for each in (self.anatomy.values[entry.position], value)
-        )
-        with np.errstate(all="ignore"):
-            near = np.abs(truth - found) <= _SAME * np.maximum(np.abs(truth), np.abs(found))
-        return bool((entry.given & ~(near | (truth == found))).any())
+    def _seen(self, k: int, number: int) -> tuple[bool, bool]:
+        """Whether an entry is as it was written, and whether it is other than it truly is."""
+        entry, truth = self.entries[k], self.anatomy.values[self.entries[k].position]
+        value = self.suspects.ledger.value(number)
+        self._agreeing[k, number] = entry.agrees(value)
+        self._differing[k, number] = entry.tells_apart(truth, value)
+        return self._agreeing[k, number], self._differing[k, number]
+
+    @cached_property
+    def glances(self) -> Sequence[Glance]:
+        """Where to look at each entry first."""
+        return [Glance(self.anatomy, entry, self.suspects.parts) for entry in self.entries]
 
     def _agree_together(self, pair: _Pair, among: int) -> bool:
         """Whether two faults, made one after the other, give these entries."""
