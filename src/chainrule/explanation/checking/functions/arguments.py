@@ -255,7 +255,7 @@ def form_of(function: Callable[..., Any]) -> Form:
     for parameter in signature.parameters.values():
         if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
             continue
-        role = _role(parameter.name)
+        role = role_of(parameter.name)
         has_default = parameter.default is not parameter.empty
         if has_default and (role is None or _is_kept(parameter.default, role)):
             positional = len(roles) if positional is None else positional
@@ -291,7 +291,8 @@ def _is_kept(default: Any, role: Role) -> bool:
     return default is not None and role.kind not in ("rate", "penalty", "once", "weights", "biases")
 
 
-def _role(argument: str) -> Role | None:
+def role_of(argument: str) -> Role | None:
+    """What an argument, or an attribute, is for, by its name; None if that says nothing."""
     lower = argument.lower().strip("_")
     for kind, pattern in _PATTERNS.items():
         if pattern.fullmatch(lower):

@@ -9,6 +9,7 @@ from typing import Any
 from chainrule.explanation.checking.functions.apart import Apart, is_apart
 from chainrule.explanation.checking.functions.arguments import form_of, name_of
 from chainrule.explanation.checking.functions.cases import MakeActivation
+from chainrule.explanation.checking.functions.classes import as_function, is_class_or_method
 from chainrule.explanation.checking.functions.finding import Calling, Finder, Refusal
 from chainrule.explanation.checking.functions.objective import MEAN, Objective
 from chainrule.explanation.checking.functions.report import FunctionCheck
@@ -38,7 +39,8 @@ def check_function(
         forward pass computes, ``Z1``, ``A1``, ``cache``. Weights may be (out, in) or (in, out),
         examples rows, columns or one vector at a time; it returns lists, a dict, a tuple or one
         vector. Or it takes one argument, ``case``, with ``case.x``, ``case.y``, ``case.weights``,
-        ``case.biases``.
+        ``case.biases``. A class is made with the layers' sizes, its weights and biases are set, and
+        its ``backprop`` or ``backward`` is called; so is a bound method of such a network.
     loss : Loss or str
         What the function differentiates.
     activation, output : callable
@@ -83,6 +85,8 @@ def check_function(
     >>> found.mistakes, str(found.smallest.case)
     (('missing-derivative',), '1-1-1 with 1 example')
     """
+    if is_class_or_method(function):
+        function = as_function(function)
     objective = Objective(activation, output or activation, loss, over_examples, over_outputs, seed)
     name, form = name_of(function), form_of(function)
     apart = Apart(form.calling(function), seconds)
