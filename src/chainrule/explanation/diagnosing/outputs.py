@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
-
-import numpy as np
 
 from chainrule.base.errors import ChainruleError, ConfigurationError, TargetError
 from chainrule.explanation.diagnosing.evidence import Evidence
-from chainrule.explanation.diagnosing.units import value_at
+from chainrule.explanation.diagnosing.intervals import EVERYWHERE, interval_of
 from chainrule.nn.reachable import check_reachable
-from chainrule.ops import ElementwiseOp, bind
-
-Array = np.ndarray[Any, Any]
 
 
 def refusal_of(evidence: Evidence) -> ChainruleError | None:
@@ -33,42 +27,12 @@ def refusal_of(evidence: Evidence) -> ChainruleError | None:
 
 
 def output_range(evidence: Evidence) -> tuple[float, float] | None:
-    """The interval that the last op maps all numbers into; None where it is not known."""
+    """The interval in which the outputs lie, whatever the weights; None where it is all numbers."""
     trace, position = evidence.trace, evidence.output_node
     if trace is None or position is None:
         return None
-    node = trace.graph.nodes[position]
-    while node.op == "reshape":
-        node = trace.graph.nodes[node.inputs[0]]
-    bound = bind(node.op, node.attributes)
-    if isinstance(bound, ElementwiseOp) and len(node.inputs) == 1 and node.dtype.is_float:
-        return _image(bound)
-    shares = _is_share(evidence)
-    return (0.0, 1.0) if shares else None
-
-
-def _is_share(evidence: Evidence) -> bool:
-    """Whether the outputs are shares of a whole by how they are made, as those of a softmax."""
-    trace, position = evidence.trace, evidence.output_node
-    assert trace is not None
-    assert position is not None
-    node, value = trace.graph.nodes[position], np.asarray(trace.values[position], np.float64)
-    if value.ndim != 2 or value.shape[1] < 2 or len(node.inputs) != 1:
-        return False
-    sums = value.sum(axis=1)
-    return bool((value >= 0).all() and (value <= 1).all() and np.allclose(sums, 1, atol=1e-4))
-
-
-def _image(op: ElementwiseOp) -> tuple[float, float] | None:
-    """The image of the real line under a unary op, as far as a fine grid shows it."""
-    grid = np.concatenate([-np.logspace(6, -3, 400), [0.0], np.logspace(-3, 6, 400)])
-    y = value_at(op, grid)
-    if not np.isfinite(y).all():
-        return None
-    low, high = float(y.min()), float(y.max())
-    low = -math.inf if low < -1e5 else low
-    high = math.inf if high > 1e5 else high
-    return None if (low, high) == (-math.inf, math.inf) else (low, high)
+    found = interval_of(trace, position)
+    return None if found == EVERYWHERE else found
 
 
 def last_op(evidence: Evidence) -> str:

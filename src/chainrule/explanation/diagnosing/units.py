@@ -96,6 +96,15 @@ class Activation:
         return np.asarray(faint.mean(axis=axes))
 
 
+def stuck_units(layer: Activation) -> Array:
+    """The units that stay at a flat end of a squashing activation, if half of its units do."""
+    if not layer.squashes or layer.is_flat or not np.isfinite(layer.z).all():
+        return np.zeros(0, np.int64)
+    shares = layer.saturated_shares
+    stuck = np.flatnonzero(shares > 0.8)
+    return stuck if len(stuck) >= 0.5 * shares.size else stuck[:0]
+
+
 def activations_of(trace: Trace) -> list[Activation]:
     """The activations of a step's forward pass, in its order."""
     graph = trace.graph
@@ -184,12 +193,12 @@ def slope_at(op: ElementwiseOp, z: Array) -> Array:
     return np.broadcast_to(np.asarray(slope, np.float64), z.shape)
 
 
-def value_at(op: ElementwiseOp, z: Array) -> Array:
-    """The value of a unary op at each number, in double precision."""
-    name = op.declaration.operands[0]
+def value_at(op: ElementwiseOp, *given: Array) -> Array:
+    """The value of an op at each number of its operands, in double precision."""
+    named = dict(zip(op.declaration.operands, given, strict=True))
     with np.errstate(all="ignore"):
-        found = np.asarray(read(op.value, _Arrays({name: z})), np.float64)
-    return np.broadcast_to(found, z.shape)
+        found = np.asarray(read(op.value, _Arrays(named)), np.float64)
+    return np.broadcast_to(found, given[0].shape)
 
 
 @lru_cache(maxsize=256)

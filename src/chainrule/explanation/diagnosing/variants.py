@@ -12,6 +12,8 @@ import numpy as np
 from chainrule.backends import get_backend
 from chainrule.explanation.diagnosing.case import Case
 from chainrule.nn import Module
+from chainrule.optim import Optimizer
+from chainrule.optim.groups import variant_for
 from chainrule.optim.options import option_names
 from chainrule.train.engine import Engine
 from chainrule.train.plan import LearningRate, Plan
@@ -74,20 +76,44 @@ def on_rows(case: Case, places: Array) -> Case | None:
     return replace(case, engine=made, plan=some)
 
 
+def standing_still(case: Case) -> list[str]:
+    """The paths of parameters that do not train: frozen, or in a group with a rate of 0."""
+    optimizer = case.optimizer
+    return [
+        path
+        for path, parameter in case.net.named_parameters()
+        if not parameter.requires_grad
+        or (optimizer.lr and not variant_for(optimizer, optimizer.groups or {}, path).lr)
+    ]
+
+
 def thawed(case: Case) -> Case | None:
     """Everything trains."""
     assert case.engine is not None
-    net = copy.deepcopy(case.net)
-    frozen = [p for p in net.parameters() if not p.requires_grad]
-    if not frozen:
+    if not standing_still(case):
         return None
-    for parameter in frozen:
+    net = copy.deepcopy(case.net)
+    for parameter in net.parameters():
         parameter.requires_grad = True
-    recipe = replace(case.engine.recipe, net=net)
+    optimizer = replace(case.engine.recipe.optimizer, groups=_moving(case.optimizer))
+    recipe = replace(case.engine.recipe, net=net, optimizer=optimizer)
     before = case.state if case.first is None else case.first
     state = {**initial_state(recipe, case.seed, accumulate=case.engine.plan.accumulate > 1)}
     state |= {name: array for name, array in before.items() if name in state}
     return _with(case, recipe=recipe, net=net, state=state, first=state)
+
+
+def _moving(optimizer: Optimizer) -> dict[str, Any] | None:
+    """Its groups, those with a rate of 0 with the optimiser's own."""
+    if optimizer.groups is None:
+        return None
+    found: dict[str, Any] = {}
+    for pattern, group in optimizer.groups.items():
+        if isinstance(group, Optimizer):
+            found[pattern] = group if group.lr else replace(group, lr=optimizer.lr)
+        else:
+            found[pattern] = {**group, **({"lr": optimizer.lr} if group.get("lr") == 0 else {})}
+    return found
 
 
 def at_a_constant_rate(case: Case) -> Case | None:

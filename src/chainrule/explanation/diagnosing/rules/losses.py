@@ -50,6 +50,7 @@ def _loss_output_mismatch(evidence: Evidence) -> Iterator[Found]:
         return
     yield from _of_other_examples(evidence)
     yield from _squashed_logits(evidence)
+    yield from _bounded_logarithms(evidence)
     yield from _raw_outputs(evidence)
     yield from _classes_as_numbers(evidence)
 
@@ -225,6 +226,36 @@ def _squashed_logits(evidence: Evidence) -> Iterator[Found]:
         where="last layer",
         line=evidence.line("out"),
         fix=f"Leave out the {op} at the end: {name} wants the numbers before it",
+        **opener(evidence),
+    )
+
+
+def _bounded_logarithms(evidence: Evidence) -> Iterator[Found]:
+    """Logarithms that cannot be below 0, or so: no number below 1 can be said."""
+    case, ends = evidence.case, output_range(evidence)
+    if case.loss.outputs != "log-values" or ends is None or evidence.values is None:
+        return
+    low, high = (math.exp(min(end, 700.0)) for end in ends)
+    values = evidence.values[evidence.sampled]
+    near = evidence.neighbours
+    means = values[near.nearest].mean(axis=1) if near else values.mean(axis=0, keepdims=True)
+    beyond = float(((means < 0.8 * low) | (means > 1.25 * high)).mean())
+    if beyond < 0.1:
+        return
+    name, op = type(case.loss).__name__, last_op(evidence)
+    yield Found(
+        f"{name} reads logarithms, and the last op is {op}, whose outputs lie in "
+        f"[{ends[0]:g}, {ends[1]:g}]",
+        (
+            f"so the network can say {low:.3g} to {high:.3g}, and nothing else",
+            (
+                f"the targets have a mean of {values.mean():.3g}; around {beyond:.0%} of the "
+                "examples it lies outside"
+            ),
+        ),
+        where="last layer",
+        line=evidence.line("out"),
+        fix=f"Leave out the {op} at the end, or tell the loss that it gets the numbers themselves",
         **opener(evidence),
     )
 

@@ -12,7 +12,8 @@ from chainrule.base.errors import TrainingError
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import CERTAIN, LIKELY, Severity
 from chainrule.explanation.diagnosing.rule import Found, rule
-from chainrule.explanation.diagnosing.units import Activation
+from chainrule.explanation.diagnosing.units import Activation, stuck_units
+from chainrule.explanation.diagnosing.variants import standing_still
 
 Array = np.ndarray[Any, Any]
 
@@ -90,17 +91,14 @@ def _grave(evidence: Evidence, share: float) -> Severity:
 )
 def _saturated_units(evidence: Evidence) -> Iterator[Found]:
     for layer in evidence.hidden:
-        if not layer.squashes or layer.is_flat or not np.isfinite(layer.z).all():
-            continue
-        shares = layer.saturated_shares
-        stuck = np.flatnonzero(shares > 0.8)
-        if len(stuck) < 0.5 * shares.size:
+        stuck = stuck_units(layer)
+        if not len(stuck):
             continue
         unit = int(stuck[0])
-        z = layer.z[:, unit]
         index = (0, unit, *(0,) * (layer.z.ndim - 2))
         yield Found(
-            f"{len(stuck)} of {shares.size} units of {_called(layer)} are saturated",
+            f"{len(stuck)} of {layer.saturated_shares.size} units of {_called(layer)} are "
+            "saturated",
             (
                 (
                     f"{layer.operand} has |z| of {np.abs(layer.z).mean():.3g} in the mean and "
@@ -108,8 +106,7 @@ def _saturated_units(evidence: Evidence) -> Iterator[Found]:
                 ),
                 (
                     f"the slope of {layer.op} there is {np.abs(layer.slope).mean():.2g} in the "
-                    "mean, "
-                    f"and {layer.steepest:g} at its steepest"
+                    f"mean, and {layer.steepest:g} at its steepest"
                 ),
             ),
             where=layer.scope or layer.name,
@@ -119,7 +116,6 @@ def _saturated_units(evidence: Evidence) -> Iterator[Found]:
             trace=evidence.open(layer.operand, *index),
             command=evidence.command(layer.operand, *index),
         )
-        del z
 
 
 @rule(
@@ -220,8 +216,12 @@ def _frozen_layer(evidence: Evidence) -> Iterator[Found]:
             fix="Set requires_grad=True on those that should train",
         )
         return
-    frozen = [(path, p) for path, p in case.net.named_parameters() if not p.requires_grad]
-    frozen = [(path, p) for path, p in frozen if p.numpy().ndim >= 2]
+    still = set(standing_still(case))
+    frozen = [
+        (path, p)
+        for path, p in case.net.named_parameters()
+        if path in still and p.numpy().ndim >= 2
+    ]
     if not frozen:
         return
     skill, free = evidence.skill(), evidence.skill("frozen")
@@ -236,7 +236,12 @@ def _frozen_layer(evidence: Evidence) -> Iterator[Found]:
     yield Found(
         f"{len(where)} weights are frozen, and the network learns little without them",
         (
-            f"{where[0]} has requires_grad=False"
+            f"{where[0]} has "
+            + (
+                "a learning rate of 0"
+                if dict(frozen)[where[0]].requires_grad
+                else "requires_grad=False"
+            )
             + (", and is what its initializer draws from the seed" if drawn else ""),
             f"{numbers:,} of the network's {total:,} numbers never change",
             (
