@@ -18,6 +18,12 @@ EXAMPLES = 2000
 NEAREST = 10
 
 
+def distances(these: Array, those: Array) -> Array:
+    """The squared distance of each of these points from each of those."""
+    squares = (these * these).sum(axis=1)[:, None] + (those * those).sum(axis=1)[None, :]
+    return np.asarray(np.maximum(squares - 2 * (these @ those.T), 0.0))
+
+
 @dataclass(frozen=True)
 class Neighbours:
     """Examples, and the nearest of each in standardised inputs.
@@ -41,8 +47,7 @@ class Neighbours:
         x = np.asarray(features, np.float64)
         spread = x.std(axis=0)
         x = (x - x.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
-        squares = (x * x).sum(axis=1)
-        distance = squares[:, None] + squares[None, :] - 2 * (x @ x.T)
+        distance = distances(x, x)
         np.fill_diagonal(distance, np.inf)
         near = np.argpartition(distance, k, axis=1)[:, :k]
         order = np.take_along_axis(distance, near, axis=1).argsort(axis=1, kind="stable")

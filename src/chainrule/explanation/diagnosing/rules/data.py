@@ -8,8 +8,12 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import NonFiniteError
+from chainrule.explanation.diagnosing.draws import order
 from chainrule.explanation.diagnosing.evidence import Evidence
+from chainrule.explanation.diagnosing.finding import LIKELY
+from chainrule.explanation.diagnosing.neighbours import EXAMPLES, NEAREST, distances
 from chainrule.explanation.diagnosing.rule import Found, rule
+from chainrule.explanation.diagnosing.scores import features_of
 
 Array = np.ndarray[Any, Any]
 
@@ -175,6 +179,7 @@ def _leaking_split(evidence: Evidence) -> Iterator[Found]:
     if _is_measured(evidence, len(counts)):
         by_chance = 0.0
     if leaked.sum() < 2 or share < max(0.02, 2 * by_chance):
+        yield from _near_copies(evidence)
         return
     place = int(np.flatnonzero(leaked)[0])
     twin = evidence.original_row(int(np.flatnonzero(mine == theirs[place])[0]))
@@ -194,6 +199,47 @@ def _leaking_split(evidence: Evidence) -> Iterator[Found]:
         ),
         where=f"validation row {place}",
         severity="error" if share > 0.5 else None,
+    )
+
+
+def _near_copies(evidence: Evidence) -> Iterator[Found]:
+    """Validation examples that are training examples but for a little noise."""
+    assert evidence.case.held_out is not None
+    theirs = features_of(evidence.case.held_out)
+    if evidence.neighbours is None or theirs.shape[1] < 2 or len(theirs) < 20:
+        return
+    assert evidence.numeric is not None
+    mine = evidence.numeric[evidence.sampled].astype(np.float64)
+    theirs = theirs[order(len(theirs), "held out")[:EXAMPLES]].astype(np.float64)
+    distinct = np.array([len(np.unique(column)) for column in mine.T])
+    if (distinct > 0.3 * len(mine)).mean() < 0.75:
+        return  # of columns of a few values many agree, and the nearest is near by chance
+    spread = mine.std(axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    apart = distances(theirs / scale, mine / scale)
+    near = np.sqrt(np.sort(apart, axis=1)[:, : 2 * NEAREST])
+    if near.shape[1] < 2 * NEAREST or not near[:, NEAREST - 1].all():
+        return
+    usual, further = (float(np.median(near[:, k - 1])) for k in (NEAREST, 2 * NEAREST))
+    copied = (near[:, 0] < 0.1 * usual) & (near[:, 0] > 0)
+    # Points spread evenly in d dimensions: of k nearest one is within a tenth of the k-th's
+    # distance with probability k/10^d, and the 2k-th is 2^(1/d) times as far as the k-th.
+    dimensions = np.log(2) / max(np.log(further / usual), 1e-9)
+    by_chance = min(NEAREST * 0.1**dimensions, 1.0)
+    share = float(copied.mean())
+    if share < max(0.05, 5 * by_chance):
+        return
+    yield Found(
+        f"{share:.0%} of the validation examples are next to one that is trained on",
+        (
+            (
+                f"their nearest training example is less than a tenth as far as the {NEAREST}th; "
+                f"by chance {by_chance:.1%} would be, in {dimensions:.0f} dimensions"
+            ),
+            "copies with a little noise, or measurements of one and the same thing, were split up",
+        ),
+        where="validation",
+        confidence=LIKELY,
     )
 
 
