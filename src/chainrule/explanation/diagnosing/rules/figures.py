@@ -171,39 +171,55 @@ def _answers(evidence: Evidence) -> Answers | None:
     outputs, arrays = evidence.outputs, evidence.arrays
     if outputs is None or arrays is None:
         return None
-    target = arrays.target[evidence.sampled]
-    if evidence.classes is None:
-        exact = target.reshape(len(target), -1).astype(np.float64)
-        if exact.shape[1:] != outputs.reshape(len(outputs), -1).shape[1:]:
-            return None
-        noise = normals(exact.shape, "errors")
-        noise = np.where(np.abs(noise) < 0.5, np.sign(noise) + noise, noise)
-        sound = exact + 0.05 * exact.std(axis=0) * noise
-        exact = exact.reshape(outputs.shape)
-        far = exact + 3 * exact.std(axis=0)
-        return Answers(exact, sound.reshape(outputs.shape), far)
-    labels = evidence.classes[evidence.sampled]
+    target, shape = arrays.target[evidence.sampled], outputs.shape
     read_as = evidence.case.loss.outputs
-    flat = outputs.reshape(len(outputs), -1)
-    if flat.shape[1] > 1:
-        if labels.max() >= flat.shape[1]:
-            return None
-        hot = np.eye(flat.shape[1])[labels]
-        share = np.where(hot == 1, 0.8, 0.2 / (flat.shape[1] - 1))
-        reads_logs = read_as in ("logits", "scores", "log-probabilities")
-        sound = np.log(share) if reads_logs else share
-        exact = np.log(np.maximum(hot, 1e-30)) if reads_logs else hot
-        wrong = np.roll(exact, 1, axis=1)
-        return Answers(*(a.reshape(outputs.shape) for a in (exact, sound, wrong, hot)))
+    found: Answers | None = None
+    if evidence.classes is not None and outputs[0].size > 1:
+        found = _of_classes(evidence.classes[evidence.sampled], outputs[0].size, read_as)
+    elif target.size != outputs.size:
+        return None
+    elif evidence.classes is not None or read_as in ("binary logits", "probabilities"):
+        found = _of_sides(target.reshape(len(target), -1), read_as)
+    elif read_as == "values":
+        found = _of_values(target.reshape(len(target), -1).astype(np.float64))
+    if found is None:
+        return None
+    copied = None if found.copied is None else found.copied.reshape(shape)
+    exact, sound, wrong = (a.reshape(shape) for a in (found.exact, found.sound, found.wrong))
+    return Answers(exact, sound, wrong, copied)
+
+
+def _of_values(exact: Array) -> Answers:
+    """Numbers, and numbers that are off by a twentieth of their deviation."""
+    noise = normals(exact.shape, "errors")
+    noise = np.where(np.abs(noise) < 0.5, np.sign(noise) + noise, noise)
+    spread = exact.std(axis=0)
+    return Answers(exact, exact + 0.05 * spread * noise, exact + 3 * spread)
+
+
+def _of_classes(labels: Array, count: int, read_as: str) -> Answers | None:
+    """An output for each class: all for one of them, and four fifths."""
+    if labels.max() >= count:
+        return None
+    hot = np.eye(count)[labels]
+    share = np.where(hot == 1, 0.8, 0.2 / (count - 1))
+    reads_logs = read_as in ("logits", "scores", "log-probabilities")
+    exact = np.log(np.maximum(hot, 1e-30)) if reads_logs else hot
+    return Answers(exact, np.log(share) if reads_logs else share, np.roll(exact, 1, axis=1), hot)
+
+
+def _of_sides(target: Array, read_as: str) -> Answers | None:
+    """Outputs that are one of two each: 0 and 1, or -1 and +1."""
+    if not np.isin(target, (-1, 0, 1)).all():
+        return None
     low = -1.0 if (target < 0).any() else 0.0
-    exact = np.where(labels == 1, 1.0, low)
-    sound = np.where(labels == 1, 0.8, 0.8 * low + 0.2 * (low == 0))
+    yes = target > 0
+    exact = np.where(yes, 1.0, low)
+    sound = np.where(yes, 0.8, 0.8 * low + 0.2 * (low == 0))
     if read_as == "binary logits":
-        exact = np.where(labels == 1, 30.0, -30.0)
-        sound = np.where(labels == 1, np.log(4.0), -np.log(4.0))
-    wrong = exact.max() + exact.min() - exact
-    copied = labels.astype(np.float64)
-    return Answers(*(a.reshape(outputs.shape) for a in (exact, sound, wrong, copied)))
+        exact = np.where(yes, 30.0, -30.0)
+        sound = np.where(yes, np.log(4.0), -np.log(4.0))
+    return Answers(exact, sound, exact.max() + exact.min() - exact, yes.astype(np.float64))
 
 
 def _measured(evidence: Evidence, name: str, outputs: Array) -> float | None:
