@@ -23,7 +23,7 @@ from chainrule.explanation.diagnosing.scores import (
     score,
 )
 from chainrule.explanation.diagnosing.slopes import Slope, flow_of, slopes_of
-from chainrule.explanation.diagnosing.trials import Trial, affordable, beginning, try_rate
+from chainrule.explanation.diagnosing.trials import Trial, affordable, beginning, rates_of, try_rate
 from chainrule.explanation.diagnosing.units import (
     Activation,
     activations_of,
@@ -211,6 +211,13 @@ class Evidence:
             return self.case.optimizer.lr
         epoch, _ = engine.plan.locate(self.case.steps)
         return engine.rate.at(self.case.steps, epoch)
+
+    @cached_property
+    def highest_rate(self) -> float:
+        """The highest of the rates that trials begin with: schedules may begin with little."""
+        engine = self.case.engine
+        assert engine is not None
+        return max(rates_of(engine, beginning(self.case)[1], self.updates), default=0.0)
 
     @cached_property
     def loss(self) -> float:

@@ -76,6 +76,9 @@ def slopes_of(trace: Trace, state: Mapping[str, Array], paths: Iterable[str]) ->
 def flow_of(trace: Trace, hidden: Sequence[Activation], output: int) -> list[tuple[str, float]]:
     """How large the loss's gradient by each hidden layer's operand is, in order; the output last.
 
+    Layers that stand beside each other, as the branches of a network do, are no steps of one way:
+    of all ways to the output the one with the most layers is told.
+
     Parameters
     ----------
     trace : Trace
@@ -83,8 +86,12 @@ def flow_of(trace: Trace, hidden: Sequence[Activation], output: int) -> list[tup
     output : int
         The node that the network returned.
     """
-    inside = [(node, f"layer {a.scope}" if a.scope else a.name) for a in hidden for node in a.nodes]
-    places = [*sorted(set(inside)), (output, "the output")]
+    inside = [
+        (node, f"layer {a.scope}" if a.scope else f"{a.op} {a.name}")
+        for a in hidden
+        for node in a.nodes
+    ]
+    places = _longest(trace.graph, sorted(set(inside)), output)
     last = trace.graph.labels["loss"]
     forward = Graph("forward", trace.graph.nodes[: last + 1], (Output("loss", last),), ())
     wrt = [f"%{node}" for node, _ in places]
@@ -100,6 +107,16 @@ def flow_of(trace: Trace, hidden: Sequence[Activation], output: int) -> list[tup
         (name, root_mean_square(by_label[f"d_{label}"]))
         for label, (_, name) in zip(wrt, places, strict=True)
     ]
+
+
+def _longest(graph: Graph, inside: Sequence[tuple[int, str]], output: int) -> list[tuple[int, str]]:
+    """The way to the output that passes the most of some named places, in order."""
+    best: dict[int, list[tuple[int, str]]] = {}
+    for node, name in [*inside, (output, "the output")]:
+        before = _ancestors(graph, node) - {node}
+        ways = [way for end, way in best.items() if end in before]
+        best[node] = [*max(ways, key=len, default=[]), (node, name)]
+    return best[output]
 
 
 def cut_at(graph: Graph, primal: int, gradient: int) -> int | None:

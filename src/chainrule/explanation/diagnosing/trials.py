@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.base.errors import ConfigurationError
 from chainrule.explanation.diagnosing.case import Case
 from chainrule.nn.measures import LOSS
 from chainrule.train.diagnosis import find_cause
@@ -108,12 +109,29 @@ def try_rate(case: Case, factor: float, updates: int) -> Trial:
     assert engine is not None
     assert plan is not None
     kept = engine.rate
-    engine.rate = LearningRate(kept.base * factor, kept.schedule, kept.factors)
+    updates = len(rates_of(engine, beginning(case)[1], updates))
+    last, _ = plan.locate(beginning(case)[1] + updates)
+    # Not the base times the factor: a schedule may not read the base, or take no base of 0.
+    factors = [factor] * (last + 1)
+    for epoch, own in enumerate(kept.factors[: last + 1]):
+        factors[epoch] *= own
+    engine.rate = LearningRate(kept.base, kept.schedule, tuple(factors))
     try:
         return _made(engine, case, factor, updates)
     finally:
         engine.rate = kept
         engine.rest()
+
+
+def rates_of(engine: Engine, start: int, updates: int) -> list[float]:
+    """The learning rates of so many updates, or of as many as the schedule has rates for."""
+    rates: list[float] = []
+    for step in range(start, start + updates):
+        try:
+            rates.append(engine.rate.at(step, engine.plan.locate(step)[0]))
+        except ConfigurationError:  # it is over
+            break
+    return rates
 
 
 def beginning(case: Case) -> tuple[Mapping[str, Array], int]:

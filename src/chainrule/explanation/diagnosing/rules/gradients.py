@@ -257,17 +257,26 @@ def _vanishing_gradient(evidence: Evidence) -> Iterator[Found]:
     source="Pascanu, Mikolov and Bengio 2013, section 2; He, Zhang, Ren and Sun 2015, section 2.2",
 )
 def _exploding_gradient(evidence: Evidence) -> Iterator[Found]:
-    born = evidence.born
+    # Where numbers have run away already: what did it begin with?
+    born = evidence.born if np.isfinite(evidence.loss) else evidence.redrawn
     flow = born.flow
     if len(flow) < 3:
         return
-    (first, high), (_, low) = flow[0], flow[-1]
-    if not np.isfinite(high) or not high > GROWN * low > 0:
+    (first, high), (last, inner), (_, low) = flow[0], flow[-2], flow[-1]
+    if not np.isfinite(high) or not min(inner, low) > 0:
         return
+    # It grows from layer to layer, and not only where a difference is divided by its step.
+    along = len(flow) > 3 and high > GROWN * inner
+    if not along and not (high > GROWN * low and high > GROWN**0.5 * inner):
+        return
+    if along:
+        flow, low = flow[:-1], inner
+    else:
+        last = "the output"
     steps = len(flow) - 1
     path, index = _first_weight(born)
     yield Found(
-        f"The gradient in {first} is {high / low:.2g} times that at the output",
+        f"The gradient in {first} is {high / low:.2g} times that in {last}",
         (
             *_told(flow),
             f"each of {steps} steps back makes it {(high / low) ** (1 / steps):.3g} times as large",

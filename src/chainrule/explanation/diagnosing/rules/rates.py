@@ -8,8 +8,9 @@ import numpy as np
 
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import LIKELY
-from chainrule.explanation.diagnosing.rule import Found, rule
+from chainrule.explanation.diagnosing.rule import RULES, Found, rule
 from chainrule.explanation.diagnosing.trials import Trial
+from chainrule.explanation.diagnosing.units import stuck_units
 
 
 @rule(
@@ -51,7 +52,7 @@ def _learning_rate_too_large(evidence: Evidence) -> Iterator[Found]:
     thrown = mine.end > 3 * best.end and mine.losses.max() > 2 * still >= 2 * best.losses.max()
     if gained > 0.3 * fall and not thrown:
         return
-    lr = evidence.learning_rate
+    lr = evidence.highest_rate
     halted = mine.halted
     yield Found(
         f"A learning rate of {lr:g} goes too far: "
@@ -65,9 +66,18 @@ def _learning_rate_too_large(evidence: Evidence) -> Iterator[Found]:
         where="optimizer",
         confidence=LIKELY,
         fix=f"Lower the learning rate, to {lr * best.factor:g} or thereabouts",
+        explains=_after_steps(evidence),
         trace=evidence.open("loss"),
         command=evidence.command("loss"),
     )
+
+
+def _after_steps(evidence: Evidence) -> tuple[str, ...]:
+    """What steps that go too far explain: not units that were saturated before any step."""
+    explains = RULES["learning-rate-too-large"].explains
+    if any(len(stuck_units(layer)) for layer in evidence.born.hidden):
+        return tuple(name for name in explains if name != "saturated-units")
+    return explains
 
 
 @rule(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from chainrule.explanation.diagnosing.costs import costs
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import LIKELY, POSSIBLE
 from chainrule.explanation.diagnosing.rule import Found, rule
@@ -98,6 +99,8 @@ def _too_few_units(evidence: Evidence) -> Iterator[Found]:
     near = evidence.neighbours_say
     if near is None or near < 0.3 or near - mine < 0.2:
         return
+    if _costs_no_more(evidence):
+        return  # what the loss asks for is not what the neighbours' mean says
     further = evidence.skill("onward") if evidence.has_trials else None
     if further is not None and further - mine > 0.05:
         return
@@ -126,6 +129,20 @@ def _too_few_units(evidence: Evidence) -> Iterator[Found]:
         where="network",
         confidence=POSSIBLE,
     )
+
+
+def _costs_no_more(evidence: Evidence) -> bool:
+    """Whether its answers cost no more than the means of the nearest's targets would."""
+    if evidence.values is None or evidence.outputs is None or evidence.neighbours is None:
+        return False
+    assert evidence.arrays is not None
+    target = evidence.arrays.target[evidence.sampled]
+    said = evidence.values[evidence.sampled][evidence.neighbours.nearest].mean(axis=1)
+    if said.size != evidence.outputs.size or evidence.case.loss.outputs != "values":
+        return False
+    near = said.reshape(evidence.outputs.shape).astype(evidence.outputs.dtype)
+    mine, theirs = costs(evidence, evidence.outputs, target), costs(evidence, near, target)
+    return mine is not None and theirs is not None and float(mine.mean()) <= float(theirs.mean())
 
 
 def near_count(evidence: Evidence) -> int:

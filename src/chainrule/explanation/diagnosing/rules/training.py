@@ -12,6 +12,8 @@ from chainrule.explanation.diagnosing.costs import costs
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import LIKELY
 from chainrule.explanation.diagnosing.rule import Found, rule
+from chainrule.explanation.diagnosing.scores import as_targets
+from chainrule.graph import Axis
 
 Array = np.ndarray[Any, Any]
 
@@ -91,11 +93,14 @@ def _batch_norm_on_tiny_batch(evidence: Evidence) -> Iterator[Found]:
     if not modules or case.plan is None:
         return
     size = case.plan.sizes()[0] if case.plan.sizes() else 0
-    if not 0 < size <= 4:
+    numbers = {path: size * _places(evidence, path) for path in modules}
+    modules = [path for path, count in numbers.items() if 0 < count <= 4]
+    if not modules:
         return
+    size = min(numbers[path] for path in modules)
     error = (2 / max(size - 1, 1)) ** 0.5
     yield Found(
-        f"{len(modules)} layers normalise over batches of {size}",
+        f"{len(modules)} layers normalise over {size} numbers of a batch",
         (
             f"a variance from {size} numbers is off by {error:.0%} in the mean: √(2/(n-1))",
             (
@@ -107,6 +112,22 @@ def _batch_norm_on_tiny_batch(evidence: Evidence) -> Iterator[Found]:
         where=", ".join(modules[:4]),
         confidence=LIKELY,
     )
+
+
+def _places(evidence: Evidence, path: str) -> int:
+    """At how many places each example has a channel that a layer normalises: 1 in a table."""
+    trace = evidence.trace
+    if trace is None:
+        return 1
+    sizes = [
+        node.type.size // (int(node.shape[0]) * int(node.shape[1]))
+        for node in trace.graph.nodes[: trace.graph.labels["loss"]]
+        if (node.scope or "") == path
+        and len(node.shape) > 1
+        and isinstance(node.shape[0], Axis)
+        and node.dtype.is_float
+    ]
+    return max((int(size) for size in sizes), default=1)
 
 
 @rule(
@@ -198,6 +219,8 @@ def _class_collapse(evidence: Evidence) -> Iterator[Found]:
         return
     if true > 0.9 and (evidence.agreement is None or evidence.agreement.sigmas < 4):
         return  # the rare class is nowhere to be told from the other
+    if _knows_how_likely(evidence, outputs, labels):
+        return  # what is the likeliest of all is the same everywhere
     yield Found(
         f"The network says class {said[counts.argmax()]} for {share:.0%} of the examples",
         (
@@ -209,3 +232,19 @@ def _class_collapse(evidence: Evidence) -> Iterator[Found]:
         where="outputs",
         confidence=LIKELY,
     )
+
+
+def _knows_how_likely(evidence: Evidence, outputs: Array, labels: Array) -> bool:
+    """Whether it says each class as often as it is, in the mean, and more where it is."""
+    odds = as_targets(outputs.astype(np.float64), evidence.case.loss.outputs)
+    odds = odds.reshape(len(odds), -1)
+    if odds.shape[1] == 1:
+        odds = np.concatenate([1 - odds, odds], axis=1)
+    if (odds < 0).any() or (odds > 1).any() or odds.shape[1] <= labels.max():
+        return False
+    there = np.eye(odds.shape[1])[labels]
+    shares = there.mean(axis=0)
+    off = float(np.abs(odds.mean(axis=0) - shares).sum())
+    # By how much more it says a class where it is: 1 for who knows, 0 for who guesses.
+    apart = (odds * (there - shares)).mean(axis=0).sum() / (shares * (1 - shares)).sum()
+    return off < 0.5 * float(1 - shares.max()) and bool(apart > 0.03)
