@@ -71,7 +71,7 @@ def _weights(
         return None
     weights: NDArray[Any] = as_weights(sample_weight, len(target))
     if class_weight is not None:
-        weights = as_weights(weights * _of_classes(target, class_weight), len(target))
+        weights = as_weights(weights * weights_by_class(target, class_weight), len(target))
     return weights.astype(dtype)
 
 
@@ -87,7 +87,16 @@ def _without_ignored(
     return (np.ones(len(target)) if weights is None else weights).astype(dtype) * counted.numpy()
 
 
-def _of_classes(target: Array, class_weight: Any) -> NDArray[np.float64]:
+def weights_by_class(target: Array, class_weight: Any) -> NDArray[np.float64]:
+    """For each example the weight of its class.
+
+    Raises
+    ------
+    TargetError
+        If the targets are no classes, or a class has no weight.
+    ConfigurationError
+        If `class_weight` is no mapping, and no sequence, of numbers.
+    """
     one_hot = target.ndim == 2 and target.shape[1] > 1
     labels = target.argmax(axis=1) if one_hot else target.reshape(len(target), -1)[:, 0]
     if not np.array_equal(labels, np.rint(labels)) or (

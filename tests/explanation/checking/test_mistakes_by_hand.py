@@ -271,6 +271,45 @@ class Absolute(ByHand):
         return np.sign(self.a[3] - self.y)
 
 
+# --- the error ------------------------------------------------------------------------------------
+
+
+@learner("squared-error", title="the error is (a - y)², and not a - y")
+class SquaredError(ByHand):
+    def cost_slope(self):
+        return (self.a[3] - self.y) ** 2
+
+
+@learner("error-without-sign", title="the error is |a - y|, and not a - y")
+class AbsoluteError(ByHand):
+    def cost_slope(self):
+        return np.abs(self.a[3] - self.y)
+
+
+@learner("loss-as-error", title="the loss itself is taken for the error divided by m")
+class LossAsError(ByHand):
+    def cost_slope(self):
+        return np.full(self.y.shape, 0.5 * np.sum((self.a[3] - self.y) ** 2) / self.m)
+
+
+@learner("error-averaged", title="the error is averaged over the examples before it goes back")
+class MeanError(ByHand):
+    def cost_slope(self):
+        return np.tile((self.a[3] - self.y).mean(axis=0), (self.m, 1))
+
+
+@learner("target-forgotten", title="the target is not subtracted")
+class NoTarget(ByHand):
+    def cost_slope(self):
+        return self.a[3]
+
+
+@learner("targets-of-others", title="the targets are those of other examples (in reverse)")
+class TargetsReversed(ByHand):
+    def cost_slope(self):
+        return self.a[3] - self.y[::-1]
+
+
 # --- sums -----------------------------------------------------------------------------------------
 
 

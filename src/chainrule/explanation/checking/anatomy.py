@@ -57,6 +57,9 @@ class Anatomy:
         How many nodes forward and backward pass have together: the update's come after them.
     ask_previous : callable, optional
         For the gradients of the step before, by the names of their parameters.
+    class_weight : array, optional
+        For each example the weight of its class, where that is known: in the step it is one number
+        with the example's own.
     """
 
     trace: Trace
@@ -70,6 +73,7 @@ class Anatomy:
     kernels: Sequence[Kernel]
     backward: int
     ask_previous: Callable[[], Mapping[str, Array]] | None = None
+    class_weight: Array | None = None
 
     @cached_property
     def previous(self) -> Mapping[str, Array] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from typing import Any, TypeAlias
 
@@ -20,6 +21,7 @@ from chainrule.explanation.checking.verdict import WRONG, Check
 from chainrule.explanation.trace import Array, Trace
 from chainrule.nn import Module
 from chainrule.optim import SGD, Optimizer
+from chainrule.train.arrays import weights_by_class
 from chainrule.train.run import Moment
 
 Answers: TypeAlias = Mapping[str, Any] | str | PathLike[str]
@@ -101,7 +103,9 @@ def check(
     )
     has_update = learning_rate is not None or optimizer is not None or not isinstance(what, Module)
     ask_previous = _gradients_before(what) if isinstance(what, Moment) else None
-    return check_trace(trace, mine, has_update=has_update, ask_previous=ask_previous)
+    return check_trace(
+        trace, mine, has_update=has_update, ask_previous=ask_previous, class_weight=class_weight
+    )
 
 
 def check_trace(
@@ -110,6 +114,7 @@ def check_trace(
     *,
     has_update: bool,
     ask_previous: Callable[[], Mapping[str, Array]] | None = None,
+    class_weight: Any = None,
 ) -> Check:
     """Compare a learner's numbers with those of a step that was captured.
 
@@ -121,6 +126,8 @@ def check_trace(
         Whether the learning rate was given, so that weights may be updated ones.
     ask_previous : callable, optional
         Gives the gradients of the step before, by parameter.
+    class_weight : mapping or sequence, optional
+        What the step was captured with: its weights are those of classes and examples in one.
 
     Raises
     ------
@@ -129,6 +136,9 @@ def check_trace(
     """
     answers = read_answers(mine) if isinstance(mine, str | PathLike) else mine
     anatomy = take_apart(trace, ask_previous)
+    if class_weight is not None:
+        target = anatomy.values[anatomy.names["target"]]
+        anatomy = replace(anatomy, class_weight=weights_by_class(target, class_weight))
     suspects = Suspects(anatomy)
     first: Check | None = None
     for submission in readings(anatomy, answers, has_update=has_update):

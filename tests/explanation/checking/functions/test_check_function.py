@@ -185,7 +185,8 @@ def test_a_mistake_that_explains_some_networks_alone_is_not_named():
     def without_sign(x, y, W1, b1, W2, b2):
         a1 = sigmoid(x @ W1 + b1)
         a2 = sigmoid(a1 @ W2 + b2)
-        d2 = abs(a2 - y) * a2 * (1 - a2) / len(x)  # some of them are negative, but not all
+        error = np.where(a2 > y, a2 - y, 2 * (y - a2))  # some of them are negative, but not all
+        d2 = error * a2 * (1 - a2) / len(x)
         d1 = d2 @ W2.T * a1 * (1 - a1)
         return x.T @ d1, d1.sum(0), a1.T @ d2, d2.sum(0)
 

@@ -8,7 +8,9 @@ What is numerically equal is listed in this order: the mistakes that are made mo
 from chainrule.explanation.checking.mistake import MISTAKES as MISTAKES
 from chainrule.explanation.checking.mistakes import derivatives as derivatives
 from chainrule.explanation.checking.mistakes import costs as costs
+from chainrule.explanation.checking.mistakes import errors as errors
 from chainrule.explanation.checking.mistakes import factors as factors
+from chainrule.explanation.checking.mistakes import weighting as weighting
 from chainrule.explanation.checking.mistakes import sums as sums
 from chainrule.explanation.checking.mistakes import biases as biases
 from chainrule.explanation.checking.mistakes import weights as weights
@@ -19,5 +21,7 @@ from chainrule.explanation.checking.mistakes import normalization as normalizati
 from chainrule.explanation.checking.mistakes import dropout as dropout
 from chainrule.explanation.checking.mistakes import regularization as regularization
 from chainrule.explanation.checking.mistakes import updates as updates
+from chainrule.explanation.checking.mistakes import averages as averages
+from chainrule.explanation.checking.mistakes import clipping as clipping
 from chainrule.explanation.checking.mistakes import batches as batches
 from chainrule.explanation.checking.mistakes import storage as storage

@@ -65,20 +65,31 @@ def cost_of(anatomy: Anatomy) -> Cost | None:
 
 def _costs(anatomy: Anatomy) -> int | None:
     """The costs of the examples: what is averaged, in front of the examples' weights."""
-    position = anatomy.names["loss"]
+    return _costs_and_weights(anatomy)[0]
+
+
+def weights_of(anatomy: Anatomy) -> int | None:
+    """The weights that the examples' costs are multiplied with, if they are."""
+    return _costs_and_weights(anatomy)[1]
+
+
+def _costs_and_weights(anatomy: Anatomy) -> tuple[int | None, int | None]:
+    position, found = anatomy.names["loss"], None
     while (pull := anatomy.pull_of.get(position)) is not None:
         node = anatomy.nodes[position]
         active = [i for i, d in zip(node.inputs, pull.d_inputs, strict=True) if d is not None]
-        weights = [i for i in node.inputs if i not in active]
-        is_weighted = node.op == "mul" and any(
-            anatomy.nodes[i].shape == node.shape for i in weights
-        )
+        weights = [
+            i for i in node.inputs if i not in active and anatomy.nodes[i].shape == node.shape
+        ]
+        is_weighted = node.op == "mul" and bool(weights)
         if node.shape and not is_weighted:
-            return position if len(node.shape) == 1 else None
+            return (position if len(node.shape) == 1 else None), found
         if len(active) != 1:
-            return None
+            return None, found
+        if is_weighted and len(node.shape) == 1:
+            found = weights[0] if found is None else found
         position = active[0]
-    return None
+    return None, found
 
 
 def _target(anatomy: Anatomy, out: int, target: int) -> Array | None:
@@ -93,29 +104,31 @@ def _target(anatomy: Anatomy, out: int, target: int) -> Array | None:
 Squashing = Callable[[Draft, Value], Value]
 
 
-def _squashing(anatomy: Anatomy, cost: Cost) -> Squashing | None:
-    """The function that a cost from logits has inside: the one for which δ = p - y."""
+def squashing_of(anatomy: Anatomy, cost: Cost) -> tuple[Squashing, float] | None:
+    """The function that a cost from logits has inside, for which δ is a multiple of p - y."""
     logits, d_out = anatomy.values[cost.out], anatomy.values[cost.d_out]
     last = logits.ndim - 1
     share = anatomy.values[cost.d_costs].reshape(-1, *(1,) * last)
     rest = np.exp(-np.abs(logits))
     sigmoid = np.where(logits < 0, rest, 1.0) / (1.0 + rest)
-    if _is_multiple(d_out, share * (sigmoid - cost.y)):
-        return lambda draft, z: draft.sigmoid(z)
+    if factor := multiple_of(d_out, share * (sigmoid - cost.y)):
+        return lambda draft, z: draft.sigmoid(z), factor
     if not last or logits.shape[-1] < 2:
         return None
     powers = np.exp(logits - logits.max(-1, keepdims=True))
-    if _is_multiple(d_out, share * (powers / powers.sum(-1, keepdims=True) - cost.y)):
-        return lambda draft, z: draft.softmax(z, axis=last)
+    if factor := multiple_of(d_out, share * (powers / powers.sum(-1, keepdims=True) - cost.y)):
+        return lambda draft, z: draft.softmax(z, axis=last), factor
     return None
 
 
-def _is_multiple(found: Array, expected: Array) -> bool:
+def multiple_of(found: Array, expected: Array) -> float:
+    """What numbers are others times, if that is one number above 0; else 0."""
     size = float(np.vdot(expected, expected))
     if not size or not np.isfinite(size):
-        return False
+        return 0.0
     factor = float(np.vdot(found, expected)) / size
-    return factor > 0 and np.allclose(found, factor * expected, rtol=1e-9, atol=1e-12 * size**0.5)
+    is_one = np.allclose(found, factor * expected, rtol=1e-9, atol=1e-12 * size**0.5)
+    return factor if factor > 0 and is_one else 0.0
 
 
 @mistake(
@@ -198,8 +211,8 @@ def _extra_derivative(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
         draft.change(cost.d_out, lambda was: was * (p * (1.0 - p)))
 
     cost = cost_of(anatomy)
-    if cost is not None and (found := _squashing(anatomy, cost)) is not None:
-        yield "", lambda draft: change(draft, cost, found)
+    if cost is not None and (found := squashing_of(anatomy, cost)) is not None:
+        yield "", lambda draft: change(draft, cost, found[0])
 
 
 @mistake(
@@ -234,8 +247,8 @@ def _double_softmax(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
         draft.change(loss, lambda _: again[loss])
 
     cost = cost_of(anatomy)
-    if cost is not None and (found := _squashing(anatomy, cost)) is not None:
-        yield "", lambda draft: change(draft, cost, found)
+    if cost is not None and (found := squashing_of(anatomy, cost)) is not None:
+        yield "", lambda draft: change(draft, cost, found[0])
 
 
 @mistake(

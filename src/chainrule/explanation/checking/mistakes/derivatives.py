@@ -8,9 +8,11 @@ from chainrule.explanation.checking.anatomy import Anatomy
 from chainrule.explanation.checking.draft import Draft
 from chainrule.explanation.checking.mistake import Change, everywhere_and_each, mistake
 from chainrule.explanation.checking.roles import Activation, activations
-from chainrule.ops import ElementwiseOp, Value, bind
+from chainrule.ops import Elementwise, ElementwiseOp, Value, bind
 from chainrule.ops.expression import Apply, Literal, Symbol, read
 from chainrule.ops.formula import NodeReader, substitute
+from chainrule.ops.functions import RELU, SIGMOID
+from chainrule.ops.primitives import TANH
 
 _BP2 = "δˡ = ((wˡ⁺¹)ᵀ δˡ⁺¹) ⊙ σ′(zˡ)"
 
@@ -168,30 +170,33 @@ def _derivative_of_other_activation(anatomy: Anatomy) -> Iterator[tuple[str, Cha
         kinds.setdefault(_operation(at), []).append(at)
     out = anatomy.names.get("out")
     for op, every in kinds.items():
-        for name, is_of_sum in _OTHERS:
+        for other, is_of_sum in _OTHERS:
             # No output has relu for its activation; where all are negative, all would be 0.
-            places = [at for at in every if name != "relu" or at.a != out]
+            places = [at for at in every if other is not RELU or at.a != out]
 
             def change(
-                draft: Draft, at: Activation, name: str = name, is_of_sum: bool = is_of_sum
+                draft: Draft,
+                at: Activation,
+                other: Elementwise = other,
+                is_of_sum: bool = is_of_sum,
             ) -> None:
                 a, z = draft.at(at.a), draft.at(at.z)
-                y = draft.apply(name, z) if is_of_sum else a
-                other = bind(name)
-                assert isinstance(other, ElementwiseOp)
-                made = _written(draft, other, z, y)
+                y = draft.apply(other.name, z) if is_of_sum else a
+                function = bind(other.name)
+                assert isinstance(function, ElementwiseOp)
+                made = _written(draft, function, z, y)
                 draft.change(at.d_z, lambda _: draft.at(at.d_a) * made)
 
-            if name != op.name:
+            if other is not op.declaration:
                 number = "z" if is_of_sum else "a"
                 of = f" of {op.name}" if len(kinds) > 1 else ""
                 for where, each in everywhere_and_each(places, change):
                     kind = of if where.startswith("in every layer") else ""
-                    yield f"{where}{kind}, as for {name} of {number}", each
+                    yield f"{where}{kind}, as for {other.name} of {number}", each
 
 
 # Written with a·(1 - a), or as a function of z; a slope of relu is of z alone.
-_OTHERS = (("sigmoid", False), ("sigmoid", True), ("tanh", False), ("tanh", True), ("relu", True))
+_OTHERS = ((SIGMOID, False), (SIGMOID, True), (TANH, False), (TANH, True), (RELU, True))
 
 
 @mistake(

@@ -8,6 +8,7 @@ from chainrule.explanation.checking.anatomy import Anatomy
 from chainrule.explanation.checking.draft import Draft
 from chainrule.explanation.checking.mistake import Change, everywhere_and_each, mistake
 from chainrule.explanation.checking.roles import Activation, Shift, activations, shifts
+from chainrule.ops.functions import SIGMOID
 
 _SUM = "zˡ = wˡ aˡ⁻¹ + bˡ, aˡ = σ(zˡ)"
 
@@ -70,7 +71,7 @@ def _missing_activation(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
     ),
 )
 def _exponent_sign(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
-    places = [at for at in activations(anatomy) if at.op.name == "sigmoid"]
+    places = [at for at in activations(anatomy) if at.op.name == SIGMOID.name]
 
     def change(draft: Draft) -> None:
         for at in places:

@@ -67,11 +67,11 @@ def _mask_at_kink(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
         return change
 
     places = [at for at in _kinked(anatomy) if np.isin(anatomy.values[at.z], _kinks(at)).any()]
-    for side in (1, -1):
+    for side, said in ((1, ""), (-1, " (the left one)")):
         if len(places) > 1:
-            yield "in every layer", _all([moved(at, side) for at in places])
+            yield f"in every layer{said}", _all([moved(at, side) for at in places])
         for at in places:
-            yield at.where, moved(at, side)
+            yield f"{at.where}{said}", moved(at, side)
 
 
 def _all(changes: list[Change]) -> Change:

@@ -95,6 +95,24 @@ def _missing_learning_rate(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
         yield "", lambda draft: draft.change(rate, lambda _: draft.given(1.0) * 1.0)
 
 
+@mistake(
+    "learning-rate-twice",
+    title="the learning rate is multiplied in twice",
+    sentence="The step has η² in it: the gradient was multiplied with the learning rate, and once "
+    "more when it was subtracted.",
+    rule=_STEP,
+    hints=(
+        "Compare the size of the step with that of the gradient.",
+        "The step is multiplied by the learning rate twice.",
+        "Multiply by η in one place: where the step is subtracted.",
+    ),
+)
+def _learning_rate_twice(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    rate = anatomy.names.get("lr")
+    if rate is not None:
+        yield "", lambda draft: draft.change(rate, lambda was: was * was)
+
+
 # --- what an optimiser remembers ------------------------------------------------------------------
 
 
