@@ -163,7 +163,8 @@ def _duplicate_rows(evidence: Evidence) -> Iterator[Found]:
 @rule(
     "leaking-split",
     severity="warning",
-    looks_for="Examples of the validation data that the network is trained on.",
+    looks_for="Examples of the validation data that the network is trained on, or copies of such "
+    "with a little noise.",
     fix="Split before anything is copied, and split copies together; then measure again.",
 )
 def _leaking_split(evidence: Evidence) -> Iterator[Found]:

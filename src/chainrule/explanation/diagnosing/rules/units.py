@@ -202,7 +202,8 @@ def _all_zero(evidence: Evidence) -> bool:
     severity="warning",
     needs="trials",
     looks_for="Frozen parameters that nobody has trained, without which it learns much better.",
-    fix="Set requires_grad=True on them, or load what they were trained to be.",
+    fix="Set requires_grad=True on them and a learning rate above 0, or load what they were "
+    "trained to be.",
     explains=("too-few-units", "learning-rate-too-small", "class-collapse"),
 )
 def _frozen_layer(evidence: Evidence) -> Iterator[Found]:
