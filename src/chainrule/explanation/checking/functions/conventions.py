@@ -77,7 +77,7 @@ class Layout:
 
 
 def layouts(*, is_wrapped: bool, is_choice: bool = False) -> Iterator[Layout]:
-    """Every layout that a function may be written for, those of most code first.
+    """Every layout that a function may be written for, those of most code first; batches first.
 
     Parameters
     ----------
@@ -91,7 +91,8 @@ def layouts(*, is_wrapped: bool, is_choice: bool = False) -> Iterator[Layout]:
         return
     shapes = itertools.product(("(in, out)", "(out, in)"), ("(out,)", "(1, out)", "(out, 1)"))
     pairs = list(shapes)
-    for has_classes in (False, True) if is_choice else (False,):
-        for examples in ("rows", "columns", "vector", "column"):
+    kinds = (False, True) if is_choice else (False,)
+    for every in (("rows", "columns"), ("vector", "column")):
+        for has_classes, examples in itertools.product(kinds, every):
             for weights, biases in pairs:
                 yield Layout(examples, weights, biases, has_classes)

@@ -140,20 +140,23 @@ class Finder:
             form.arguments(each, layout, GIVEN_RATE)
             for each, layout in zip(cases, choices, strict=True)
         ]
-        best: tuple[tuple[int, int], Calling] | None = None
+        best: tuple[tuple[bool, int, int], Calling] | None = None
         outcomes: list[Outcome] = []
         every = len(form.kinds) * depth
         for layout, each, outcome in zip(
             choices, cases, self._outcomes(calls, is_anew), strict=False
         ):
+            if layout.is_single and best is not None and best[0][0]:
+                break  # what takes a batch is not asked for one example: a missing 1/m is seen
             outcomes.append(outcome)
             for calling in self._callings(form, layout, each, outcome):
                 answer = calling.answer(each, outcome)
                 right = self._right(calling, each, answer)
-                score = (right, len(answer.mine))
+                is_clean = len(answer.mine) == every and not answer.notes
+                score = (is_clean and not layout.is_single, right, len(answer.mine))
                 if _is_enough(form, each, outcome, answer) and (best is None or score > best[0]):
                     best = score, calling
-            if best is not None and best[0][0] == every:
+            if best is not None and best[0][1] == every:
                 break
         return best[1] if best is not None else _refusal(form, case, outcomes)
 

@@ -124,7 +124,18 @@ def _take(value: Any, path: Path, found: Read) -> None:
 
 def _is_numbers(value: Sequence[Any]) -> bool:
     """Whether a list is a vector or a matrix, written as Python's numbers."""
-    if all(isinstance(item, Real) for item in value):
-        return bool(value)
-    rows = all(isinstance(item, list) and _is_numbers(item) for item in value)
-    return rows and len({len(item) for item in value}) == 1 and not isinstance(value, tuple)
+    if isinstance(value, tuple):
+        return bool(value) and all(isinstance(item, Real) for item in value)
+    return bool(_shape(value))
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The shape of nested lists of numbers; None if they are something else, or jagged."""
+    if isinstance(value, Real):
+        return ()
+    if not isinstance(value, list) or not value:
+        return None
+    first = _shape(value[0])
+    if first is None or any(_shape(item) != first for item in value[1:]):
+        return None
+    return (len(value), *first)

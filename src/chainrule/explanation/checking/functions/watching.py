@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import faulthandler
 import io
 import os
 import pathlib
@@ -243,6 +244,7 @@ def _same(before: Mapping[Path, Array], after: Mapping[Path, Array]) -> bool:
 def keep_to_itself() -> None:
     """Have this process, which is only there for a learner's function, leave nothing behind."""
     sys.dont_write_bytecode = GUARD.is_apart = True
+    faulthandler.disable()  # a process that breaks is told in one sentence
     sys.addaudithook(GUARD)
     set_generators()
     with contextlib.suppress(OSError):
