@@ -12,12 +12,20 @@ from tests.explanation.checking.functions.learners_classes import RIGHT, OfColum
 from tests.explanation.checking.functions.learners_common import gradients
 
 
-@pytest.mark.parametrize("kind", RIGHT, ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize(
+    "kind",
+    [
+        kind if kind is OfThreeSizes else pytest.param(kind, marks=pytest.mark.slow)
+        for kind in RIGHT
+    ],
+    ids=lambda kind: kind.__name__,
+)
 def test_a_class_whose_backward_pass_is_right_is_right(kind):
     found = cr.check_function(kind)
     assert found, found.text()
 
 
+@pytest.mark.slow
 def test_a_mistake_in_a_class_is_named():
     class WithoutSlope(OfThreeSizes):
         def slope(self, a):
@@ -28,6 +36,7 @@ def test_a_mistake_in_a_class_is_named():
     assert found.name == "WithoutSlope.backward"
 
 
+@pytest.mark.slow
 def test_a_method_of_a_network_is_given_other_networks():
     net = OfColumns([2, 3, 1])
     before = net.weights[0].copy()
@@ -47,6 +56,7 @@ def scaled(factor, X, Y, W1, b1, W2, b2):
     return Callable(factor)(X, Y, W1, b1, W2, b2)
 
 
+@pytest.mark.slow
 def test_whatever_can_be_called_is_called():
     assert cr.check_function(Callable(1.0))
     assert cr.check_function(functools.partial(scaled, 1.0))

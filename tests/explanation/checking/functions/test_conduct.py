@@ -43,10 +43,22 @@ def test_what_would_be_left_behind_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("deed", "told"),
     [
-        (lambda: np.seterr(all="raise"), "It changes np.seterr, for all that runs after it."),
-        (lambda: warnings.warn("old", stacklevel=1), "It warns: UserWarning: old"),
+        pytest.param(
+            lambda: np.seterr(all="raise"),
+            "It changes np.seterr, for all that runs after it.",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            lambda: warnings.warn("old", stacklevel=1),
+            "It warns: UserWarning: old",
+            marks=pytest.mark.slow,
+        ),
         (lambda: np.log(np.zeros(2)), "It warns: RuntimeWarning: divide by zero"),
-        (lambda: sys.stdout.buffer.write(b"layer 1\n"), "It prints: layer 1"),
+        pytest.param(
+            lambda: sys.stdout.buffer.write(b"layer 1\n"),
+            "It prints: layer 1",
+            marks=pytest.mark.slow,
+        ),
         (lambda: [print("y" * 1000) for _ in range(2000)], "(and more: 2 MB in one call)"),
     ],
 )

@@ -35,6 +35,7 @@ def test_either_convention_over_outputs_is_right_and_is_told(function, loss, wor
     assert words in said(found)
 
 
+@pytest.mark.slow
 def test_a_convention_that_is_asked_for_is_the_only_one():
     found = cr.check_function(of_cross_entropy, loss="BCELoss", over_outputs="mean")
     assert not found
@@ -42,6 +43,7 @@ def test_a_convention_that_is_asked_for_is_the_only_one():
     assert cr.check_function(of_cross_entropy, loss="BCELoss", over_outputs="sum")
 
 
+@pytest.mark.slow
 def test_a_mistake_is_named_beside_the_other_convention():
     def without_slope(X, Y, W1, b1, W2, b2):
         a1 = sigmoid(X @ W1 + b1)
@@ -60,6 +62,7 @@ def test_a_mistake_in_the_last_layer_leaves_the_losss_own_convention():
     assert found.mistakes == ("error-of-quadratic",)
 
 
+@pytest.mark.slow
 def test_the_sum_over_the_examples_may_be_asked_for():
     def summed(X, Y, W1, b1, W2, b2):
         return [len(X) * gradient for gradient in gradients(X, Y, W1, b1, W2, b2)]

@@ -43,8 +43,8 @@ def buffers_of_the_first_network(X, Y, W1, b1, W2, b2):
 @pytest.mark.parametrize(
     "function",
     [
-        accumulates,
         keeps_by_shape,
+        pytest.param(accumulates, marks=pytest.mark.slow),
         pytest.param(momentum, marks=pytest.mark.slow),
         pytest.param(buffers_of_the_first_network, marks=pytest.mark.slow),
     ],
@@ -56,6 +56,7 @@ def test_what_is_kept_between_calls_is_told(function):
     assert f"{CHANGES}: it keeps something from one call to the next" in said(found)
 
 
+@pytest.mark.slow
 def test_random_numbers_are_told_apart_from_what_is_kept():
     def drops(X, Y, W1, b1, W2, b2):
         dW1, *others = gradients(X, Y, W1, b1, W2, b2)
@@ -64,6 +65,7 @@ def test_random_numbers_are_told_apart_from_what_is_kept():
     assert f"{CHANGES}: it draws random numbers." in said(cr.check_function(drops))
 
 
+@pytest.mark.slow
 def test_a_wrong_formula_is_named_beside_what_is_kept():
     def keeps_and_is_wrong(X, Y, W1, b1, W2, b2):
         if X.shape not in stored:

@@ -32,6 +32,7 @@ def test_an_update_in_place_is_right_and_is_told():
     assert "It updates the weights that it is given" in said(found)
 
 
+@pytest.mark.slow
 def test_the_rate_of_an_update_is_found_where_nobody_passes_it():
     assert "The learning rate is eta = 0.25." in said(cr.check_function(by_a_global_rate))
     found = cr.check_function(in_a_dict)
@@ -73,6 +74,7 @@ def test_an_update_that_nobody_sees_is_told_with_what_to_do():
     assert "W = W - lr * dW makes a new array, which nobody outside sees" in text
 
 
+@pytest.mark.slow
 def test_a_step_may_return_its_gradients_as_well():
     def step(X, Y, W1, b1, W2, b2, lr):
         found = gradients(X, Y, W1, b1, W2, b2)
@@ -83,6 +85,7 @@ def test_a_step_may_return_its_gradients_as_well():
     assert cr.check_function(step)
 
 
+@pytest.mark.slow
 def test_what_is_written_into_the_data_is_no_update():
     def scales(X, Y, W1, b1, W2, b2, lr):
         found = gradients(X, Y, W1, b1, W2, b2)
