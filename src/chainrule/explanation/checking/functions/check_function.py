@@ -11,6 +11,7 @@ from chainrule.explanation.checking.functions.arguments import form_of, name_of
 from chainrule.explanation.checking.functions.cases import MakeActivation
 from chainrule.explanation.checking.functions.classes import as_function, is_class_or_method
 from chainrule.explanation.checking.functions.finding import Calling, Finder, Refusal
+from chainrule.explanation.checking.functions.meaning import meant_for
 from chainrule.explanation.checking.functions.objective import MEAN, Objective
 from chainrule.explanation.checking.functions.report import FunctionCheck
 from chainrule.explanation.checking.functions.trying import Trial, Tried
@@ -105,8 +106,10 @@ def _found(
     tried = tuple(trial.tried(cases))
     found = _check(name, calling, objective, tried, notes, len(cases))
     others = [each for each in objective.choices if each != calling.over_outputs]
-    if not others or _names_one(found) or not _is_off(tried):
+    if not _is_off(tried):
         return found
+    if not others or _names_one(found):
+        return _with_meaning(found, calling, objective, apart)
     # No gradient of the first network said whether outputs are added up or averaged.
     calling = replace(calling, over_outputs=others[0])
     trial = Trial(calling, objective, apart)
@@ -114,7 +117,25 @@ def _found(
         replace(trial.compared(each.case, each.outcome), changes=each.changes) for each in tried
     )
     other = _check(name, calling, objective, again, notes, len(cases))
-    return other if other or (_names_one(other) and not _names_one(found)) else found
+    if other or (_names_one(other) and not _names_one(found)):
+        return other
+    return _with_meaning(found, calling, objective, apart)
+
+
+def _with_meaning(
+    found: FunctionCheck, calling: Calling, objective: Objective, apart: Apart
+) -> FunctionCheck:
+    """With what the function may have been meant for, where its mistake may be that of who asked.
+
+    So it may be where no mistake is known, or where it is that of another cost.
+    """
+    if found.causes and not any(name.startswith("error-of-") for name in found.mistakes):
+        return found
+    meaning = meant_for(calling, objective, apart)
+    if not meaning:
+        return found
+    told = f"Its gradients are those for another one: check_function({found.name}, {meaning})."
+    return replace(found, notes=(*found.notes, told))
 
 
 def _is_off(tried: tuple[Tried, ...]) -> bool:

@@ -213,10 +213,10 @@ class Finder:
         old = _old(case)
         right = 0
         for name, array in answer.mine.items():
-            is_right = not calling.is_update and _close(array, truth[name])
+            is_right = not calling.is_update and is_close(array, truth[name])
             if not is_right and calling.rate is not None:
                 step = calling.rate * truth[name]
-                is_right = _close(old[name] - array, step)
+                is_right = is_close(old[name] - array, step)
             right += is_right
         return right
 
@@ -250,7 +250,8 @@ def first_example(case: Case) -> Case:
     return replace(case, x=case.x[:1], y=case.y[:1])
 
 
-def _close(mine: Array, true: Array) -> bool:
+def is_close(mine: Array, true: Array) -> bool:
+    """Whether a gradient is right, as far as that says what it is."""
     return mine.shape == true.shape and bool(
         np.allclose(mine, true, rtol=_CLOSE, atol=1e-6 * float(np.abs(true).max(initial=0.0)))
     )
