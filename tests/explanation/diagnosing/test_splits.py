@@ -5,7 +5,7 @@ import pytest
 
 from tests.explanation.diagnosing.asking import ask, network
 
-DIMENSIONS = (2, 5, 20)
+DIMENSIONS = (3, 5, 20)
 
 
 def found(x, seed=0):
@@ -23,7 +23,13 @@ def draw(*shape, seed=1):
 def test_copies_with_a_little_noise_leak(inputs):
     x = draw(400, inputs)
     (finding,) = found(np.concatenate([x, x + 0.01 * draw(400, inputs, seed=2)]))
-    assert "next to one that is trained on" in finding.title
+    assert "next to some that are trained on" in finding.title
+
+
+@pytest.mark.parametrize("inputs", DIMENSIONS)
+def test_sixteen_copies_of_each_leak(inputs):
+    rows = np.repeat(draw(50, inputs), 16, axis=0)
+    assert found(rows + 0.005 * draw(800, inputs, seed=2))
 
 
 @pytest.mark.parametrize("inputs", DIMENSIONS)
@@ -32,14 +38,24 @@ def test_four_measurements_of_each_patient_leak(inputs):
     assert found(patients + 0.005 * draw(600, inputs, seed=2))
 
 
-@pytest.mark.parametrize("inputs", DIMENSIONS)
+@pytest.mark.parametrize("inputs", [2, *DIMENSIONS])
 @pytest.mark.parametrize(
-    "kind", ["normal", "lognormal", "rounded", "windows of a walk", "one number beside categories"]
+    "kind",
+    [
+        "normal",
+        "lognormal",
+        "clusters",
+        "rounded",
+        "windows of a walk",
+        "one number beside categories",
+    ],
 )
 def test_points_that_are_near_by_chance_do_not(kind, inputs):
     x = draw(600, inputs)
     if kind == "lognormal":
         x = np.exp(2 * x)
+    if kind == "clusters":
+        x = 5 * draw(8, inputs, seed=3)[np.arange(600) % 8] + x
     if kind == "rounded":
         x = np.round(x, 2)
     if kind == "windows of a walk":

@@ -12,7 +12,7 @@ import numpy as np
 
 from chainrule.backends import get_backend
 from chainrule.base.errors import ChainruleError
-from chainrule.explanation.capturing.capture import explain_moment
+from chainrule.explanation.diagnosing.captured import capture_step, most_captured
 from chainrule.explanation.diagnosing.case import Case
 from chainrule.explanation.diagnosing.draws import order
 from chainrule.explanation.diagnosing.neighbours import EXAMPLES, Agreement, Neighbours, compare
@@ -22,7 +22,7 @@ from chainrule.explanation.diagnosing.scores import (
     features_of,
     score,
 )
-from chainrule.explanation.diagnosing.slopes import Slope, flow_of, slopes_of
+from chainrule.explanation.diagnosing.slopes import Slope, flow_of, made_by, places_of, slopes_of
 from chainrule.explanation.diagnosing.trials import Trial, affordable, beginning, rates_of, try_rate
 from chainrule.explanation.diagnosing.units import (
     Activation,
@@ -34,19 +34,10 @@ from chainrule.explanation.diagnosing.variants import VARIANTS, on_rows
 from chainrule.explanation.trace import Trace
 from chainrule.nn import Module
 from chainrule.nn.batches import map_batches, name_columns
-from chainrule.train.engine import Engine
-from chainrule.train.plan import LearningRate, Plan
-from chainrule.train.run import Moment
 from chainrule.train.sources import ArraySource
-from chainrule.train.writing import ACCUMULATED, TOTAL_COST, TOTAL_WEIGHT, trainable
+from chainrule.train.writing import trainable
 
 Array = np.ndarray[Any, Any]
-
-CAPTURED = 512
-"""How many examples the captured step reads, at most."""
-
-NUMBERS = 40_000_000
-"""How many numbers it may hold: of wide networks it reads fewer examples."""
 
 FOLDS = 3
 """In how many parts examples are told by a network that was trained on the other parts."""
@@ -176,31 +167,14 @@ class Evidence:
         case = self.case
         if case.engine is None or case.source is None or case.loss.is_rule:
             return None
-        rows = case.rows[self.captured]
-        plan = Plan(len(rows), len(rows), 1, False, False, 0, rows)
-        recipe = replace(case.engine.recipe, metrics={})
-        rate = LearningRate(self.learning_rate)
-        engine = Engine(recipe, case.source, plan, rate, get_backend("numpy"))
-        own = {TOTAL_WEIGHT, TOTAL_COST}
-        state = {
-            name: array
-            for name, array in case.state.items()
-            if name not in own and not name.startswith(ACCUMULATED)
-        }
-        number = case.steps
-        moment = Moment(number, 0, [rows], self.learning_rate, state, engine)
-        with np.errstate(all="ignore"):
-            return explain_moment(moment, {})
+        return capture_step(case, case.rows[self.captured], self.learning_rate)
 
     @cached_property
     def captured(self) -> Array:
         """Places of the examples in the captured step."""
         engine = self.case.engine
         assert engine is not None
-        graph = engine.steps[0].graph
-        batch = engine.plan.sizes()[0]
-        numbers = sum(int(node.type.size) for node in graph.nodes) // batch + 1
-        most = int(np.clip(NUMBERS // numbers, 16, CAPTURED))
+        most = most_captured(engine)
         return np.sort(order(self.count, "captured")[:most])
 
     @cached_property
@@ -272,11 +246,13 @@ class Evidence:
     def flow(self) -> list[tuple[str, float]]:
         """The root mean square of the loss's gradient by each hidden layer's operand, in order.
 
-        The output's is the last. It is that of the captured step, over all of its examples.
+        The output's is the last. It is that of the captured step, over all of its examples. Where
+        no activation is known, it is told by what each weight makes.
         """
         if self.trace is None or self.output_node is None or not np.isfinite(self.loss):
             return []
-        return flow_of(self.trace, self.hidden, self.output_node)
+        places = places_of(self.hidden) or made_by(self.trace, [s.path for s in self.weights])
+        return flow_of(self.trace, places, self.output_node)
 
     @cached_property
     def weights(self) -> list[Slope]:

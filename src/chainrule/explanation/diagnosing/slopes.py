@@ -73,8 +73,30 @@ def slopes_of(trace: Trace, state: Mapping[str, Array], paths: Iterable[str]) ->
     return found
 
 
-def flow_of(trace: Trace, hidden: Sequence[Activation], output: int) -> list[tuple[str, float]]:
-    """How large the loss's gradient by each hidden layer's operand is, in order; the output last.
+def places_of(hidden: Sequence[Activation]) -> list[tuple[int, str]]:
+    """Where the operands of activations are in the graph, with the names of their layers."""
+    named = [(a, f"layer {a.scope}" if a.scope else f"{a.op} {a.name}") for a in hidden]
+    return [(node, name) for a, name in named for node in a.nodes]
+
+
+def made_by(trace: Trace, paths: Iterable[str]) -> list[tuple[int, str]]:
+    """Where parameters are used in the graph, but for the last: what they make there."""
+    graph = trace.graph
+    where = {graph.positions[path]: path for path in paths if path in graph.positions}
+    last = graph.labels["loss"]
+    found = [
+        (position, f"what {where[i]} makes")
+        for position, node in enumerate(graph.nodes[:last])
+        for i in node.inputs
+        if i in where
+    ]
+    return found[:-1]
+
+
+def flow_of(
+    trace: Trace, places: Sequence[tuple[int, str]], output: int
+) -> list[tuple[str, float]]:
+    """How large the loss's gradient at some places is, in order; that at the output last.
 
     Layers that stand beside each other, as the branches of a network do, are no steps of one way:
     of all ways to the output the one with the most layers is told.
@@ -82,16 +104,12 @@ def flow_of(trace: Trace, hidden: Sequence[Activation], output: int) -> list[tup
     Parameters
     ----------
     trace : Trace
-    hidden : sequence of Activation
+    places : sequence of (int, str)
+        Nodes, and what they are called.
     output : int
         The node that the network returned.
     """
-    inside = [
-        (node, f"layer {a.scope}" if a.scope else f"{a.op} {a.name}")
-        for a in hidden
-        for node in a.nodes
-    ]
-    places = _longest(trace.graph, sorted(set(inside)), output)
+    places = _longest(trace.graph, sorted(set(places)), output)
     last = trace.graph.labels["loss"]
     forward = Graph("forward", trace.graph.nodes[: last + 1], (Output("loss", last),), ())
     wrt = [f"%{node}" for node, _ in places]

@@ -38,6 +38,12 @@ def with_scaled_targets(case: Case) -> Case | None:
     return _with(case, source=replace(case.source, target=scaled(case.source.target, case.rows)))
 
 
+def with_scaled_data(case: Case) -> Case | None:
+    """Both of these."""
+    inputs = with_scaled_inputs(case)
+    return None if inputs is None else with_scaled_targets(inputs)
+
+
 def without_penalties(case: Case) -> Case | None:
     """Nothing that pulls weights to 0."""
     assert case.engine is not None
@@ -136,6 +142,7 @@ def onward(case: Case) -> Case | None:
 VARIANTS: dict[str, Callable[[Case], Case | None]] = {
     "inputs": with_scaled_inputs,
     "targets": with_scaled_targets,
+    "inputs and targets": with_scaled_data,
     "penalties": without_penalties,
     "dropout": without_dropout,
     "frozen": thawed,

@@ -11,11 +11,14 @@ from chainrule.base.errors import NonFiniteError
 from chainrule.explanation.diagnosing.draws import order
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import LIKELY
-from chainrule.explanation.diagnosing.neighbours import EXAMPLES, NEAREST, distances
+from chainrule.explanation.diagnosing.neighbours import EXAMPLES, distances
 from chainrule.explanation.diagnosing.rule import Found, rule
 from chainrule.explanation.diagnosing.scores import features_of
 
 Array = np.ndarray[Any, Any]
+
+GAP = 0.2
+"""How much nearer than all others copies are, at most."""
 
 
 @rule(
@@ -80,9 +83,15 @@ def _not_finite_data(evidence: Evidence) -> Iterator[Found]:
     ),
 )
 def _constant_features(evidence: Evidence) -> Iterator[Found]:
+    assert evidence.arrays is not None
     x = evidence.numeric
-    if x is None or len(x) < 2 or not x.shape[1]:
+    if x is None or len(x) < 2:
         return
+    if not x.shape[1]:  # words, or rows of a table: what is padded in all of them is no matter
+        columns = [column.reshape(len(column), -1) for column in evidence.arrays.columns]
+        x = np.concatenate(columns, axis=1) if columns else x
+        if not x.shape[1] or not (x == x[:1]).all():
+            return
     constant = np.flatnonzero((x == x[:1]).all(axis=0))
     if not len(constant):
         return
@@ -218,24 +227,30 @@ def _near_copies(evidence: Evidence) -> Iterator[Found]:
     spread = mine.std(axis=0)
     scale = np.where(spread > 0, spread, 1.0)
     apart = distances(theirs / scale, mine / scale)
-    near = np.sqrt(np.sort(apart, axis=1)[:, : 2 * NEAREST])
-    if near.shape[1] < 2 * NEAREST or not near[:, NEAREST - 1].all():
+    near = np.sqrt(np.sort(apart, axis=1))
+    k = len(mine) // 10
+    if k < 3 or not near[:, k - 1].all():
         return
-    usual, further = (float(np.median(near[:, k - 1])) for k in (NEAREST, 2 * NEAREST))
-    copied = (near[:, 0] < 0.1 * usual) & (near[:, 0] > 0)
-    # Points spread evenly in d dimensions: of k nearest one is within a tenth of the k-th's
-    # distance with probability k/10^d, and the 2k-th is 2^(1/d) times as far as the k-th.
+    # Copies lie together and all else far from them: between two ranks there is a gap.
+    ranks = near[:, : k + 1]
+    gaps = np.where(ranks[:, 1:] > 0, ranks[:, :-1] / np.maximum(ranks[:, 1:], 1e-300), 1.0)
+    copied = (gaps < GAP).any(axis=1) & (near[:, 0] > 0)
+    # Points spread evenly in d dimensions: the 2k-th is 2^(1/d) times as far as the k-th, and the
+    # k-th less than a share s of the next one's distance with probability s^(k·d). Far ones tell
+    # d: of what was copied often the nearest are all copies.
+    usual, further = (float(np.median(near[:, rank - 1])) for rank in (k, 2 * k))
     dimensions = np.log(2) / max(np.log(further / usual), 1e-9)
-    by_chance = min(NEAREST * 0.1**dimensions, 1.0)
+    by_chance = min(2 * GAP**dimensions, 1.0)
     share = float(copied.mean())
     if share < max(0.05, 5 * by_chance):
         return
     yield Found(
-        f"{share:.0%} of the validation examples are next to one that is trained on",
+        f"{share:.0%} of the validation examples are next to some that are trained on",
         (
             (
-                f"their nearest training example is less than a tenth as far as the {NEAREST}th; "
-                f"by chance {by_chance:.1%} would be, in {dimensions:.0f} dimensions"
+                f"training examples that are as near as these are less than a {1 / GAP:.0f}th as "
+                f"far as the next ones; by chance that would be so of {by_chance:.1%}, in "
+                f"{dimensions:.0f} dimensions"
             ),
             "copies with a little noise, or measurements of one and the same thing, were split up",
         ),
@@ -248,14 +263,21 @@ def _near_copies(evidence: Evidence) -> Iterator[Found]:
     "class-imbalance",
     severity="note",
     looks_for="A class that nine in ten examples are of, or more: always saying it is right as "
-    "often.",
+    "often; or one of several that is ten times rarer than the others.",
     fix="Measure more than accuracy (metrics=['f1_macro']), or weigh the rare class: class_weight.",
 )
 def _class_imbalance(evidence: Evidence) -> Iterator[Found]:
     if evidence.classes is None:
         return
     labels, counts = np.unique(evidence.classes, return_counts=True)
-    share = counts.max() / counts.sum()
+    share, least = counts.max() / counts.sum(), counts.min() / counts.sum()
+    if len(labels) > 2 and share < 0.9 and least < 0.1 / len(labels):
+        yield Found(
+            f"Of {counts.sum():,} examples {counts.min():,} are of class {labels[counts.argmin()]}",
+            (f"were all classes as common, {counts.sum() / len(labels):,.0f} would be",),
+            where="targets",
+        )
+        return
     if len(labels) < 2 or share < 0.9:
         return
     yield Found(

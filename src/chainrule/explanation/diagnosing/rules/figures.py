@@ -16,7 +16,7 @@ from chainrule.explanation.diagnosing.finding import POSSIBLE
 from chainrule.explanation.diagnosing.rule import Found, rule
 from chainrule.nn.losses.loss import LOSSES
 from chainrule.nn.measures import Measures, measure_arrays
-from chainrule.nn.metrics import make_metric
+from chainrule.nn.metrics import METRICS, make_metric
 
 Array = np.ndarray[Any, Any]
 
@@ -55,7 +55,11 @@ def _figures_of_sound_answers(evidence: Evidence) -> Iterator[Found]:
     if answers is None:
         return
     for name in evidence.case.metrics:
-        found = _too_strict(evidence, name, answers) or _reads_otherwise(evidence, name, answers)
+        found = (
+            _too_strict(evidence, name, answers)
+            or _reads_otherwise(evidence, name, answers)
+            or _praises_what_is_wrong(evidence, name, answers)
+        )
         if found is not None:
             yield found
 
@@ -94,6 +98,29 @@ def _too_strict(evidence: Evidence, name: str, answers: Answers) -> Found | None
         fix=None
         if evidence.classes is not None
         else "Measure a regression by how far it is off: metrics=['mae'] or ['r2']",
+    )
+
+
+def _praises_what_is_wrong(evidence: Evidence, name: str, answers: Answers) -> Found | None:
+    """A metric of one's own that is high where every example gets a class that is not its own."""
+    is_own = not METRICS[name].__module__.startswith("chainrule.")
+    if not is_own or evidence.classes is None or answers.copied is None:
+        return None
+    kinds = len(np.unique(evidence.classes))
+    best, worst = (_measured(evidence, name, given) for given in (answers.exact, answers.wrong))
+    if kinds < 3 or best != 1.0 or worst is None or not 0.5 < worst < 1.0:
+        return None
+    return Found(
+        f"{name} is {worst:.2f} where not one example gets its class",
+        (
+            f"outputs that say another class for each example give {name} = {worst:.2f}",
+            (
+                f"an example has {answers.copied.shape[-1]} outputs, and it counts each by itself: "
+                "most are to say no, for any class"
+            ),
+        ),
+        where=name,
+        fix="Count an example as right if its largest output is its class's: metrics=['accuracy']",
     )
 
 

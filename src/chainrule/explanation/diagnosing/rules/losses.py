@@ -49,6 +49,7 @@ def _loss_output_mismatch(evidence: Evidence) -> Iterator[Found]:
         yield _constant_output(evidence)
         return
     yield from _of_other_examples(evidence)
+    yield from _blind_to_a_class(evidence)
     yield from _squashed_logits(evidence)
     yield from _bounded_logarithms(evidence)
     yield from _raw_outputs(evidence)
@@ -140,6 +141,44 @@ def _of_other_examples(evidence: Evidence) -> Iterator[Found]:
         ),
         where="loss",
         fix="Bring both to one shape: target.reshape(-1, 1) beside outputs (B, 1)",
+    )
+
+
+def _blind_to_a_class(evidence: Evidence) -> Iterator[Found]:
+    """A loss of one's own that costs the same whatever is said of a class: labels it does not mean.
+
+    A hinge, max(0, 1 - y·z), is 1 where y is 0.
+    """
+    case, arrays = evidence.case, evidence.arrays
+    if type(case.loss).__name__ in LOSSES or evidence.outputs is None or arrays is None:
+        return
+    target = arrays.target[evidence.sampled]
+    kinds = np.unique(target)
+    if not 2 <= len(kinds) <= 10 or target.reshape(len(target), -1).shape[1] != 1:
+        return
+    blind = []
+    for kind in kinds:
+        some = np.full_like(target[:16], kind)
+        outputs = 3 * normals((len(some), *evidence.outputs.shape[1:]), "answers")
+        found = costs(evidence, outputs.astype(evidence.outputs.dtype), some)
+        if found is None or not np.isfinite(found).all():
+            return
+        if np.ptp(found) == 0:
+            blind.append((kind, found[0]))
+    if not 0 < len(blind) < len(kinds):
+        return
+    kind, cost = blind[0]
+    yield Found(
+        f"The loss costs {cost:g} for every example with the target {kind:g}, whatever is said",
+        (
+            f"the targets are {', '.join(f'{each:g}' for each in kinds)}",
+            (
+                f"for {kind:g} the gradient by the outputs is 0: "
+                f"{(target == kind).mean():.0%} of the examples teach nothing"
+            ),
+        ),
+        where="loss",
+        fix="Give the classes the numbers that this loss means: -1 and +1 for a hinge",
     )
 
 

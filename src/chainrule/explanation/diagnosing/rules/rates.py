@@ -32,6 +32,7 @@ from chainrule.explanation.diagnosing.units import stuck_units
     source="LeCun, Bottou, Orr and Müller 1998, section 5: lr < 2/λmax",
 )
 def _learning_rate_too_large(evidence: Evidence) -> Iterator[Found]:
+    yield from _grown(evidence)
     if not np.isfinite(evidence.loss):
         evidence = evidence.redrawn  # it has run away: what did it begin with?
     mine = evidence.trial(1.0)
@@ -72,6 +73,35 @@ def _learning_rate_too_large(evidence: Evidence) -> Iterator[Found]:
     )
 
 
+def _grown(evidence: Evidence) -> Iterator[Found]:
+    """A schedule that has raised the rate since the loss was least, and the loss with it."""
+    case = evidence.case
+    if case.history is None or case.engine is None or case.plan is None:
+        return
+    losses = np.asarray(case.history.get("loss", []))
+    if len(losses) < 3 or not np.isfinite(losses).all():
+        return
+    best = int(losses.argmin())
+    last = min(case.steps, len(losses) * case.plan.updates_per_epoch) - 1
+    then, now = (
+        case.engine.rate.at(step, case.plan.locate(step)[0])
+        for step in (best * case.plan.updates_per_epoch, last)
+    )
+    if now < 3 * then or losses[-1] - losses[best] < 0.5 * (losses[0] - losses[best]):
+        return
+    yield Found(
+        f"The schedule has raised the learning rate to {now:.3g}, and that goes too far",
+        (
+            f"in epoch {best + 1}, at {then:.3g}, the loss was {losses[best]:.4g}",
+            f"in epoch {len(losses)}, at {now:.3g}, it is {losses[-1]:.4g}",
+        ),
+        where="schedule",
+        confidence=LIKELY,
+        fix=f"Let the schedule lower the rate, or end at no more than {then:.2g}",
+        explains=_after_steps(evidence),
+    )
+
+
 def _after_steps(evidence: Evidence) -> tuple[str, ...]:
     """What steps that go too far explain: not units that were saturated before any step."""
     explains = RULES["learning-rate-too-large"].explains
@@ -102,7 +132,9 @@ def _learning_rate_too_small(evidence: Evidence) -> Iterator[Found]:
     larger = _larger(evidence, longer)
     best = min(larger, key=lambda trial: trial.end)
     fall, gained = start - best.end, start - whole.end
-    if not np.isfinite(fall) or fall <= 0.1 * abs(start) or abs(gained) > 0.1 * fall:
+    if not np.isfinite(fall) or fall <= 0.1 * abs(start):
+        return
+    if abs(gained) > (0.2 if fall > 0.5 * abs(start) else 0.1) * fall:
         return
     yield Found(
         f"A learning rate of {lr:g} moves the loss by {abs(gained):.2g} in "

@@ -82,6 +82,7 @@ def _unscaled_inputs(evidence: Evidence) -> Iterator[Found]:
         where=f"column {largest}",
         severity="warning" if suffers else "note",
         confidence=LIKELY if suffers else POSSIBLE,
+        explains=None if suffers else (),
     )
 
 
@@ -113,7 +114,11 @@ def _unscaled_targets(evidence: Evidence) -> Iterator[Found]:
     skill, scaled = evidence.skill(), evidence.skill("targets")
     if skill is None or scaled is None:
         return
-    suffers = scaled - skill > 0.15 and scaled > 0.15
+    inputs, both = evidence.skill("inputs"), evidence.skill("inputs and targets")
+    before = skill
+    if inputs is not None and both is not None and both > scaled:
+        before, scaled = max(skill, inputs), both  # inputs are out of scale, too
+    suffers = scaled - before > 0.15 and scaled > 0.15
     yield Found(
         f"The targets have a mean of {values.mean():.4g} and a deviation of {spread:.4g}",
         (

@@ -151,8 +151,9 @@ def _overfitting(evidence: Evidence) -> Iterator[Found]:
     if _took_back_the_best(evidence, float(values[best])):
         return  # what there is to do was done
     tail = float(values[-max(len(values) // 5, 3) :].min())  # and not in one epoch by chance
-    rises = best <= 0.75 * (len(values) - 1) and tail > 1.2 * values[best]
-    if rises and own[-1] < 0.8 * own[best]:
+    least = float(values[best])  # a likelihood's may be below 0
+    rises = best <= 0.75 * (len(values) - 1) and tail - least > 0.2 * abs(least)
+    if rises and own[best] - own[-1] > 0.2 * abs(own[best]):
         yield Found(
             f"Since epoch {best + 1} of {len(values)} it learns its examples by heart",
             (
