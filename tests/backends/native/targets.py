@@ -7,6 +7,8 @@ from llvmlite import binding as llvm
 
 from chainrule.backends.native import straight
 from chainrule.backends.native.target import host, of_features
+from chainrule.ops import OPS
+from chainrule.testing import check_backend, conformance
 
 LESSER = {
     "avx2": {"sse2", "sse3", "ssse3", "sse4.1", "sse4.2", "avx", "avx2", "fma"},
@@ -36,6 +38,13 @@ def foreign(name):
 
 def listed(features):
     return ",".join(f"+{feature}" for feature in sorted(features))
+
+
+def check_share(backend, share, shares, monkeypatch):
+    """Hold a backend to every so many-th op: all shares together are all ops."""
+    names = [*OPS][share % shares :: shares]
+    monkeypatch.setattr(conformance, "OPS", {name: OPS.get(name) for name in names})
+    check_backend(backend)
 
 
 @contextmanager

@@ -23,6 +23,7 @@ from chainrule.graph import parse_graph
 from chainrule.ops import OPS, elementwise
 from tests.backends.native.drawn import drawn_network
 from tests.backends.native.targets import LESSER, target
+from tests.sampling import one_in
 
 GRAPH = parse_graph("graph f(x: f32[5]) -> f32[5]\n  y: f32[5] = exp(x)\n  return y")
 X = np.linspace(-1, 1, 5, dtype=np.float32)
@@ -59,7 +60,7 @@ def run_anew(backend, graph, inputs):
     return backend.run(graph, inputs)
 
 
-@pytest.mark.parametrize("seed", range(60, 66))
+@pytest.mark.parametrize("seed", one_in(2, range(60, 66)))
 def test_a_training_has_the_same_bits_with_the_cache_cold_warm_and_off(folder, compilations, seed):
     step, state, data, feeds = drawn_network(seed)
     rows = np.tile(np.arange(len(data["x"])), (5, 1))

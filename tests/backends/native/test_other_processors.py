@@ -17,7 +17,8 @@ from tests.backends.native.disassembly import refused
 from tests.backends.native.drawn import arrays_of, drawn_network
 from tests.backends.native.emulated import PROCESSORS, Emulated, foreign
 from tests.backends.native.evaluator import evaluate
-from tests.backends.native.targets import loops, target
+from tests.backends.native.targets import check_share, loops, target
+from tests.sampling import dealt, slow
 
 
 class NowAndThen(Emulated):
@@ -36,11 +37,11 @@ class NowAndThen(Emulated):
             return super().run(graph, inputs)
 
 
-@pytest.mark.parametrize("name", PROCESSORS)
-def test_some_ops_conform(name, tmp_path):
-    backend = NowAndThen(name, 19, tmp_path)
-    check_backend(backend)
-    assert backend.count > 400
+@pytest.mark.parametrize(("share", "name"), list(enumerate(PROCESSORS)))
+def test_some_ops_conform(share, name, tmp_path, monkeypatch):
+    backend = NowAndThen(name, 5, tmp_path)
+    check_share(backend, share, len(PROCESSORS), monkeypatch)
+    assert backend.count > 100
 
 
 @pytest.mark.slow
@@ -49,10 +50,7 @@ def test_every_op_conforms(name, tmp_path):
     check_backend(NowAndThen(name, 1, tmp_path))
 
 
-SEEDS = [60, 61, 62, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(63, 83))]
-
-
-@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("seed", [60, *map(slow, range(61, 83))])
 @pytest.mark.parametrize("name", PROCESSORS)
 def test_a_training_step_has_the_bits_it_must_have(name, seed, tmp_path):
     step, *given = drawn_network(seed)
@@ -102,8 +100,7 @@ def test_every_function_has_the_same_bits_on_a_processor_of_another_make(dtype):
     assert not differing
 
 
-@pytest.mark.parametrize("how", [nullcontext, loops])
-@pytest.mark.parametrize("name", PROCESSORS)
+@pytest.mark.parametrize(("name", "how"), dealt(PROCESSORS, [nullcontext, loops]))
 def test_a_compiled_training_has_no_foreign_instruction(name, how, tmp_path):
     step, *_ = drawn_network(64)
     with how():

@@ -7,11 +7,17 @@ from chainrule.backends.native.backend import NativeBackend
 from chainrule.backends.native.target import of_features
 from chainrule.graph import DType, parse_graph
 from chainrule.testing import check_backend
-from tests.backends.native.targets import LESSER, target
+from tests.backends.native.targets import LESSER, check_share, target
 
 
+@pytest.mark.parametrize(("share", "name"), list(enumerate(LESSER)))
+def test_every_op_conforms_on_one_of_them(share, name, monkeypatch):
+    check_share(NativeBackend(target(name)), share, len(LESSER), monkeypatch)
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("name", LESSER)
-def test_every_op_conforms(name):
+def test_every_op_conforms_on_each(name):
     check_backend(NativeBackend(target(name)))
 
 

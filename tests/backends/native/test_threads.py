@@ -1,5 +1,6 @@
 """Several threads share a step: the bits are those of one, whatever happens."""
 
+import itertools
 import os
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from chainrule.train.step import build_step
 from chainrule.train.writing import Recipe
 from tests.backends.native.drawn import drawn_network
 from tests.backends.native.targets import target
+from tests.sampling import one_in
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def of_network(net, x, y, loss, optimizer):
     return graph, state, {"x": x, "target": y}, {}
 
 
-@pytest.mark.parametrize("seed", range(200, 216))
+@pytest.mark.parametrize("seed", one_in(3, range(200, 216)))
 def test_random_networks_have_the_same_bits_on_one_two_and_three_threads(seed, all_shared):
     drawn = drawn_network(seed)
     batch = len(drawn[2]["x"])
@@ -82,8 +84,9 @@ def test_random_networks_have_the_same_bits_on_one_two_and_three_threads(seed, a
         assert taken(opened(drawn, threads), 15, batch) == expected
 
 
-@pytest.mark.parametrize("name", ["avx2", "sse2"])
-@pytest.mark.parametrize("seed", range(216, 220))
+@pytest.mark.parametrize(
+    ("seed", "name"), one_in(3, itertools.product(range(216, 220), ["avx2", "sse2"]))
+)
 def test_on_lesser_processors_too(seed, name, all_shared):
     drawn = drawn_network(seed)
     batch = len(drawn[2]["x"])
