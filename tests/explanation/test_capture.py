@@ -19,6 +19,7 @@ from chainrule.base.errors import (
     TargetError,
 )
 from tests.explanation.traces import train
+from tests.sampling import dealt
 from tests.train.nets import examples, linear, plain, regular, same
 
 X, Y = examples()
@@ -97,8 +98,7 @@ def assert_what_training_did(trace, run, step):
     assert set(trace.graph.labels) >= {f"next.{p}" for p, _ in run.net.named_parameters()}
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("kind", RUNS)
+@pytest.mark.parametrize(("kind", "backend"), dealt(RUNS, BACKENDS))
 def test_a_step_of_a_run_is_what_training_did(kind, backend):
     run = RUNS[kind](backend=backend)
     step = run.steps - 2
@@ -111,8 +111,10 @@ def test_a_step_of_a_run_is_what_training_did(kind, backend):
     assert_what_training_did(trace, run, step)
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("kind", [kind for kind in RUNS if kind != "a short batch"])
+# Each with the backend that the test above does not take it with.
+@pytest.mark.parametrize(
+    ("kind", "backend"), dealt([kind for kind in RUNS if kind != "a short batch"], BACKENDS, 1)
+)
 def test_an_update_of_several_batches_is_one_trace(kind, backend):
     run = RUNS[kind](backend=backend, accumulate=3)
     trace = cr.explain(run.at(step=1))

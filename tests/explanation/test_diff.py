@@ -16,6 +16,7 @@ from chainrule import nn, optim
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
 from chainrule.explanation import Trace
 from chainrule.explanation.comparing.difference import distance
+from tests.sampling import dealt
 
 RNG = np.random.default_rng(7)
 X = RNG.normal(size=(8, 3)).astype("float32")
@@ -91,11 +92,12 @@ def test_numpy_and_native_differ_by_rounding_alone(dtype, optimizer):
     assert all(each.excess <= 1 for each in diff.values)
 
 
-@pytest.mark.parametrize(
-    "layer",
-    [nn.ReLU, nn.Sigmoid, nn.Tanh, nn.SiLU, nn.ELU, nn.Softplus, nn.Mish, nn.Softsign, nn.Softmax],
-)
-@pytest.mark.parametrize("scale", [0.1, 1.0, 10.0])
+ACTIVATIONS = [
+    *(nn.ReLU, nn.Sigmoid, nn.Tanh, nn.SiLU, nn.ELU, nn.Softplus, nn.Mish, nn.Softsign, nn.Softmax),
+]
+
+
+@pytest.mark.parametrize(("layer", "scale"), dealt(ACTIVATIONS, [0.1, 1.0, 10.0]))
 def test_rounding_is_told_from_a_difference_for_every_activation(layer, scale):
     x = (scale * X).astype("float32")
     a, b = (traced(network(activation=layer()), x, backend=name) for name in ("native", "numpy"))

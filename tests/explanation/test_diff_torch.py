@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 import chainrule as cr
 from chainrule import nn, optim
 from tests.explanation.ports import LABELS, NUMBERS, X, compared, plain, ported, shown, torchs
+from tests.sampling import dealt
 
 # --- the same network ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("backend", ["native", "numpy"])
+OPTIMIZERS = [
+    ("SGD", {"lr": 0.1}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
+    ("Adam", {"lr": 0.1}),
+    ("RMSprop", {"lr": 0.1}),
+]
+
+
 @pytest.mark.parametrize(
-    ("name", "options"),
-    [
-        ("SGD", {"lr": 0.1}),
-        ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "weight_decay": 0.01}),
-        ("Adam", {"lr": 0.1}),
-        ("RMSprop", {"lr": 0.1}),
-    ],
+    ("optimizer", "computed"),
+    dealt(OPTIMIZERS, itertools.product(["float32", "float64"], ["native", "numpy"])),
 )
-def test_a_faithful_port_is_the_same_in_every_number(torch, dtype, backend, name, options):
+def test_a_faithful_port_is_the_same_in_every_number(torch, optimizer, computed):
+    (name, options), (dtype, backend) = optimizer, computed
     t = torch.nn
     net = nn.Sequential(
         nn.Linear(3, 4), nn.BatchNorm1d(4), nn.GELU(), nn.LayerNorm(4), nn.Linear(4, 5)

@@ -11,6 +11,7 @@ from chainrule.explanation.double import in_double_precision
 from chainrule.explanation.nearby import at, what_moves
 from chainrule.graph import Graph, Output
 from tests.explanation.drawn import COMBINATIONS, draw
+from tests.sampling import slow
 
 NUMBERS = 8
 
@@ -34,7 +35,7 @@ def whole(double, start, moved, outputs):
     return [found[i] for i in outputs]
 
 
-@pytest.mark.parametrize("i", range(3, 200, 23))
+@pytest.mark.parametrize("i", [*range(3, 200, 45), *map(slow, range(26, 200, 23))])
 def test_what_a_number_moves_is_what_the_whole_step_gives(i):
     trace = draw(i, *COMBINATIONS[i % len(COMBINATIONS)])
     double = in_double_precision(trace)

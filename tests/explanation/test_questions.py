@@ -11,6 +11,7 @@ from chainrule import nn, optim
 from chainrule.base.errors import ConfigurationError, NameNotFoundError
 from chainrule.explanation.questions.update import LETTERS
 from tests.optim.grids import TYPICAL, made
+from tests.sampling import dealt
 
 
 def explain(net, x, y, loss="MSELoss", optimizer=None, **options):
@@ -286,8 +287,9 @@ def test_adams_first_update_reads_as_its_paper():
     assert values["w⁺"] == answer.after == answer.before + answer.change
 
 
-@pytest.mark.parametrize("limit", [{}, {"clip_norm": 0.01}, {"clip_value": 0.01}])
-@pytest.mark.parametrize("name", list(optim.OPTIMIZERS))
+@pytest.mark.parametrize(
+    ("name", "limit"), dealt(optim.OPTIMIZERS, [{}, {"clip_norm": 0.01}, {"clip_value": 0.01}])
+)
 def test_every_optimisers_stages_lead_from_the_gradient_to_the_new_number(name, limit):
     net = nn.Sequential(nn.Linear(3, 2), nn.Tanh(), nn.Linear(2, 2)).initialize(0)
     optimizer = made(name, net.trainable_parameters(), **{"lr": 0.1, **TYPICAL[name], **limit})

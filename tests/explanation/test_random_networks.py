@@ -70,7 +70,7 @@ def adds_up(explanation):
     return abs(exact - Fraction(stored)) <= 3 * Fraction(float(np.spacing(size)))
 
 
-@pytest.mark.parametrize("i", range(0, COUNT, 17))
+@pytest.mark.parametrize("i", range(0, COUNT, 33))
 def test_numbers_of_a_random_network_open_and_hold(i):
     dtype, backend = COMBINATIONS[i % len(COMBINATIONS)]
     wrong, proofs = opened(draw(i, dtype, backend), 12, i)

@@ -20,6 +20,7 @@ from chainrule.explanation.printing.document import as_data
 from chainrule.explanation.printing.latex import escape
 from tests.explanation.drawn import COMBINATIONS, draw, random_places
 from tests.explanation.traces import explain_worked
+from tests.sampling import slow
 
 HOSTILE = (
     "\\input{/etc/passwd} 50% $x_1^2$ #1 & ~ {\\evil} <script>alert('1')</script>"
@@ -293,7 +294,7 @@ def test_an_overview_of_hostile_names_is_plain_text(hostile):
 # --- any number of any network --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("i", range(3, 200, 28))
+@pytest.mark.parametrize("i", [*range(3, 200, 51), *map(slow, range(31, 200, 28))])
 def test_any_number_of_a_random_step_is_shown_in_every_form(i):
     trace = draw(i, *COMBINATIONS[i % len(COMBINATIONS)])
     for name, index in random_places(trace, 3, i):

@@ -12,6 +12,7 @@ from chainrule.explanation.checking.mistake import MISTAKES, faults_of
 from chainrule.explanation.exercises.credit import FOLLOWS, RIGHT, WRONG
 from tests.explanation.exercises.oracle import answers, by_hand
 from tests.explanation.exercises.test_exercises import KINDS
+from tests.sampling import dealt
 
 
 @pytest.fixture(scope="module")
@@ -25,8 +26,7 @@ def verdicts(grade):
     }
 
 
-@pytest.mark.parametrize("digits", [3, 4, 5, 9])
-@pytest.mark.parametrize("kind", KINDS, ids=str)
+@pytest.mark.parametrize(("kind", "digits"), dealt(KINDS, [3, 4, 5, 9]), ids=str)
 def test_right_answers_get_all_points(kind, digits):
     made = cr.exercise(**kind)
     grade = made.grade(answers(made, digits))
