@@ -11,6 +11,7 @@ from chainrule.testing import measure_accuracy
 from chainrule.testing.accuracy import float_ops
 from chainrule.testing.enclosure import allowed_ulps
 from tests.conftest import GOLDEN
+from tests.sampling import slow
 
 HEAD = "Error in units in the last place, at most"
 
@@ -40,8 +41,10 @@ def bound(op, dtype, backend):
     return 0.5 * (measured > 0) if measured <= 0.5 else math.ceil(2 * measured)
 
 
+# As many points as were measured for what is stated, and the first fourth of them.
+@pytest.mark.parametrize("points", [250, slow(1000)])
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_errors_stay_below_what_is_stated(backend, request):
+def test_errors_stay_below_what_is_stated(backend, points, request):
     if request.config.getoption("--update-golden"):
         state(backend)
     bounds = stated(backend)
@@ -49,7 +52,7 @@ def test_errors_stay_below_what_is_stated(backend, request):
     wrong = []
     for op, (f32, f64) in bounds.items():
         for dtype, allowed in ((DType.F32, f32), (DType.F64, f64)):
-            found = measure_accuracy(op, dtype, backend)
+            found = measure_accuracy(op, dtype, backend, points)
             if found.ulps > allowed:
                 wrong.append(f"{op} {dtype.value}: {found.ulps:.2f} > {allowed} at {found.at}")
     assert not wrong, "\n".join(wrong)
