@@ -17,6 +17,7 @@ from chainrule.base import files
 from chainrule.base.errors import ConfigurationError
 from chainrule.train import folder as folder_module
 from chainrule.train import loop
+from tests.sampling import dealt
 from tests.train.nets import examples, plain, regular, same, same_run
 
 X, Y = examples()
@@ -48,14 +49,16 @@ class Failing:
         return self.write(descriptor, data)
 
 
-@pytest.mark.parametrize("at", range(4, 12))
-@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()])
+@pytest.mark.parametrize(
+    ("at", "error"),
+    dealt(range(4, 12), [OSError(errno.ENOSPC, "No space left"), KeyboardInterrupt()]),
+)
 def test_whatever_a_write_meets_the_run_can_be_resumed(tmp_path, monkeypatch, at, error):
     monkeypatch.setattr(loop, "COST_OF_SNAPSHOTS", 1e9)
-    monkeypatch.setenv("CHAINRULE_CACHE", "off")  # what is written is the run
     folder = tmp_path / "run"
     net = regular()
     with monkeypatch.context() as patched:
+        patched.setenv("CHAINRULE_CACHE", "off")  # what is written is the run
         Failing(patched, at, error)
         with pytest.raises((OSError, KeyboardInterrupt)):
             train(folder, net=net)
