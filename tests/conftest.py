@@ -30,6 +30,9 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     for variable in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(variable, "1")
 
+# Tests start the command line some two hundred times: its modules are compiled for the first.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # Tests find no machine code that others left, and leave none. Workers share what one of them made.
 if "PYTEST_XDIST_WORKER" not in os.environ:
     os.environ["CHAINRULE_CACHE"] = tempfile.mkdtemp(prefix="chainrule-code-")
