@@ -1,6 +1,8 @@
 """Metrics of what is decided, beside scikit-learn's: accuracy, precision, confusions and others."""
 
+import functools
 import warnings
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -79,16 +81,35 @@ def assert_decided(names, loss, outputs, targets, true, predicted):
         weights = WEIGHTS[weighting](len(true))
         counted = np.ones(len(true), bool) if weights is None else weights > 0
         found = all_measured(names, loss, outputs, targets, weights, batch_size=64)
+        given = [true[counted], predicted[counted], None if weights is None else weights[counted]]
         for name in names:
-            with warnings.catch_warnings():  # of a class that is predicted and not there
-                warnings.simplefilter("ignore", UserWarning)
-                expected = decided(
-                    name,
-                    true[counted],
-                    predicted[counted],
-                    None if weights is None else weights[counted],
-                )
+            expected = once(name, *map(Array.of, given))
             assert found[name] == pytest.approx(expected, **WITHIN), (name, weighting)
+
+
+class Array(NamedTuple):
+    """An array by its content."""
+
+    content: bytes
+    dtype: str
+    shape: tuple[int, ...]
+
+    @classmethod
+    def of(cls, array):
+        return array if array is None else cls(array.tobytes(), array.dtype.str, array.shape)
+
+    @property
+    def array(self):
+        return np.frombuffer(self.content, self.dtype).reshape(self.shape)
+
+
+@functools.cache  # each form of the same outputs, and each loss, compares with one
+def once(name, true, predicted, weights):
+    with warnings.catch_warnings():  # of a class that is predicted and not there
+        warnings.simplefilter("ignore", UserWarning)
+        return decided(
+            name, true.array, predicted.array, None if weights is None else weights.array
+        )
 
 
 @pytest.mark.parametrize("case", MANY)

@@ -176,8 +176,8 @@ def test_a_rows_bits_do_not_depend_on_the_rows_around_it(name, ran, monkeypatch)
     for count in (1, 2, 3, 5, 100, 255, 256, 257):
         np.testing.assert_array_equal(net.predict(x[:count]), whole[:count])
     assert ran[2:] == [1, 2, 4, 8, 128, 256, 256, 256, 1]
-    alone = np.concatenate([net.predict(row[None]) for row in x])
-    np.testing.assert_array_equal(alone, whole)
+    alone = np.concatenate([net.predict(row[None]) for row in x[::7]])
+    np.testing.assert_array_equal(alone, whole[::7])
     # What is padded is what would have been computed for the rows there are.
     unpadded(monkeypatch)
     for count in (3, 5, 100):
