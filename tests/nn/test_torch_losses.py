@@ -1,6 +1,7 @@
 """Losses give torch's values, gradients and second gradients, over their arguments and shapes."""
 
 import functools
+import itertools
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import chainrule as cr
 from chainrule import nn
 from tests.nn.loss_grid import make_grid
 from tests.nn.parity import DTYPES, assert_close
+from tests.sampling import slow
 
 GRID = make_grid()
 HOME = "chainrule.nn.losses"
@@ -64,9 +66,20 @@ def theirs(torch, case, order):
     return [d.numpy(force=True) for d in found]
 
 
-@pytest.mark.parametrize("order", ORDERS)
-@pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("case", GRID, ids=str)
+def quantities():
+    """All that is compared; second gradients in float32 are slow but for the first of each loss.
+
+    Their graphs are those of float64, all of which are compared: the dtype adds its rounding.
+    """
+    seen = set()
+    for case in GRID:
+        for dtype, order in itertools.product(DTYPES, ORDERS):
+            again = (dtype, order) == ("float32", "second") and case.name in seen
+            yield slow((case, dtype, order)) if again else (case, dtype, order)
+        seen.add(case.name)
+
+
+@pytest.mark.parametrize(("case", "dtype", "order"), list(quantities()), ids=str)
 def test_loss_is_torchs(torch, case, dtype, order):
     found, expected = ours(case, dtype, order), theirs(torch, case, order)
     # An exponential has the error of its argument, and a difference that of the larger operand:
