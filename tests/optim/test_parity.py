@@ -10,6 +10,7 @@ from tests.optim.grids import CASES, GRIDS, TYPICAL, identify, made
 from tests.optim.nets import Net
 from tests.optim.oracles import reference_class
 from tests.optim.rounding import run_with_bounds
+from tests.sampling import pairwise
 
 UPDATES = 50
 # What one update rounds is a few units of 1.1e-16; over 50 updates of numbers near 1 that stays
@@ -91,7 +92,7 @@ def test_every_optimizer_has_cases():
 
 
 @pytest.mark.usefixtures("double", "no_bfloat16")
-@pytest.mark.parametrize(("name", "options"), CASES, ids=identify)
+@pytest.mark.parametrize(("name", "options"), pairwise(CASES), ids=identify)
 def test_fifty_updates_are_torchs(torch, name, options):
     net, theirs = Net(**parameters()), torch_parameters(torch, parameters())
     ours = made(name, theirs, **options)
