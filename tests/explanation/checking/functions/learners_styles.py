@@ -174,6 +174,35 @@ def einsum(x, t, W1, b1, W2, b2):
     )  # fmt: skip
 
 
+def one_output_and_flat_targets(X, y, W1, b1, W2, b2):
+    a1 = sigmoid(X @ W1 + b1)
+    p = sigmoid(a1 @ W2 + b2).ravel()
+    d2 = ((p - y) / len(y))[:, None]
+    d1 = d2 @ W2.T * a1 * (1 - a1)
+    return X.T @ d1, d1.sum(0), a1.T @ d2, d2.sum(0)
+
+
+def returns_new_weights(X, y, W1, b1, W2, b2):
+    a1 = sigmoid(X @ W1 + b1)
+    a2 = sigmoid(a1 @ W2 + b2)
+    d2 = (a2 - y) * a2 * (1 - a2) / len(y)
+    d1 = d2 @ W2.T * a1 * (1 - a1)
+    W1, b1 = W1 - 0.1 * X.T @ d1, b1 - 0.1 * d1.sum(0)
+    return W1, b1, W2 - 0.1 * a1.T @ d2, b2 - 0.1 * d2.sum(0)
+
+
+def with_names_only(*, x, y, weights=None, biases=None, verbose=False):
+    a = [x]
+    for w, b in zip(weights, biases, strict=True):
+        a.append(sigmoid(a[-1] @ w + b))
+    d = (a[-1] - y) * a[-1] * (1 - a[-1]) / len(x)
+    found = {}
+    for i in reversed(range(len(weights))):
+        found[f"layer{i}"] = {"w": a[i].T @ d, "b": d.sum(0)}
+        d = d @ weights[i].T * a[i] * (1 - a[i])
+    return found
+
+
 RIGHT = [
     (sums_that_are_passed, {}),
     (digits_in_columns, {**SOFTMAX, "activation": nn.ReLU}),
@@ -187,5 +216,8 @@ RIGHT = [
     (with_a_list_of_layers, {"loss": "MSELoss", "activation": nn.Tanh}),
     (three_layers, {"activation": nn.ReLU, "output": nn.Identity}),
     (by_finite_differences, {}),
+    (one_output_and_flat_targets, {"loss": "BCELoss"}),
+    (returns_new_weights, {}),
+    (with_names_only, {}),
     (einsum, {"loss": "BCELoss", "activation": nn.Tanh, "output": nn.Sigmoid}),
 ]

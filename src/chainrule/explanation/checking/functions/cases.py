@@ -160,7 +160,9 @@ def _bits(seed: int, stream: str, shape: tuple[int, ...]) -> NDArray[np.int64]:
     return bits.reshape(shape).astype(np.int64)
 
 
-def sizes_to_try(depth: int | None, *, is_choice: bool) -> Iterator[tuple[tuple[int, ...], int]]:
+def sizes_to_try(
+    depth: int | None, *, is_choice: bool, has_one_output: bool = False
+) -> Iterator[tuple[tuple[int, ...], int]]:
     """Sizes of layers, and of a batch, the smallest first.
 
     Parameters
@@ -169,6 +171,8 @@ def sizes_to_try(depth: int | None, *, is_choice: bool) -> Iterator[tuple[tuple[
         How many layers of weights there have to be; None for any number.
     is_choice : bool
         Whether there have to be several outputs.
+    has_one_output : bool
+        Whether there has to be one.
     """
     fitting: list[tuple[int, ...]] = [
         widths
@@ -177,6 +181,8 @@ def sizes_to_try(depth: int | None, *, is_choice: bool) -> Iterator[tuple[tuple[
     ]
     if depth is not None and len(fitting) < 2:
         fitting += [(2,) * (depth + 1), tuple(range(2, depth + 3))]
+    if has_one_output:
+        fitting = list(dict.fromkeys((*widths[:-1], 1) for widths in fitting))
     # Two examples say no more than five on a network that is large; they are easier to follow.
     tried = (
         (widths, count)

@@ -27,15 +27,23 @@ class Layout:
     biases : {"(out,)", "(out, 1)", "(1, out)"}
     has_classes : bool
         Whether a target is the number of its class, and not a row with a 1 in it.
+    has_one_output : bool
+        Whether networks have one output; then a target may be one number.
+    has_flat_targets : bool
+        Whether it is: targets have the shape (m,), and not (m, 1).
     """
 
     examples: str
     weights: str
     biases: str
     has_classes: bool = False
+    has_one_output: bool = False
+    has_flat_targets: bool = False
 
     def targets(self, array: Array) -> Any:
         """The targets of a batch, as this layout has them."""
+        if self.has_flat_targets:
+            return float(array[0, 0]) if self.is_single else array[:, 0].copy()
         if not self.has_classes:
             return self.data(array)
         classes = array.argmax(axis=1)
@@ -73,10 +81,15 @@ class Layout:
             "column": "one example at a time, a column",
         }
         classes = ", targets are numbers of classes" if self.has_classes else ""
-        return f"{data[self.examples]}, weights are {self.weights}, biases {self.biases}{classes}"
+        one = ", one output" if self.has_one_output else ""
+        flat = " and targets (m,)" if self.has_flat_targets else ""
+        shapes = f"weights are {self.weights}, biases {self.biases}"
+        return f"{data[self.examples]}, {shapes}{classes}{one}{flat}"
 
 
-def layouts(*, is_wrapped: bool, is_choice: bool = False) -> Iterator[Layout]:
+def layouts(
+    *, is_wrapped: bool, is_choice: bool = False, has_one_output: bool = False
+) -> Iterator[Layout]:
     """Every layout that a function may be written for, those of most code first; batches first.
 
     Parameters
@@ -85,14 +98,23 @@ def layouts(*, is_wrapped: bool, is_choice: bool = False) -> Iterator[Layout]:
         Whether the function is given the whole case, and makes of it what it wants.
     is_choice : bool
         Whether a target is one of the outputs, so that it may be the number of a class.
+    has_one_output : bool
+        Whether those for networks with one output are asked for.
     """
     if is_wrapped:
-        yield Layout("rows", "(out, in)", "(out,)")
+        yield Layout("rows", "(out, in)", "(out,)", has_one_output=has_one_output)
         return
     shapes = itertools.product(("(in, out)", "(out, in)"), ("(out,)", "(1, out)", "(out, 1)"))
     pairs = list(shapes)
-    kinds = (False, True) if is_choice else (False,)
+    kinds = (False, True) if is_choice or has_one_output else (False,)
     for every in (("rows", "columns"), ("vector", "column")):
-        for has_classes, examples in itertools.product(kinds, every):
+        for is_other, examples in itertools.product(kinds, every):
             for weights, biases in pairs:
-                yield Layout(examples, weights, biases, has_classes)
+                yield Layout(
+                    examples,
+                    weights,
+                    biases,
+                    has_classes=is_other and not has_one_output,
+                    has_one_output=has_one_output,
+                    has_flat_targets=is_other and has_one_output,
+                )

@@ -20,6 +20,7 @@ from chainrule.explanation.checking.functions.conventions import Layout, layouts
 from chainrule.explanation.checking.functions.objective import Objective
 from chainrule.explanation.checking.functions.returned import (
     FLAT,
+    RETURNED,
     WRITTEN,
     Answer,
     Places,
@@ -54,6 +55,8 @@ class Calling:
         The learning rate of its update, where there is one.
     remarks : tuple of str
         What was assumed.
+    is_guess : bool
+        Whether the rate is so that the last layer's gradient fits, in part.
     """
 
     form: Form
@@ -63,6 +66,7 @@ class Calling:
     over_outputs: str | None
     rate: float | None
     remarks: tuple[str, ...] = ()
+    is_guess: bool = False
 
     @property
     def is_update(self) -> bool:
@@ -119,6 +123,12 @@ class Finder:
                 reasons.append(found)
                 if found.is_final:  # what hangs once is not called for every other form
                     return found
+        if not self.objective.is_choice:
+            for each in form.forms:
+                depth = each.depth or 2
+                found = self._at_depth(each, depth, has_one_output=True)
+                if isinstance(found, Calling):
+                    return self._with_depth(found, depth)
         if not any(each.has_answers for each in reasons):
             return reasons[0]
         # One that keeps something from call to call may fail in all but the first.
@@ -130,11 +140,20 @@ class Finder:
         is_any = found.form.depth is None and self._takes_other_depths(found)
         return replace(found, depth=None if is_any else depth)
 
-    def _at_depth(self, form: Form, depth: int, *, is_anew: bool = False) -> Calling | Refusal:
+    def _at_depth(
+        self, form: Form, depth: int, *, is_anew: bool = False, has_one_output: bool = False
+    ) -> Calling | Refusal:
         objective = self.objective
-        case = objective.case(range(2, depth + 3), depth + _PROBE, has_biases=form.has_biases)
+        sizes = _probe(depth, has_one_output=has_one_output)
+        case = objective.case(sizes, depth + _PROBE, has_biases=form.has_biases)
         single = first_example(case)
-        choices = list(layouts(is_wrapped=form.is_wrapped, is_choice=objective.is_choice))
+        choices = list(
+            layouts(
+                is_wrapped=form.is_wrapped,
+                is_choice=objective.is_choice,
+                has_one_output=has_one_output,
+            )
+        )
         cases = [single if layout.is_single else case for layout in choices]
         calls = [
             form.arguments(each, layout, GIVEN_RATE)
@@ -184,6 +203,10 @@ class Finder:
             calling = Calling(form, layout, places, None, self.objective.own, rate, remarks)
             for over_outputs in self.objective.choices:
                 yield replace(calling, over_outputs=over_outputs)
+            if places.source == RETURNED and rate is None and not form.is_wrapped:
+                rate, remarks = self._rate(form, layout, case, outcome, places)
+                told = "It returns no gradients, but updated weights: those are compared."
+                yield replace(calling, rate=rate, remarks=(told, *remarks), is_guess=True)
 
     def _rate(
         self, form: Form, layout: Layout, case: Case, outcome: Outcome, places: Places
@@ -218,15 +241,14 @@ class Finder:
                 step = calling.rate * truth[name]
                 is_right = is_close(old[name] - array, step)
             right += is_right
-        return right
+        return right if not calling.is_guess or right == len(answer.mine) else 0
 
     def _takes_other_depths(self, calling: Calling) -> bool:
         """Whether networks with fewer and more layers come out in shapes that fit, too."""
         kinds = calling.form.kinds
         for depth in (1, 2, 3):
-            case = self.objective.case(
-                range(2, depth + 3), depth + _PROBE, has_biases=calling.form.has_biases
-            )
+            sizes = _probe(depth, has_one_output=calling.layout.has_one_output)
+            case = self.objective.case(sizes, depth + _PROBE, has_biases=calling.form.has_biases)
             case = first_example(case) if calling.layout.is_single else case
             call = calling.form.arguments(case, calling.layout, GIVEN_RATE)
             outcome = self.apart.call(call) or next(self.apart.calls([call]))
@@ -243,6 +265,12 @@ def _is_enough(form: Form, case: Case, outcome: Outcome, answer: Answer) -> bool
     # Weights' gradients alone, and nothing else: the biases' were left out.
     is_all = all(weight in answer.mine for weight, _ in case.parameters)
     return is_all and sum(array.ndim > 0 for array in outcome.arrays.values()) <= every // 2
+
+
+def _probe(depth: int, *, has_one_output: bool) -> tuple[int, ...]:
+    """Sizes of layers that all differ."""
+    sizes = range(2, depth + 3)
+    return (*sizes[:-1], 1) if has_one_output else tuple(sizes)
 
 
 def first_example(case: Case) -> Case:

@@ -37,7 +37,12 @@ def meant_for(calling: Calling, objective: Objective, apart: Apart) -> str:
     apart : Apart
     """
     depth = calling.depth or 2
-    if calling.rate is not None or depth > len(_SIZES) or calling.layout.has_classes:
+    if (
+        calling.rate is not None
+        or depth > len(_SIZES)
+        or calling.layout.has_classes
+        or calling.layout.has_one_output
+    ):
         return ""
     outcomes: dict[bool, Outcome | None] = {}
     for other in _others(objective, depth):

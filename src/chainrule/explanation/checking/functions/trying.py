@@ -89,7 +89,11 @@ class Trial:
     def cases(self) -> list[Case]:
         """The networks, the smallest first."""
         calling = self.calling
-        sizes = sizes_to_try(calling.depth, is_choice=self.objective.is_choice)
+        sizes = sizes_to_try(
+            calling.depth,
+            is_choice=self.objective.is_choice,
+            has_one_output=calling.layout.has_one_output,
+        )
         return [
             self.objective.case(widths, count, has_biases=calling.form.has_biases)
             for widths, count in sizes
