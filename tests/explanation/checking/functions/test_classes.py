@@ -89,6 +89,19 @@ class OfFourThings:
         pass
 
 
+def test_a_class_that_cannot_be_made_in_time_is_told():
+    class Endless:
+        def __init__(self, sizes):
+            while True:
+                pass
+
+        def backprop(self, x, y):
+            pass
+
+    with pytest.raises(ConfigurationError, match=r"did not come to an end within 0\.3 s"):
+        cr.check_function(Endless, seconds=0.3)
+
+
 @pytest.mark.parametrize(
     ("kind", "words"),
     [

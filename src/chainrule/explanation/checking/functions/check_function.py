@@ -87,7 +87,7 @@ def check_function(
     (('missing-derivative',), '1-1-1 with 1 example')
     """
     if is_class_or_method(function):
-        function = as_function(function)
+        function = as_function(function, seconds)
     objective = Objective(activation, output or activation, loss, over_examples, over_outputs, seed)
     name, form = name_of(function), form_of(function)
     apart = Apart(form.calling(function), seconds)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import ConfigurationError
+from chainrule.explanation.checking.functions.apart import Apart
 from chainrule.explanation.checking.functions.arguments import RATE, role_of
 from chainrule.explanation.checking.functions.reading import read
 
@@ -35,8 +36,14 @@ def is_class_or_method(given: Any) -> bool:
     return not kinds & {"case", "weights", "weight", "together"}
 
 
-def as_function(given: Any) -> Callable[..., Any]:
+def as_function(given: Any, seconds: float) -> Callable[..., Any]:
     """A class, or a method of it, as a function of a batch, the weights and the biases.
+
+    Parameters
+    ----------
+    given : class or bound method
+    seconds : float
+        For making a network.
 
     Raises
     ------
@@ -53,7 +60,7 @@ def as_function(given: Any) -> Callable[..., Any]:
             advice="Pass the method: cr.check_function(Network([2, 3, 1]).backprop). " + _ADVICE,
         )
     learners = _Learners(kind, name, _method(kind, _FORWARD))
-    learners.check()
+    learners.check(seconds)
 
     def backprop(x: Any, y: Any, weights: Any, biases: Any, learning_rate: Any) -> Any:
         return learners.call(x, y, weights, biases, learning_rate)
@@ -107,8 +114,15 @@ class _Learners:
     backward: str
     forward: str | None
 
-    def check(self) -> None:
+    def check(self, seconds: float) -> None:
         """Raise ConfigurationError if a network of it cannot be made, or has no weights."""
+        # One that does not come to an end is met where it can be ended.
+        alone = Apart(lambda: self._made([2, 3, 4], 0.5) and None, seconds).call({})
+        if alone is not None and alone.is_last:
+            raise ConfigurationError(
+                f"Making a {self.kind.__name__} with the layers [2, 3, 4] {alone.trouble}",
+                advice=_ADVICE,
+            )
         net = self._made([2, 3, 4], 0.5)
         slots = list(_slots(net))
         if sum(slot.kind == "weight" for slot in slots) != 2:
