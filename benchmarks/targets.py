@@ -56,6 +56,10 @@ EXPLAINED = 3.0
 """Steps that one takes of which all values are captured."""
 CHECK = 50.0
 """Milliseconds for a learner's gradients of a network 2-3-1."""
+CHECK_PAIR = 4000.0
+"""Milliseconds for two mistakes in 784-512-512-10, of which one gradient is handed in."""
+CHECK_NONE = 8000.0
+"""The same where no mistake explains it."""
 MEAN = 1.0
 """Geometric mean over all products, and over all functions."""
 SCALING = 0.85

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 import chainrule as cr
 from chainrule import nn
 from chainrule.base.errors import ConfigurationError
+from chainrule.explanation.checking.search import Untried
 
 X = np.array([[1.0, 2.0], [0.5, -1.0], [-0.7, 0.3], [0.2, 0.9]])
 Y = np.array([[1.0], [0.0], [1.0], [0.0]])
@@ -213,3 +215,15 @@ def test_only_an_error_that_was_read_as_an_examples_own_is_said_to_be_scaled():
     found = cr.check(net, X, Y, mine={"0.bias": [0.5, 0.25, 0.125]})
     assert not found
     assert "own loss" not in found.text()
+
+
+def test_a_search_that_was_cut_is_said_to_have_been():
+    found = replace(check(W1=W1 + 0.1, W2=W2 + 0.2), untried=Untried(0, 80, 1234, 3160))
+    text = " ".join(found.text().split())
+    assert "None of the mistakes that I tried explains this" in text
+    assert "No mistake I know" not in text
+    assert "The step is large, and the search was cut: 1,234 of 3,160 pairs of mistakes" in text
+    both = str(Untried(3, 80, 3160, 3160))
+    assert "3 of 80 mistakes and 3,160 of 3,160 pairs of mistakes were not tried." in both
+    assert found.to_json()["untried"]["pairs"] == 1234
+    assert check(W1=W1 + 0.1, W2=W2 + 0.2).to_json()["untried"] is None

@@ -7,12 +7,13 @@ import pytest
 
 from chainrule.explanation.checking import glance, parts
 from chainrule.explanation.checking.parts import part_of, telling_places
-from chainrule.explanation.checking.search import Search, Suspects
+from chainrule.explanation.checking.search import Search
+from chainrule.explanation.checking.suspicion import Suspects
 from chainrule.explanation.checking.version import CircularError
 from tests.explanation.checking.exhaustive import Exhaustive
 from tests.explanation.checking.learners import anatomies, chosen, search, titles
 
-BLOCKS = [(0, 6), *(pytest.param(i, 50, marks=pytest.mark.slow) for i in (1000, 2000))]
+BLOCKS = [(0, 3), *(pytest.param(i, 10, marks=pytest.mark.slow) for i in range(1000, 1080, 10))]
 
 
 def assert_finds_the_same(found):
@@ -77,3 +78,25 @@ def test_a_part_of_a_value_is_that_part_of_the_whole(monkeypatch):
                 )
                 compared += any(places)
     assert compared > 100
+
+
+def test_a_search_that_is_cut_says_what_was_not_tried():
+    _, anatomy = next(anatomies(1))
+    faults = chosen(anatomy, np.random.default_rng(0), 2)
+    whole = search(anatomy, faults)
+    assert whole.pairs()
+    assert whole.untried is None
+    count = len(whole.suspicions)
+    cut = Search(anatomy, whole.entries, most_work=0)
+    assert cut.single()[1:] == cut.pairs() == []  # what the first takes is known when it is made
+    assert 0 < cut.untried.mistakes < cut.untried.of_mistakes == count
+    assert 0 < cut.untried.pairs <= cut.untried.of_pairs == count * (count - 1) // 2
+    assert cut.untried == repeat(whole, 0).untried
+    assert repeat(whole, 1 << 40).untried is None
+
+
+def repeat(found, most_work):
+    again = Search(found.anatomy, found.entries, most_work=most_work)
+    again.single()
+    again.pairs()
+    return again

@@ -15,8 +15,8 @@ from chainrule.explanation.checking import mistakes as mistakes  # enters them i
 from chainrule.explanation.checking.anatomy import take_apart
 from chainrule.explanation.checking.files import read_answers
 from chainrule.explanation.checking.judging import judge
-from chainrule.explanation.checking.search import Suspects
 from chainrule.explanation.checking.submission import readings
+from chainrule.explanation.checking.suspicion import Suspects
 from chainrule.explanation.checking.verdict import WRONG, Check
 from chainrule.explanation.trace import Array, Trace
 from chainrule.nn import Module

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from chainrule.explanation.checking.hints import hints_up_to
@@ -37,6 +38,7 @@ def as_data(check: Check, hints: int | None = None) -> dict[str, Any]:
         "mistakes": list(check.mistakes),
         "causes": [_cause(cause) for cause in check.causes],
         "rounded_on_the_way": check.is_loose,
+        "untried": None if check.untried is None else asdict(check.untried),
         "telling_apart": _separation(check.telling_apart),
     }
 

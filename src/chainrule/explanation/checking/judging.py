@@ -9,8 +9,9 @@ import numpy as np
 
 from chainrule.explanation.checking.anatomy import Anatomy
 from chainrule.explanation.checking.entry import Entry
-from chainrule.explanation.checking.search import Search, Suspects, Suspicion
+from chainrule.explanation.checking.search import Search
 from chainrule.explanation.checking.submission import Submission
+from chainrule.explanation.checking.suspicion import Suspects, Suspicion
 from chainrule.explanation.checking.verdict import Cause, Check, Row, row_of
 
 _FEW_WRONG = 2
@@ -52,7 +53,16 @@ def judge(anatomy: Anatomy, submission: Submission, suspects: Suspects | None = 
         is_exact = is_whole and not is_loose
         rows = tuple(replace(row, is_near=False) for row in rows) if is_exact else rows
     causes = tuple(_cause(suspicions, entries, search) for suspicions in found)
-    return Check(anatomy.trace, rows, causes, is_whole, submission.problems, is_loose, anatomy)
+    return Check(
+        anatomy.trace,
+        rows,
+        causes,
+        is_whole,
+        submission.problems,
+        is_loose,
+        anatomy,
+        exact.untried or search.untried,
+    )
 
 
 def _cause(suspicions: tuple[Suspicion, ...], entries: Sequence[Entry], search: Search) -> Cause:

@@ -78,7 +78,10 @@ class Ledger:
     _computed: dict[int, Array] = field(default_factory=dict)
     _held: int = 0
     work: int = 0
-    """What was computed up to now: numbers, and products of sums, which are faster, by eight."""
+    """What was done up to now: numbers computed, and what it takes to find out which.
+
+    It counts, and measures no time: the same search does the same work on every machine.
+    """
     _reserved: int = 0
 
     @cached_property
@@ -115,6 +118,7 @@ class Ledger:
 
     def number(self, step: Step, operands: tuple[int, ...]) -> int:
         """The number of what a step makes of operands."""
+        self.work += _A_STEP
         key = (step.recipe, operands)
         found = self._numbers.get(key)
         if found is not None:
@@ -189,7 +193,9 @@ class Ledger:
             self._held -= self._computed.pop(first).nbytes
 
 
-_A_CALL = 4096  # what it takes to call a kernel, in numbers of float64 that are added
+_A_STEP = 1 << 11  # what it takes to find the number of a value, in numbers that are added up
+_A_CALL = 1 << 14  # the same to call a kernel
+_PRODUCTS = 8  # of a matrix product take as long as one number that is computed by itself
 
 
 def _work(node: Node, operands: Sequence[Node]) -> int:
@@ -197,5 +203,5 @@ def _work(node: Node, operands: Sequence[Node]) -> int:
     sizes = [operand.type.size for operand in operands]
     if len(sizes) == 2 and bind(node.op, node.attributes).adds:
         # Of matrices (m, k), (k, n) and (m, n) the root is mkn: the products of the sum.
-        return _A_CALL + math.isqrt(size * sizes[0] * sizes[1]) // 8
+        return _A_CALL + math.isqrt(size * sizes[0] * sizes[1]) // _PRODUCTS
     return _A_CALL + size + sum(sizes)

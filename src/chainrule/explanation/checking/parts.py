@@ -24,7 +24,7 @@ from chainrule.ops.shape import Transpose
 Places: TypeAlias = tuple[tuple[int, ...] | None, ...]
 """For each axis which places of it; None for all of them."""
 
-_MOST = 1 << 14  # parts that are kept: each has few numbers
+_ROOM = 1 << 26  # bytes of parts that are kept
 
 
 def part_of(array: Array, places: Places) -> Array:
@@ -46,14 +46,17 @@ class Parts:
 
     ledger: Ledger
     _found: dict[tuple[int, Places], Array] = field(default_factory=dict)
+    _held: int = 0
 
     def of(self, number: int, places: Places) -> Array:
         """The numbers of a value at these places.
 
         They are those of the whole value but for the order in which sums are added up.
         """
-        while len(self._found) > _MOST:
-            self._found.pop(next(iter(self._found)))
+        if not any(places):
+            return self.ledger.value(number)
+        while self._held > _ROOM:
+            self._held -= self._found.pop(next(iter(self._found))).nbytes
         with np.errstate(all="ignore"):
             return self._computed((number, places))
 
@@ -67,23 +70,31 @@ class Parts:
                 continue
             needed = self._needed(number, places)
             if needed is None:
-                found[stack.pop()] = part_of(self.ledger.value(number), places)
-                continue
-            missing = [each for each in needed if each not in found]
-            if missing:
-                stack += missing
-                continue
-            way = self.ledger.way(number)
-            assert way is not None
-            operands = [_narrowed(self.ledger.node(i), where) for i, where in needed]
-            node = _narrowed(way.step.node, places)
-            found[stack.pop()] = self.ledger.compute(node, operands, [found[i] for i in needed])
+                part = part_of(self.ledger.value(number), places)
+            else:
+                # What is needed whole is the ledger's: kept here as well, nothing would let it go.
+                missing = [each for each in needed if any(each[1]) and each not in found]
+                if missing:
+                    stack += missing
+                    continue
+                part = self._made(number, places, needed)
+            found[stack.pop()] = part
+            self._held += part.nbytes
         return found[wanted]
+
+    def _made(self, number: int, places: Places, needed: Sequence[tuple[int, Places]]) -> Array:
+        way = self.ledger.way(number)
+        assert way is not None
+        operands = [_narrowed(self.ledger.node(i), where) for i, where in needed]
+        arrays = [
+            self._found[i, where] if any(where) else self.ledger.value(i) for i, where in needed
+        ]
+        return self.ledger.compute(_narrowed(way.step.node, places), operands, arrays)
 
     def _needed(self, number: int, places: Places) -> list[tuple[int, Places]] | None:
         """Of which parts of its operands a part is computed; None where it takes all of them."""
         way = self.ledger.way(number)
-        if way is None or self.ledger.known(number) is not None or not any(places):
+        if way is None or self.ledger.known(number) is not None:
             return None
         nodes = [self.ledger.node(i) for i in way.operands]
         found = places_of_operands(way.step.node, nodes, places)

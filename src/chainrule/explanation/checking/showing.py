@@ -153,6 +153,8 @@ def blocks_of(check: Check, hints: int | None, opening: Opening) -> Iterator[Blo
         )
     if check.verdict == WRONG:
         yield from _causes(check)
+        if check.untried is not None:
+            yield Block(f"{check.untried}", "yellow", 2)
         yield from _worst(check, opening)
 
 
@@ -242,7 +244,8 @@ def _indexed(name: str, index: Index) -> str:
 def _causes(check: Check) -> Iterator[Block]:
     causes = check.causes
     if not check.is_whole or not causes:
-        yield Block("No mistake I know explains this", "heading")
+        what = "No mistake I know" if check.untried is None else "None of the mistakes that I tried"
+        yield Block(f"{what} explains this", "heading")
         for cause in causes[:_CAUSES]:
             names = ", ".join(cause.explains)
             yield Block(f"A part of it, {names}, would come of: {cause.title}.", "", 2)

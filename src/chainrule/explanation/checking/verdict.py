@@ -16,6 +16,7 @@ from chainrule.explanation.checking.mistake import Fault
 from chainrule.explanation.trace import Array, Index, Trace
 
 if TYPE_CHECKING:
+    from chainrule.explanation.checking.search import Untried
     from chainrule.explanation.checking.telling_apart import Separation
 
 RIGHT, ROUNDED, WRONG = "right", "rounded", "wrong"
@@ -130,6 +131,8 @@ class Check:
         Whether the causes explain what is wrong but for a few units in the last place.
     anatomy : Anatomy, optional
         The step taken apart.
+    untried : Untried, optional
+        What was left out of the search for causes, where the step is so large that it was cut.
 
     Notes
     -----
@@ -143,6 +146,7 @@ class Check:
     problems: Mapping[str, str]
     is_loose: bool = False
     anatomy: Anatomy | None = field(default=None, repr=False, compare=False)
+    untried: Untried | None = None
 
     @property
     def is_right(self) -> bool:
