@@ -528,6 +528,12 @@ class Integers(ByHand):
         return found
 
 
+@learner("never-written", title="all is 0: nothing was written in the gradient of 2.bias")
+class ForgetsOne(ByHand):
+    def d_b(self, l):
+        return super().d_b(l) * (0 if l == 2 else 1)
+
+
 @pytest.fixture(scope="module")
 def net():
     layers = [layer for _ in range(3) for layer in (nn.Linear(3, 3), nn.Sigmoid())]

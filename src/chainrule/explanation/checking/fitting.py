@@ -61,6 +61,12 @@ def fit(numbers: Array, true: Array, *, of_batch: bool) -> Fit | None:
         return Fit(_transposed, note=f"read as {what}", is_turned=not of_batch)
     if of_batch and true.ndim > 1 and _without_ones(numbers.shape) == _without_ones(shape[1:]):
         return _one_example(numbers.reshape(shape[1:]), true)
+    if not numbers.ndim and true.ndim == 1 and not of_batch:
+        # What a bias becomes where all is added up; the same number is added to each of its own.
+        return Fit(
+            lambda array: np.full(shape, array, np.asarray(array).dtype),
+            note="one number was read as that of every unit",
+        )
     if numbers.ndim == 1 and numbers.size == true.size:
         return Fit(lambda array: array.reshape(shape), note="read row by row")
     return None

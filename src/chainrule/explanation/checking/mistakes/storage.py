@@ -26,7 +26,9 @@ _RULE = "w ← w - η ∂C/∂w"
     ),
 )
 def _never_written(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
-    yield from _kept(anatomy, lambda draft, was: was * 0.0)
+    # An array of a kind, or one that was forgotten.
+    places = dict(_of_kind(anatomy)) | dict(_of_each(anatomy))
+    yield from _kept(anatomy, list(places.items()), lambda draft, was: was * 0.0)
 
 
 @mistake(
@@ -42,23 +44,44 @@ def _never_written(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
     ),
 )
 def _cut_to_integers(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
-    yield from _kept(anatomy, lambda draft, was: draft.sign(was) * draft.floor(draft.abs(was)))
+    # A bias is begun with integers by who begins every bias with them.
+    places = _of_kind(anatomy)
+    yield from _kept(anatomy, places, lambda b, was: b.sign(was) * b.floor(b.abs(was)))
 
 
-def _kept(anatomy: Anatomy, make: Callable[[Draft, Value], Value]) -> Iterator[tuple[str, Change]]:
-    """Something done to all gradients, to those of all weights or biases, or to one."""
+Kept = list[tuple[str, list[str]]]
+
+
+def _kept(
+    anatomy: Anatomy, places: Kept, make: Callable[[Draft, Value], Value]
+) -> Iterator[tuple[str, Change]]:
+    """Something done to the gradients of some parameters, by what they are called together."""
 
     def on(draft: Draft, names: list[str]) -> None:
         for name in names:
             draft.change(anatomy.names[f"d_{name}"], lambda was: make(draft, was))
 
+    for where, names in places:
+        yield where, lambda draft, names=names: on(draft, names)  # type: ignore[misc]
+
+
+def _of_kind(anatomy: Anatomy) -> Kept:
+    """All gradients, those of the weights, and those of the biases."""
     every = list(anatomy.parameters)
-    yield "in every gradient", lambda draft: on(draft, every)
+    found: Kept = [("in every gradient", every)]
     weights = list(dict.fromkeys(at.weight for at in weighted_sums(anatomy)))
     biases = list(dict.fromkeys(at.bias for at in shifts(anatomy)))
     for kind, names in (("weight", weights), ("bias", biases)):
-        if 1 < len(names) < len(every):
-            yield f"in every {kind}'s gradient", lambda draft, names=names: on(draft, names)  # type: ignore[misc]
-    if len(every) > 1:
-        for name in every:
-            yield f"in the gradient of {name}", lambda draft, name=name: on(draft, [name])  # type: ignore[misc]
+        if 0 < len(names) < len(every):
+            is_one = len(names) == 1
+            found.append((_of_one(names[0]) if is_one else f"in every {kind}'s gradient", names))
+    return found
+
+
+def _of_each(anatomy: Anatomy) -> Kept:
+    every = anatomy.parameters
+    return [(_of_one(name), [name]) for name in every] if len(every) > 1 else []
+
+
+def _of_one(name: str) -> str:
+    return f"in the gradient of {name}"
