@@ -528,6 +528,16 @@ class Integers(ByHand):
         return found
 
 
+@learner("layers-reversed", title="the gradients stand in the reverse order of the layers")
+class Appends(ByHand):
+    def gradients(self):
+        found = super().gradients()
+        weights = [found[f"{k}.weight"] for k in (4, 2, 0)]  # as the loop meets them
+        biases = [found[f"{k}.bias"] for k in (4, 2, 0)]
+        names = [f"{k}.weight" for k in (0, 2, 4)], [f"{k}.bias" for k in (0, 2, 4)]
+        return dict(zip(names[0], weights, strict=True)) | dict(zip(names[1], biases, strict=True))
+
+
 @learner("never-written", title="all is 0: nothing was written in the gradient of 2.bias")
 class ForgetsOne(ByHand):
     def d_b(self, l):

@@ -49,6 +49,42 @@ def _cut_to_integers(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
     yield from _kept(anatomy, places, lambda b, was: b.sign(was) * b.floor(b.abs(was)))
 
 
+@mistake(
+    "layers-reversed",
+    title="the gradients stand in the reverse order of the layers",
+    sentence="The backward pass meets the last layer first; its gradients were collected in that "
+    "order and handed on as if they began with the first layer.",
+    rule=_RULE,
+    hints=(
+        "To which layer does each gradient belong?",
+        "The first layer has the gradient of the last, and so on.",
+        "Turn the list round at the end, or write by number: grads[l] = ..., not append.",
+    ),
+)
+def _layers_reversed(anatomy: Anatomy) -> Iterator[tuple[str, Change]]:
+    weights = [(at.d_w, at.product, at.operand, at.d_z) for at in weighted_sums(anatomy)]
+    biases = [(at.d_b, at.sum, at.operand, at.d_z) for at in shifts(anatomy)]
+
+    def change(draft: Draft, kinds: list[list[tuple[int, int, int, int]]]) -> None:
+        for places in kinds:
+            for (d, *_), (_, op, operand, d_z) in zip(places, places[::-1], strict=True):
+                made = draft.pulled(op, operand, draft.at(d_z))
+                draft.change(d, lambda _, made=made: made)  # type: ignore[misc]
+
+    kinds = {"of the weights": weights, "of the biases": biases}
+    turned = {where: places for where, places in kinds.items() if _is_symmetric(anatomy, places)}
+    if len(turned) > 1:
+        yield "", lambda draft: change(draft, list(turned.values()))
+    for where, places in turned.items():
+        yield where, lambda draft, places=places: change(draft, [places])  # type: ignore[misc]
+
+
+def _is_symmetric(anatomy: Anatomy, places: list[tuple[int, int, int, int]]) -> bool:
+    """Whether several gradients have shapes that read the same from the end."""
+    types = [anatomy.nodes[d].type for d, *_ in places]
+    return len(types) > 1 and types == types[::-1]
+
+
 Kept = list[tuple[str, list[str]]]
 
 
