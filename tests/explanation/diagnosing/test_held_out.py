@@ -1,4 +1,4 @@
-"""The second and third exam: what is written down is true, and how the doctor does in them."""
+"""The later exams: what is written down is true, and how the doctor does in them."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.explanation.diagnosing.checks import (
     check_training_repeats_itself,
 )
 from tests.explanation.diagnosing.held_out import (
+    FIFTH_BROKEN,
+    FIFTH_HEALTHY,
     HELD_OUT_BROKEN,
     HELD_OUT_HEALTHY,
     LATER_BROKEN,
@@ -33,8 +35,8 @@ from tests.explanation.diagnosing.held_out.exam import (
 )
 from tests.explanation.diagnosing.setups import AFTER, BEFORE, BROKEN, HEALTHY
 
-ALL = {**HELD_OUT_BROKEN, **HELD_OUT_HEALTHY, **LATER_BROKEN, **LATER_HEALTHY}
-EACH_BROKEN = {**HELD_OUT_BROKEN, **LATER_BROKEN}
+EACH_BROKEN = {**HELD_OUT_BROKEN, **LATER_BROKEN, **FIFTH_BROKEN}
+ALL = {**EACH_BROKEN, **HELD_OUT_HEALTHY, **LATER_HEALTHY, **FIFTH_HEALTHY}
 QUICK = [
     "adadelta_at_one",
     "hours_of_study",
@@ -53,6 +55,11 @@ def test_there_are_a_dozen_of_each_that_the_first_exam_has_not():
 def test_the_third_exam_has_ten_of_each_and_no_name_twice():
     assert len(LATER_HEALTHY) == 10
     assert len({case.finding for case in LATER_BROKEN.values()}) == len(LATER_BROKEN) == 10
+
+
+def test_the_fifth_exam_has_ten_of_each_and_no_name_twice():
+    assert len(FIFTH_HEALTHY) == 10
+    assert len({case.finding for case in FIFTH_BROKEN.values()}) == len(FIFTH_BROKEN) == 10
 
 
 def test_a_dozen_names_occur():

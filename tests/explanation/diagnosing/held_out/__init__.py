@@ -1,4 +1,4 @@
-"""The doctor's second and third exam: set-ups that the author of its rules had not seen.
+"""The doctor's later exams: set-ups that the author of its rules had not seen.
 
 They were written after the first exam (`setups`), by somebody who had not read the rules, and came
 here when the rules were frozen. **Neither they nor a rule are changed to make them agree**: what
@@ -8,10 +8,15 @@ hand in for courses.
 
 The third (`LATER_BROKEN`, `LATER_HEALTHY`) was written after two false alarms of the second had
 been mended, again by somebody who had not read the rules.
+
+The fifth (`FIFTH_BROKEN`, `FIFTH_HEALTHY`) was written by somebody who had not read the rules nor
+asked the doctor; it leans to what is taught, compared and tried out in small experiments.
 """
 
 from tests.explanation.diagnosing.held_out import (  # noqa: F401  each writes down its set-ups
     broken,
+    fifth_broken,
+    fifth_healthy,
     healthy,
     later_broken,
     later_healthy,
@@ -20,3 +25,4 @@ from tests.explanation.diagnosing.setups.case import broken_of, healthy_of
 
 HELD_OUT_BROKEN, HELD_OUT_HEALTHY = broken_of("second"), healthy_of("second")
 LATER_BROKEN, LATER_HEALTHY = broken_of("third"), healthy_of("third")
+FIFTH_BROKEN, FIFTH_HEALTHY = broken_of("fifth"), healthy_of("fifth")
