@@ -46,7 +46,8 @@ class Comparison:
         if found is None and self.glances[k].refutes(number):
             found = self._agreeing[k, number] = False
         if found is None:
-            found, _ = self._seen(k, number)
+            found = self.entries[k].agrees(self.parts.ledger.value(number))
+            self._agreeing[k, number] = found
         return found
 
     def differs(self, k: int, version: Version) -> bool:
@@ -59,16 +60,10 @@ class Comparison:
         if found is None and self.glances[k].tells_from_truth(number):
             found = self._differing[k, number] = True
         if found is None:
-            _, found = self._seen(k, number)
+            entry, value = self.entries[k], self.parts.ledger.value(number)
+            found = entry.tells_apart(self.anatomy.values[entry.position], value)
+            self._differing[k, number] = found
         return found
-
-    def _seen(self, k: int, number: int) -> tuple[bool, bool]:
-        """Whether an entry is as it was written, and whether it is other than it truly is."""
-        entry, truth = self.entries[k], self.anatomy.values[self.entries[k].position]
-        value = self.parts.ledger.value(number)
-        self._agreeing[k, number] = entry.agrees(value)
-        self._differing[k, number] = entry.tells_apart(truth, value)
-        return self._agreeing[k, number], self._differing[k, number]
 
     @cached_property
     def glances(self) -> Sequence[Glance]:

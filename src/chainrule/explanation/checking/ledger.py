@@ -73,7 +73,9 @@ class Ledger:
     _numbers: dict[tuple[object, ...], int] = field(default_factory=dict)
     _nodes: list[Node] = field(default_factory=list)
     _ways: list[Way | None] = field(default_factory=list)
-    _kernels: dict[tuple[int, ...], Kernel] = field(default_factory=dict)
+    _kernels: dict[tuple[int, ...], tuple[Kernel, int, tuple[Node, ...]]] = field(
+        default_factory=dict
+    )
     _given: dict[int, Array] = field(default_factory=dict)
     _computed: dict[int, Array] = field(default_factory=dict)
     _held: int = 0
@@ -138,11 +140,14 @@ class Ledger:
 
     def compute(self, node: Node, operands: Sequence[Node], arrays: Sequence[Array]) -> Array:
         """Apply an op to arrays."""
-        key = (self.recipe(node), *map(self.recipe, operands))
-        kernel = self._kernels.get(key)
-        if kernel is None:
-            kernel = self._kernels[key] = kernel_of(node, operands)
-        self.work += _work(node, operands)
+        # By identity, the nodes being kept: to compare what they are takes longer than small ops.
+        key = (id(node), *map(id, operands))
+        found = self._kernels.get(key)
+        if found is None:
+            work = _work(node, operands)
+            found = self._kernels[key] = (kernel_of(node, operands), work, (node, *operands))
+        kernel, work, _ = found
+        self.work += work
         return kernel(*arrays)
 
     def node(self, number: int) -> Node:

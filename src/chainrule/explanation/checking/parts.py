@@ -47,6 +47,7 @@ class Parts:
     ledger: Ledger
     _found: dict[tuple[int, Places], Array] = field(default_factory=dict)
     _held: int = 0
+    _nodes: dict[tuple[int, Places], tuple[Node, Node]] = field(default_factory=dict)
 
     def of(self, number: int, places: Places) -> Array:
         """The numbers of a value at these places.
@@ -85,11 +86,23 @@ class Parts:
     def _made(self, number: int, places: Places, needed: Sequence[tuple[int, Places]]) -> Array:
         way = self.ledger.way(number)
         assert way is not None
-        operands = [_narrowed(self.ledger.node(i), where) for i, where in needed]
+        operands = [self._narrowed(self.ledger.node(i), where) for i, where in needed]
         arrays = [
             self._found[i, where] if any(where) else self.ledger.value(i) for i, where in needed
         ]
-        return self.ledger.compute(_narrowed(way.step.node, places), operands, arrays)
+        return self.ledger.compute(self._narrowed(way.step.node, places), operands, arrays)
+
+    def _narrowed(self, node: Node, places: Places) -> Node:
+        """A node with the type of a part of it; the same one each time."""
+        found = self._nodes.get((id(node), places))
+        if found is None:
+            shape = tuple(
+                int(n) if chosen is None else len(chosen)
+                for n, chosen in zip(node.shape, places, strict=True)
+            )
+            found = (replace(node, shape=shape, name=None), node)  # node is kept: so is its id
+            self._nodes[id(node), places] = found
+        return found[0]
 
     def _needed(self, number: int, places: Places) -> list[tuple[int, Places]] | None:
         """Of which parts of its operands a part is computed; None where it takes all of them."""
@@ -138,14 +151,6 @@ def _at(axes: Sequence[int], places: Places) -> dict[int, tuple[int, ...] | None
 
 def _spread(chosen: dict[int, tuple[int, ...] | None], rank: int) -> Places:
     return tuple(chosen.get(axis) for axis in range(rank))
-
-
-def _narrowed(node: Node, places: Places) -> Node:
-    shape = tuple(
-        int(n) if chosen is None else len(chosen)
-        for n, chosen in zip(node.shape, places, strict=True)
-    )
-    return replace(node, shape=shape, name=None)
 
 
 _FEW = 4
