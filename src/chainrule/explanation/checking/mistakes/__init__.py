@@ -8,8 +8,8 @@ What is numerically equal is listed in this order: the mistakes that are made mo
 from chainrule.explanation.checking.mistake import MISTAKES as MISTAKES
 from chainrule.explanation.checking.mistakes import derivatives as derivatives
 from chainrule.explanation.checking.mistakes import costs as costs
-from chainrule.explanation.checking.mistakes import errors as errors
 from chainrule.explanation.checking.mistakes import factors as factors
+from chainrule.explanation.checking.mistakes import errors as errors
 from chainrule.explanation.checking.mistakes import weighting as weighting
 from chainrule.explanation.checking.mistakes import sums as sums
 from chainrule.explanation.checking.mistakes import biases as biases
