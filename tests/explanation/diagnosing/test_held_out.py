@@ -21,6 +21,8 @@ from tests.explanation.diagnosing.checks import (
 from tests.explanation.diagnosing.held_out import (
     FIFTH_BROKEN,
     FIFTH_HEALTHY,
+    FOURTH_BROKEN,
+    FOURTH_HEALTHY,
     HELD_OUT_BROKEN,
     HELD_OUT_HEALTHY,
     LATER_BROKEN,
@@ -35,8 +37,9 @@ from tests.explanation.diagnosing.held_out.exam import (
 )
 from tests.explanation.diagnosing.setups import AFTER, BEFORE, BROKEN, HEALTHY
 
-EACH_BROKEN = {**HELD_OUT_BROKEN, **LATER_BROKEN, **FIFTH_BROKEN}
-ALL = {**EACH_BROKEN, **HELD_OUT_HEALTHY, **LATER_HEALTHY, **FIFTH_HEALTHY}
+EACH_BROKEN = {**HELD_OUT_BROKEN, **LATER_BROKEN, **FOURTH_BROKEN, **FIFTH_BROKEN}
+EACH_HEALTHY = {**HELD_OUT_HEALTHY, **LATER_HEALTHY, **FOURTH_HEALTHY, **FIFTH_HEALTHY}
+ALL = {**EACH_BROKEN, **EACH_HEALTHY}
 QUICK = [
     "adadelta_at_one",
     "hours_of_study",
@@ -55,6 +58,11 @@ def test_there_are_a_dozen_of_each_that_the_first_exam_has_not():
 def test_the_third_exam_has_ten_of_each_and_no_name_twice():
     assert len(LATER_HEALTHY) == 10
     assert len({case.finding for case in LATER_BROKEN.values()}) == len(LATER_BROKEN) == 10
+
+
+def test_the_fourth_exam_has_ten_of_each_and_no_name_twice():
+    assert len(FOURTH_HEALTHY) == 10
+    assert len({case.finding for case in FOURTH_BROKEN.values()}) == len(FOURTH_BROKEN) == 10
 
 
 def test_the_fifth_exam_has_ten_of_each_and_no_name_twice():
@@ -106,6 +114,19 @@ def test_training_repeats_itself(case):
 
 def test_overfitting_shows_in_the_validation_loss():
     check_overfitting_shows(HELD_OUT_BROKEN["forty_patients_and_their_genes"])
+
+
+def test_seventy_pictures_are_learnt_by_heart():
+    check_overfitting_shows(FOURTH_BROKEN["seventy_pictures_taken_in_the_dark"])
+
+
+def test_an_output_that_is_off_on_every_row_gets_nothing_to_learn():
+    setup = FOURTH_BROKEN["an_output_that_never_switches_on"].make()
+    before = {path: values.copy() for path, values in setup.net.state_dict().items()}
+    setup.fit()
+    assert (setup.net.predict(setup.x) == 0).all()
+    for path, values in setup.net.state_dict().items():
+        np.testing.assert_array_equal(values, before[path])
 
 
 def test_rows_in_order_of_their_classes_become_one_class():

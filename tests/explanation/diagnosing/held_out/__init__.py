@@ -9,6 +9,9 @@ hand in for courses.
 The third (`LATER_BROKEN`, `LATER_HEALTHY`) was written after two false alarms of the second had
 been mended, again by somebody who had not read the rules.
 
+The fourth (`FOURTH_BROKEN`, `FOURTH_HEALTHY`) was written when practice had widened the rules, by
+somebody who had not read them nor asked the doctor; it holds what is common.
+
 The fifth (`FIFTH_BROKEN`, `FIFTH_HEALTHY`) was written by somebody who had not read the rules nor
 asked the doctor; it leans to what is taught, compared and tried out in small experiments.
 """
@@ -17,6 +20,8 @@ from tests.explanation.diagnosing.held_out import (  # noqa: F401  each writes d
     broken,
     fifth_broken,
     fifth_healthy,
+    fourth_broken,
+    fourth_healthy,
     healthy,
     later_broken,
     later_healthy,
@@ -25,4 +30,5 @@ from tests.explanation.diagnosing.setups.case import broken_of, healthy_of
 
 HELD_OUT_BROKEN, HELD_OUT_HEALTHY = broken_of("second"), healthy_of("second")
 LATER_BROKEN, LATER_HEALTHY = broken_of("third"), healthy_of("third")
+FOURTH_BROKEN, FOURTH_HEALTHY = broken_of("fourth"), healthy_of("fourth")
 FIFTH_BROKEN, FIFTH_HEALTHY = broken_of("fifth"), healthy_of("fifth")
