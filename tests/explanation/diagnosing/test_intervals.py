@@ -9,6 +9,7 @@ import chainrule as cr
 from chainrule import nn
 from chainrule.explanation.diagnosing.intervals import EVERYWHERE, interval_of
 from chainrule.explanation.diagnosing.units import output_of
+from tests.explanation.diagnosing.asking import ask, network
 
 
 class Last(nn.Module):
@@ -49,3 +50,26 @@ def test_outputs_lie_where_the_last_ops_put_them(kind):
     value = np.asarray(trace.values[output_of(trace.graph)])
     assert (found[0] <= value).all()
     assert (value <= found[1]).all()
+
+
+class Cosine(nn.Module):
+    def __init__(self, scale):
+        self.body = nn.Linear(2, 3)
+        self.scale = scale
+
+    def forward(self, x):
+        z = self.body(x)
+        return self.scale * z[:, :1] / (z * z).sum(axis=1, keepdims=True).sqrt()
+
+
+@pytest.mark.parametrize(("scale", "found"), [(1, 1), (5, 0)])
+def test_a_cosine_ends_at_one_however_large_the_weights_are(scale, found):
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(60, 2)), draw.uniform(-5, 5, (60, 1))
+    assert len(ask("unreachable-targets", Cosine(scale), x, y)) == found
+
+
+def test_a_linear_output_has_no_end():
+    draw = np.random.default_rng(0)
+    x, y = draw.normal(size=(60, 2)), 1e4 * draw.normal(size=(60, 1))
+    assert not ask("unreachable-targets", network(2), x, y)

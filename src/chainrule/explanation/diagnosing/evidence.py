@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -20,6 +20,7 @@ from chainrule.explanation.diagnosing.scores import (
     classes_of,
     classes_said,
     features_of,
+    occurrences,
     score,
 )
 from chainrule.explanation.diagnosing.slopes import Slope, flow_of, made_by, places_of, slopes_of
@@ -32,7 +33,6 @@ from chainrule.explanation.diagnosing.units import (
 )
 from chainrule.explanation.diagnosing.variants import VARIANTS, on_rows
 from chainrule.explanation.trace import Trace
-from chainrule.nn import Module
 from chainrule.nn.batches import map_batches, name_columns
 from chainrule.train.sources import ArraySource
 from chainrule.train.writing import trainable
@@ -49,6 +49,7 @@ OF_DATA = (
     "sampled",
     "classes",
     "values",
+    "described",
     "neighbours",
     "neighbours_say",
     "unseen",
@@ -118,6 +119,15 @@ class Evidence:
         return None if self.arrays is None else features_of(self.arrays)
 
     @cached_property
+    def described(self) -> Array | None:
+        """The sampled examples as numbers, [n, F]: of words and of rows of tables, which occur."""
+        if self.numeric is None or self.arrays is None:
+            return None
+        if self.numeric.shape[1]:
+            return self.numeric[self.sampled]
+        return occurrences([column[self.sampled] for column in self.arrays.columns])
+
+    @cached_property
     def sampled(self) -> Array:
         """Places of some examples, in an order that has nothing to do with theirs."""
         places = order(self.count, "sample")
@@ -140,9 +150,9 @@ class Evidence:
     @cached_property
     def neighbours(self) -> Neighbours | None:
         """The nearest of each of the sampled examples."""
-        if self.numeric is None or not self.numeric.shape[1]:
+        if self.described is None or not self.described.shape[1]:
             return None
-        return Neighbours.of(self.numeric[self.sampled])
+        return Neighbours.of(self.described)
 
     @cached_property
     def agreement(self) -> Agreement | None:
@@ -484,7 +494,3 @@ class Evidence:
         if self.case.history is not None and self.case.history.epochs:
             said.append(f"{self.case.history.epochs} epochs of history")
         return tuple(said)
-
-
-def _as_it_is(net: Module) -> Callable[..., Any]:
-    return lambda *inputs: net(*inputs)

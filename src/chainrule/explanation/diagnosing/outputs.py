@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from chainrule.base.errors import ChainruleError, ConfigurationError, TargetError
+from chainrule.explanation.diagnosing.draws import normals
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.intervals import EVERYWHERE, interval_of
 from chainrule.nn.reachable import check_reachable
+from chainrule.train.writing import trainable
 
 
 def refusal_of(evidence: Evidence) -> ChainruleError | None:
@@ -33,6 +37,35 @@ def output_range(evidence: Evidence) -> tuple[float, float] | None:
         return None
     found = interval_of(trace, position)
     return None if found == EVERYWHERE else found
+
+
+def tried_range(evidence: Evidence) -> tuple[float, float] | None:
+    """The interval that outputs stay in however large the weights are drawn, as those of a cosine.
+
+    None where ten times larger weights give larger outputs, or where it cannot be tried.
+    """
+    arrays, state = evidence.arrays, evidence.case.state
+    if arrays is None or evidence.outputs is None:
+        return None
+    paths = trainable(evidence.case.net)
+    ends = []
+    for scale in (10.0, 100.0):
+        said = []
+        for turn in range(3):
+            drawn = {
+                path: scale * normals(state[path].shape, f"weights {turn} {path}") for path in paths
+            }
+            cast = {path: array.astype(state[path].dtype) for path, array in drawn.items()}
+            outputs = evidence.outputs_on(arrays, evidence.sampled[:128], {**state, **cast})
+            if outputs is None or not np.isfinite(outputs).all():
+                return None
+            said.append(outputs)
+        ends.append((float(np.min(said)), float(np.max(said))))
+    (low, high), (lower, higher) = ends
+    width = high - low
+    if width <= 0 or lower < low - 0.1 * width or higher > high + 0.1 * width:
+        return None
+    return min(low, lower), max(high, higher)
 
 
 def last_op(evidence: Evidence) -> str:

@@ -17,10 +17,10 @@ SHUFFLES = 20
 
 def linear_skill(evidence: Evidence) -> Agreement | None:
     """Ridge regression on two thirds, scored on the rest: correlation, or share of classes."""
-    x = evidence.numeric
+    x = evidence.described
     if x is None or not x.shape[1]:
         return None
-    features = x[evidence.sampled].astype(np.float64)
+    features = x.astype(np.float64)
     spread = features.std(axis=0)
     features = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
     features = np.concatenate([features, np.ones((len(features), 1))], axis=1)

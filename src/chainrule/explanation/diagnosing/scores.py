@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -12,12 +13,34 @@ from chainrule.train.sources import ArraySource
 Array = np.ndarray[Any, Any]
 
 
+WORDS, PLACES = 1000, 4
+
+
 def features_of(source: ArraySource) -> Array:
     """The inputs that are numbers, [N, F]."""
     numbers = [c.reshape(len(c), -1) for c in source.columns if c.dtype.kind == "f"]
     if not numbers:
         return np.zeros((source.count, 0), np.float32)
     return numbers[0] if len(numbers) == 1 else np.concatenate(numbers, axis=1)
+
+
+def occurrences(columns: Sequence[Array]) -> Array:
+    """How often each of the commonest numbers occurs in a row of integers: a bag of words.
+
+    Of up to four numbers a row each place is counted for itself: they are of different kinds.
+    """
+    found = []
+    for column in columns:
+        flat = column.reshape(len(column), -1)
+        parts = flat.T[:, :, None] if flat.shape[1] <= PLACES else [flat]
+        for part in parts:
+            kinds, counts = np.unique(part, return_counts=True)
+            kept = np.sort(kinds[np.argsort(-counts, kind="stable")[:WORDS]])
+            place = np.minimum(np.searchsorted(kept, part), len(kept) - 1)
+            bag = np.zeros((len(part), len(kept)), np.float32)
+            np.add.at(bag, (np.arange(len(part))[:, None], place), kept[place] == part)
+            found.append(bag)
+    return np.concatenate(found, axis=1) if found else np.zeros((0, 0), np.float32)
 
 
 def classes_of(target: Array) -> Array | None:

@@ -59,6 +59,7 @@ def _figures_of_sound_answers(evidence: Evidence) -> Iterator[Found]:
             _too_strict(evidence, name, answers)
             or _reads_otherwise(evidence, name, answers)
             or _praises_what_is_wrong(evidence, name, answers)
+            or _counts_no(evidence, name, answers)
         )
         if found is not None:
             yield found
@@ -103,8 +104,7 @@ def _too_strict(evidence: Evidence, name: str, answers: Answers) -> Found | None
 
 def _praises_what_is_wrong(evidence: Evidence, name: str, answers: Answers) -> Found | None:
     """A metric of one's own that is high where every example gets a class that is not its own."""
-    is_own = not METRICS[name].__module__.startswith("chainrule.")
-    if not is_own or evidence.classes is None or answers.copied is None:
+    if not _is_own(name) or evidence.classes is None or answers.copied is None:
         return None
     kinds = len(np.unique(evidence.classes))
     best, worst = (_measured(evidence, name, given) for given in (answers.exact, answers.wrong))
@@ -122,6 +122,41 @@ def _praises_what_is_wrong(evidence: Evidence, name: str, answers: Answers) -> F
         where=name,
         fix="Count an example as right if its largest output is its class's: metrics=['accuracy']",
     )
+
+
+def _counts_no(evidence: Evidence, name: str, answers: Answers) -> Found | None:
+    """A metric of one's own that counts all right answers of one class, and none of another."""
+    if not _is_own(name) or evidence.classes is None:
+        return None
+    labels = evidence.classes[evidence.sampled]
+    shares = {}
+    for kind in np.unique(labels):
+        there = labels == kind
+        right = _measured(evidence, name, answers.exact[there], there)
+        wrong = _measured(evidence, name, answers.wrong[there], there)
+        if right is None or wrong is None or wrong > right:
+            return None
+        shares[int(kind)] = right
+    if set(shares.values()) != {0.0, 1.0}:
+        return None
+    never = [kind for kind, share in shares.items() if share == 0.0]
+    ever = [kind for kind, share in shares.items() if share == 1.0]
+    return Found(
+        f"{name} counts no answer of class {never[0]} as right",
+        (
+            (
+                f"where every example gets its own class, {name} is 1.00 for those of class "
+                f"{ever[0]} and 0.00 for those of class {never[0]}"
+            ),
+        ),
+        where=name,
+        fix="Compare answers with targets as they are numbered: metrics=['accuracy']",
+    )
+
+
+def _is_own(name: str) -> bool:
+    """Whether it is a metric that the library does not have."""
+    return name in METRICS and not METRICS[name].__module__.startswith("chainrule.")
 
 
 def _commonest(evidence: Evidence) -> float:
@@ -251,11 +286,13 @@ def _of_sides(target: Array, read_as: str) -> Answers | None:
     return Answers(exact, sound, exact.max() + exact.min() - exact, yes.astype(np.float64))
 
 
-def _measured(evidence: Evidence, name: str, outputs: Array) -> float | None:
-    """A metric of given outputs beside the targets of the sampled examples."""
+def _measured(
+    evidence: Evidence, name: str, outputs: Array, some: Array | slice = slice(None)
+) -> float | None:
+    """A metric of given outputs beside the targets of the sampled examples, or of some of them."""
     case, arrays = evidence.case, evidence.arrays
     assert arrays is not None
-    target = arrays.target[evidence.sampled]
+    target = arrays.target[evidence.sampled][some]
     measures = Measures(case.loss, {name: make_metric(name, case.loss, arrays.target)})
     try:
         value = measure_arrays(measures, outputs, target).get(name)

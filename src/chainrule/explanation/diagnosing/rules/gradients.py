@@ -195,6 +195,9 @@ A layer as it is drawn by default passes 0.4 of a gradient behind ReLU, and 0.14
 five sigmoids leave 5e-5, which still trains.
 """
 
+FAINT = 1e-3
+"""What is left in a network that learns nothing in its first steps of what can be learnt."""
+
 GROWN = 100
 """By how much a gradient grows that explodes: a well drawn layer passes 1 [He et al. 2015]."""
 
@@ -219,12 +222,14 @@ def _vanishing_gradient(evidence: Evidence) -> Iterator[Found]:
     if len(flow) < 2:
         return
     (first, low), (_, high) = flow[0], flow[-1]
-    if not 0 < low < GONE * high:
+    steps = len(flow) - 1
+    if not 0 < low < (FAINT if steps > 3 else GONE) * high:
         return
     skill = evidence.skill()
-    if skill is None or skill > 0.3:
+    if skill is None or skill > (0.3 if low < GONE * high else 0.1):
         return  # it learns all the same
-    steps = len(flow) - 1
+    if low >= GONE * high and not _could_be_learnt(evidence):
+        return
     path, index = _first_weight(born)
     yield Found(
         f"Of the gradient at the output {low / high:.1g} is left in {first}",
@@ -287,6 +292,13 @@ def _exploding_gradient(evidence: Evidence) -> Iterator[Found]:
         trace=born.open(f"d_{path}", *index),
         command=born.command(f"d_{path}", *index),
     )
+
+
+def _could_be_learnt(evidence: Evidence) -> bool:
+    """Whether inputs say something of the targets, and it has not learnt it by now."""
+    near, mine = evidence.neighbours_say, evidence.performance
+    learnt = evidence.case.steps and mine is not None and mine > 0.3
+    return near is not None and near > 0.3 and not learnt
 
 
 def _first_weight(evidence: Evidence) -> tuple[str, tuple[int, ...]]:

@@ -165,9 +165,20 @@ def _blind_to_a_class(evidence: Evidence) -> Iterator[Found]:
             return
         if np.ptp(found) == 0:
             blind.append((kind, found[0]))
-    if not 0 < len(blind) < len(kinds):
+    if not blind:
         return
     kind, cost = blind[0]
+    if len(blind) == len(kinds):
+        yield Found(
+            "The loss costs the same whatever the network says",
+            (
+                f"outputs that were drawn at random cost {cost:g} each for the target {kind:g}",
+                "its gradient by the outputs is 0 everywhere, and nothing is learnt",
+            ),
+            where="loss",
+            fix="A softmax is for one output per class: for one output use BCEWithLogitsLoss",
+        )
+        return
     yield Found(
         f"The loss costs {cost:g} for every example with the target {kind:g}, whatever is said",
         (

@@ -10,7 +10,14 @@ import numpy as np
 
 from chainrule.base.errors import TargetError
 from chainrule.explanation.diagnosing.evidence import Evidence
-from chainrule.explanation.diagnosing.outputs import last_op, opener, output_range, refusal_of
+from chainrule.explanation.diagnosing.finding import LIKELY
+from chainrule.explanation.diagnosing.outputs import (
+    last_op,
+    opener,
+    output_range,
+    refusal_of,
+    tried_range,
+)
 from chainrule.explanation.diagnosing.rule import Found, rule
 
 Array = np.ndarray[Any, Any]
@@ -53,6 +60,7 @@ def _unreachable_targets(evidence: Evidence) -> Iterator[Found]:
         return
     ends = output_range(evidence)
     if ends is None:
+        yield from _out_of_reach(evidence)
         return
     low, high = ends
     target = arrays.target
@@ -80,6 +88,34 @@ def _unreachable_targets(evidence: Evidence) -> Iterator[Found]:
         ),
         where=f"row {evidence.original_row(place)} of the targets",
         line=evidence.line("out"),
+        **opener(evidence),
+    )
+
+
+def _out_of_reach(evidence: Evidence) -> Iterator[Found]:
+    """Targets far beyond where outputs are, however large the weights: those of a cosine, say."""
+    assert evidence.arrays is not None
+    target = evidence.arrays.target.astype(np.float64)
+    ends = tried_range(evidence)
+    if ends is None:
+        return
+    low, high = ends
+    slack = 0.1 * (high - low)
+    beyond = target - np.clip(target, low - slack, high + slack)
+    if (beyond != 0).mean() < 0.05 or (beyond**2).mean() < 0.01 * target.var():
+        return
+    yield Found(
+        f"{(beyond != 0).mean():.0%} of the targets lie where no weights bring the outputs",
+        (
+            (
+                f"with weights drawn anew, ten and a hundred times as large as usual, all outputs "
+                f"lie in [{low:.3g}, {high:.3g}]"
+            ),
+            f"the targets go from {target.min():g} to {target.max():g}",
+        ),
+        where="targets",
+        line=evidence.line("out"),
+        confidence=LIKELY,
         **opener(evidence),
     )
 

@@ -166,7 +166,7 @@ def _larger(evidence: Evidence, factor: float) -> list[Trial]:
 def _faded(evidence: Evidence) -> Iterator[Found]:
     """A schedule that takes the rate away long before the training is over."""
     case = evidence.case
-    if evidence.planned is None or case.engine is None or not case.steps:
+    if evidence.planned is None or case.engine is None:
         return
     steps = np.linspace(0, evidence.planned - 1, 200).astype(int)
     rates = np.array(
@@ -175,8 +175,9 @@ def _faded(evidence: Evidence) -> Iterator[Found]:
     share = float(rates.mean() / rates.max()) if rates.max() > 0 else 1.0
     if share > 0.1:
         return
-    now, more = evidence.performance, evidence.skill("schedule")
-    if now is None or more is None or more - now < 0.03:
+    now = evidence.performance if case.steps else evidence.skill()
+    more = evidence.skill("schedule")
+    if now is None or more is None or more - now < (0.03 if case.steps else 0.15):
         return
     half = int(np.argmax(rates < 0.01 * rates.max()))
     yield Found(

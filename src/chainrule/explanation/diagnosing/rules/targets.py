@@ -41,7 +41,7 @@ def _shuffled_targets(evidence: Evidence) -> Iterator[Found]:
     agreement = evidence.agreement
     if agreement is None or len(evidence.sampled) < FEWEST or agreement.sigmas > 4:
         return
-    if evidence.numeric is None or evidence.count < 3 * evidence.numeric.shape[1]:
+    if evidence.described is None or evidence.count < 3 * evidence.described.shape[1]:
         return  # too few to tell
     if agreement.spread == 0:
         return  # targets that are all alike have no order
@@ -91,6 +91,8 @@ def _shuffled_targets(evidence: Evidence) -> Iterator[Found]:
 def _noisy_targets(evidence: Evidence) -> Iterator[Found]:
     if evidence.neighbours is None or len(evidence.sampled) < FEWEST:
         return
+    if evidence.numeric is None or not evidence.numeric.shape[1]:
+        return  # of words: which one follows is seldom certain, and no label is wrong
     if evidence.classes is not None:
         found = list(_amid_one_class(evidence))
         yield from found or _where_it_is_surest(evidence)

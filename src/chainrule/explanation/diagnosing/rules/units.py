@@ -12,6 +12,7 @@ from chainrule.base.errors import TrainingError
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import CERTAIN, LIKELY, Severity
 from chainrule.explanation.diagnosing.rule import Found, rule
+from chainrule.explanation.diagnosing.slopes import Slope
 from chainrule.explanation.diagnosing.units import Activation, stuck_units
 from chainrule.explanation.diagnosing.variants import standing_still
 
@@ -35,12 +36,12 @@ Array = np.ndarray[Any, Any]
     source="Lu, Shin, Su and Karniadakis 2019",
 )
 def _dead_units(evidence: Evidence) -> Iterator[Found]:
-    for layer in evidence.hidden:
+    for layer in evidence.activations:
         if layer.squashes or layer.is_flat or not np.isfinite(layer.z).all():
             continue
         dead = np.flatnonzero(layer.flat_shares == 1)
         share = len(dead) / layer.flat_shares.size
-        if share < 0.25:
+        if share < (1 if layer.is_output else 0.25):
             continue
         unit = int(dead[0])
         z = layer.z[:, unit]
@@ -141,40 +142,20 @@ def _symmetric_initialization(evidence: Evidence) -> Iterator[Found]:
         default=0.0,
     )
     for slope in evidence.weights:
-        value, gradient = slope.value, slope.gradient
-        assert gradient is not None
-        if value.shape[0] < 2 or not np.isfinite(gradient).all():
+        assert slope.gradient is not None
+        if not np.isfinite(slope.gradient).all():
             continue
-        rows = value.reshape(len(value), -1)
-        if not (rows == rows[:1]).all():
-            continue
-        grads = gradient.reshape(len(value), -1).astype(np.float64)
-        scale = np.abs(grads).max()
-        # Sums of equal terms in another order differ by rounding; so does what cancels to 0.
-        slack = max(1e-4 * scale, 1e-6 * steepest)
-        if scale == 0 or np.abs(grads - grads[:1]).max() > slack:
-            continue
-        index = (0,) * value.ndim
-        yield Found(
-            f"All {len(value)} units of {slope.path} have the same weights, and the same gradient",
-            (
-                (
-                    f"each row of {slope.path} is [{', '.join(f'{v:g}' for v in rows[0][:4])}"
-                    f"{', ...' if rows.shape[1] > 4 else ''}]"
-                ),
-                (
-                    f"each row of its gradient is [{', '.join(f'{v:.3g}' for v in grads[0][:4])}"
-                    f"{', ...' if rows.shape[1] > 4 else ''}]: after any number of updates they "
-                    "are "
-                    "equal still"
-                ),
-                f"the layer computes one number, {len(value)} times",
-            ),
-            where=slope.path,
-            trace=evidence.open(f"d_{slope.path}", *index),
-            command=evidence.command(f"d_{slope.path}", *index),
-        )
-        return
+        value = slope.value.reshape(len(slope.value), -1)
+        gradient = slope.gradient.reshape(value.shape).astype(np.float64)
+        # The units of a table of word vectors are its columns.
+        for what, v, g in (("row", value, gradient), ("column", value.T, gradient.T)):
+            scale = np.abs(g).max()
+            # Sums of equal terms in another order differ by rounding; so does what cancels to 0.
+            slack = max(1e-4 * scale, 1e-6 * steepest)
+            alike = len(v) > 1 and (v == v[:1]).all() and np.abs(g - g[:1]).max() <= slack
+            if scale and alike:
+                yield _alike(evidence, slope, what, v[0], g[0], len(v))
+                return
     if _all_zero(evidence):
         yield Found(
             "All weights begin at 0, so no gradient passes any layer but the last",
@@ -184,6 +165,28 @@ def _symmetric_initialization(evidence: Evidence) -> Iterator[Found]:
             ),
             where=", ".join(s.path for s in evidence.weights[:4]),
         )
+
+
+def _alike(
+    evidence: Evidence, slope: Slope, what: str, value: Array, gradient: Array, count: int
+) -> Found:
+    index = (0,) * slope.value.ndim
+    more = ", ..." if len(value) > 4 else ""
+    return Found(
+        f"All {count} units of {slope.path} have the same weights, and the same gradient",
+        (
+            f"each {what} of {slope.path} is [{', '.join(f'{v:g}' for v in value[:4])}{more}]",
+            (
+                f"each {what} of its gradient is "
+                f"[{', '.join(f'{v:.3g}' for v in gradient[:4])}{more}]: after any number of "
+                "updates they are equal still"
+            ),
+            f"the layer computes one number, {count} times",
+        ),
+        where=slope.path,
+        trace=evidence.open(f"d_{slope.path}", *index),
+        command=evidence.command(f"d_{slope.path}", *index),
+    )
 
 
 def _all_zero(evidence: Evidence) -> bool:
