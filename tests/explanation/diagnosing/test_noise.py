@@ -89,3 +89,10 @@ def test_a_class_that_most_are_of_has_like_neighbours_by_chance():
     draw = rng(0)
     x, y = draw.normal(size=(1000, 3)), (draw.uniform(size=1000) < 0.12).astype(np.int64)
     assert not of_classes(x, y)
+
+
+def test_equal_rows_of_two_classes_are_not_wrong():
+    draw = rng(0)
+    x = (draw.uniform(size=(1000, 4)) < 0.5).astype(float)
+    likely = 1 / (1 + np.exp(-(6 * x[:, 0] - 3)))  # 95 % or 5 %
+    assert not of_classes(x, (draw.uniform(size=1000) < likely).astype(np.int64))

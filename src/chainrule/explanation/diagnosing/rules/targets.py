@@ -93,6 +93,9 @@ def _noisy_targets(evidence: Evidence) -> Iterator[Found]:
         return
     if evidence.numeric is None or not evidence.numeric.shape[1]:
         return  # of words: which one follows is seldom certain, and no label is wrong
+    rows = evidence.numeric[evidence.sampled]
+    if len(np.unique(rows, axis=0)) < 0.7 * len(rows):
+        return  # of equal inputs some may be of one class and some of another
     if evidence.classes is not None:
         found = list(_amid_one_class(evidence))
         yield from found or _where_it_is_surest(evidence)
