@@ -14,7 +14,6 @@ from chainrule.explanation.diagnosing.case import Case
 from chainrule.nn import Module
 from chainrule.optim import Optimizer
 from chainrule.optim.groups import variant_for
-from chainrule.optim.options import option_names
 from chainrule.train.engine import Engine
 from chainrule.train.plan import LearningRate, Plan
 from chainrule.train.sources import ArraySource
@@ -48,14 +47,26 @@ def without_penalties(case: Case) -> Case | None:
     """Nothing that pulls weights to 0."""
     assert case.engine is not None
     optimizer = case.optimizer
-    decays = bool(getattr(optimizer, "weight_decay", 0))
-    if not case.engine.recipe.penalties and not decays:
+    if not case.engine.recipe.penalties and not decay_of(optimizer):
         return None
-    if decays:
-        names = option_names(type(optimizer))
-        options = {name: getattr(optimizer, name) for name in names}
-        optimizer = type(optimizer)(**{**options, "weight_decay": 0.0})
+    if decay_of(optimizer):
+        groups = {
+            pattern: {**group, **({"weight_decay": 0.0} if "weight_decay" in group else {})}
+            for pattern, group in (optimizer.groups or {}).items()
+            if not isinstance(group, Optimizer)
+        }
+        none: dict[str, Any] = {"groups": groups or None}
+        if hasattr(optimizer, "weight_decay"):
+            none["weight_decay"] = 0.0
+        optimizer = replace(optimizer, **none)
     return _with(case, recipe=replace(case.engine.recipe, optimizer=optimizer, penalties=()))
+
+
+def decay_of(optimizer: Optimizer) -> float:
+    """The largest weight decay of an optimiser and its groups of options; 0 where there is none."""
+    groups = [g for g in (optimizer.groups or {}).values() if not isinstance(g, Optimizer)]
+    own = getattr(optimizer, "weight_decay", 0) or 0
+    return max(float(decay) for decay in [own, *(g.get("weight_decay", 0) or 0 for g in groups)])
 
 
 def without_dropout(case: Case) -> Case | None:

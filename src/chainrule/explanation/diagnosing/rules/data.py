@@ -122,16 +122,11 @@ def _duplicate_features(evidence: Evidence) -> Iterator[Found]:
     # A column with a handful of numbers that are not its commonest is like another by chance.
     enough = [j for j in varying if len(np.unique(x[:, j])) > 2 or min(_counts(x[:, j])) >= 8]
     z = (x[:, enough] - x[:, enough].mean(axis=0)) / spread[enough]
-    sign = np.sign(z[np.abs(z).argmax(axis=0), np.arange(z.shape[1])]) if z.size else z
-    keys = np.round(z * sign, 4) + 0.0
-    first: dict[bytes, int] = {}
-    copies = []
-    for place, column in enumerate(enough):
-        key = keys[:, place].tobytes()
-        if key in first:
-            copies.append((first[key], int(column)))
-        else:
-            first[key] = int(column)
+    # Not equal after rounding: a copy in f32 is off by 1e-7, and rounds otherwise here and there.
+    alike = np.triu(np.abs(z.T @ z) / len(z) > 1 - 1e-6, 1)
+    copies = [
+        (enough[int(alike[:, j].argmax())], enough[j]) for j in alike.any(axis=0).nonzero()[0]
+    ]
     if copies:
         a, b = copies[0]
         yield Found(

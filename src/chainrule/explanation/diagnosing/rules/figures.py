@@ -108,6 +108,13 @@ def _praises_what_is_wrong(evidence: Evidence, name: str, answers: Answers) -> F
         return None
     kinds = len(np.unique(evidence.classes))
     best, worst = (_measured(evidence, name, given) for given in (answers.exact, answers.wrong))
+    if best is not None and best == worst == _measured(evidence, name, answers.sound):
+        return Found(
+            f"{name} is {best:.2f} whatever the network says",
+            (f"right outputs give {best:.2f}, and so do outputs that are all wrong",),
+            where=name,
+            fix="Let it compare outputs with targets: metrics=['accuracy']",
+        )
     if kinds < 3 or best != 1.0 or worst is None or not 0.5 < worst < 1.0:
         return None
     return Found(

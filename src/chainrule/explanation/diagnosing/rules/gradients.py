@@ -118,6 +118,18 @@ def _gradient_not_finite(evidence: Evidence) -> Iterator[Found]:
             position = trace.graph.positions[f"d_{slope.path}"]
             yield _not_finite(evidence, position, f"The gradient of {slope.path} is not finite")
             return
+    trial = evidence.trial(1.0) if evidence.has_trials else None
+    breach = None if trial is None else trial.breach
+    if trial is None or breach is None or breach.of == "loss" or not breach.is_of_domain:
+        return
+    of = ", ".join(f"{value:.6g}" for value in breach.operands)
+    yield Found(
+        f"After {len(trial.losses)} trial steps a gradient is {breach.value}, and it begins in "
+        f"{breach.name}",
+        (f"{breach.name} = {breach.op}({of}) = {breach.value}, while the loss is finite",),
+        where=breach.scope or breach.name,
+        line=breach.line,
+    )
 
 
 def _not_finite(evidence: Evidence, position: int, title: str) -> Found:

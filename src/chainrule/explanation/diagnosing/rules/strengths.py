@@ -11,7 +11,7 @@ from chainrule.explanation.diagnosing.costs import costs
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import LIKELY, POSSIBLE
 from chainrule.explanation.diagnosing.rule import Found, rule
-from chainrule.explanation.diagnosing.variants import drop_share
+from chainrule.explanation.diagnosing.variants import decay_of, drop_share
 
 
 @rule(
@@ -32,7 +32,7 @@ from chainrule.explanation.diagnosing.variants import drop_share
 def _penalty_too_strong(evidence: Evidence) -> Iterator[Found]:
     case = evidence.case
     assert case.engine is not None
-    decay = float(getattr(case.optimizer, "weight_decay", 0) or 0)
+    decay = decay_of(case.optimizer)
     penalties = case.engine.recipe.penalties
     if not decay and not penalties:
         return
@@ -64,14 +64,16 @@ def _dropout_too_strong(evidence: Evidence) -> Iterator[Found]:
     shares = [
         (path, share)
         for path, module in evidence.case.net.named_modules()
-        if (share := drop_share(module)) > 0.5
+        if (share := drop_share(module)) > 0
     ]
     if not shares:
         return
-    skill, free = evidence.skill(), evidence.skill("dropout")
-    if skill is None or free is None or free - skill < 0.1:
-        return
     path, share = max(shares, key=lambda pair: pair[1])
+    if share <= 0.5 and (not evidence.case.steps or evidence.does_well):
+        return  # half of the units slows a training down, and seldom keeps it from its end
+    skill, free = evidence.skill(), evidence.skill("dropout")
+    if skill is None or free is None or free - skill < (0.1 if share > 0.5 else 0.3):
+        return
     yield Found(
         f"Dropout of {share:.0%} leaves {1 - share:.0%} of the units to learn with",
         (
