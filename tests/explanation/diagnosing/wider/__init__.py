@@ -7,8 +7,10 @@ rules; unlike the exams that are held out, what is missed or warned of here is m
 from tests.explanation.diagnosing.setups.case import broken_of, healthy_of
 from tests.explanation.diagnosing.wider import (  # noqa: F401  each writes down its set-ups
     askew,
+    benches,
     costs,
     coursework,
+    desks,
     faults,
     images,
     layers,
