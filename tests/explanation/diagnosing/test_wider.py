@@ -27,7 +27,6 @@ MISSED: dict[str, str] = {
     "fours_that_were_filed_under_nine": "one class under another's name looks like an overlap",
     "mirrored_without_their_labels": "neighbours do not tell what is in a picture",
     "one_number_for_a_taste": "inputs that are numbers of a table's rows are not looked at",
-    "the_largest_of_one_output": "an accuracy of 1 in each epoch is taken as it is",
     "two_heads_and_the_cost_of_one": "an index cuts it off: it is named gradient-zero",
     "spectra_of_thirty_apples": "validation gets worse by a fourteenth only, beside a loss of 0",
 }
