@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from chainrule.base.errors import TrainingError
+from chainrule.explanation.diagnosing.dependence import unread
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import LIKELY
 from chainrule.explanation.diagnosing.rule import Found, rule
@@ -23,7 +24,7 @@ Array = np.ndarray[Any, Any]
     needs="nothing",
     looks_for="A parameter that trains and that the loss is not computed from.",
     fix="Use it in forward, or take it out of the network.",
-    explains=("too-few-units", "class-collapse", "learning-rate-too-small"),
+    explains=("gradient-zero", "too-few-units", "class-collapse", "learning-rate-too-small"),
 )
 def _gradient_missing(evidence: Evidence) -> Iterator[Found]:
     case = evidence.case
@@ -36,11 +37,20 @@ def _gradient_missing(evidence: Evidence) -> Iterator[Found]:
         )
         return
     missing = [s for s in evidence.slopes if not s.reached or s.cut is not None]
+    zero = [s.path for s in evidence.slopes if s.gradient is not None and not s.gradient.any()]
+    cut_off = set(unread(evidence, zero)) if zero and evidence.arrays is not None else set()
+    missing += [s for s in evidence.slopes if s.path in cut_off and s not in missing]
     if not missing:
         return
     first = missing[0]
     index = (0,) * first.value.ndim
-    if first.cut is None:
+    if first.path in cut_off and first.reached and first.cut is None:
+        line = ""
+        why = (
+            f"{first.path} has a gradient of 0, and the loss is the same whatever {first.path} is, "
+            "however all others are drawn: what is made of it is left out on the way to the loss"
+        )
+    elif first.cut is None:
         line = ""
         why = (
             f"no op between {first.path} and the loss leads from one to the other: forward does "
@@ -181,6 +191,8 @@ def _gradient_zero(evidence: Evidence) -> Iterator[Found]:
     # A last layer that begins at 0 gives zeros to those below in the first step alone.
     after = evidence.trial(1.0).state
     still = [s for s in still if np.array_equal(after[s.path], evidence.start[s.path])]
+    cut_off = set(unread(evidence, [s.path for s in still]))  # these are named gradient-missing
+    still = [s for s in still if s.path not in cut_off]
     if not still:
         return
     first = still[0]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
-
-import numpy as np
 
 from chainrule.explanation.diagnosing.costs import costs
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import LIKELY, POSSIBLE
+from chainrule.explanation.diagnosing.linear import is_linear, is_structural, narrowest
 from chainrule.explanation.diagnosing.rule import Found, rule
 from chainrule.explanation.diagnosing.variants import decay_of, drop_share
 
@@ -110,8 +108,8 @@ def _too_few_units(evidence: Evidence) -> Iterator[Found]:
     if further is not None and further - mine > 0.05:
         return
     matrices = [s for s in evidence.slopes if s.value.ndim == 2]
-    narrow = min((s.value.shape[0] for s in matrices[:-1]), default=0)
-    if not evidence.hidden and len(matrices) > 1 and _is_linear(evidence):
+    narrow = narrowest(evidence)
+    if not evidence.hidden and len(matrices) > 1 and is_linear(evidence):
         why = (
             f"{len(matrices)} layers follow each other without an activation: together they are "
             "one linear layer"
@@ -133,21 +131,8 @@ def _too_few_units(evidence: Evidence) -> Iterator[Found]:
         ),
         where="network",
         confidence=POSSIBLE,
+        explains=None if is_structural(evidence) else (),
     )
-
-
-def _is_linear(evidence: Evidence) -> bool:
-    """Whether what it says of a point midway between two examples is midway between them."""
-    arrays, outputs = evidence.arrays, evidence.outputs
-    if arrays is None or outputs is None or any(c.dtype.kind != "f" for c in arrays.columns):
-        return False
-    columns = [column[evidence.sampled] for column in arrays.columns]
-    midway = tuple((column + np.roll(column, 1, axis=0)) / 2 for column in columns)
-    source = replace(arrays, columns=midway, target=arrays.target[evidence.sampled])
-    said = evidence.outputs_on(source, np.arange(source.count))
-    expected = (outputs + np.roll(outputs, 1, axis=0)) / 2
-    off = 1e-3 * float(expected.std())
-    return said is not None and bool(np.allclose(said, expected, rtol=0, atol=off))
 
 
 def _costs_no_more(evidence: Evidence) -> bool:

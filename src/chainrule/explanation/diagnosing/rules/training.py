@@ -11,8 +11,10 @@ from chainrule.base.errors import ShapeError, TrainingError
 from chainrule.explanation.diagnosing.costs import costs
 from chainrule.explanation.diagnosing.evidence import Evidence
 from chainrule.explanation.diagnosing.finding import LIKELY
+from chainrule.explanation.diagnosing.linear import is_structural
 from chainrule.explanation.diagnosing.rule import Found, rule
 from chainrule.explanation.diagnosing.scores import as_targets
+from chainrule.explanation.diagnosing.variants import standing_still
 from chainrule.graph import Axis
 
 Array = np.ndarray[Any, Any]
@@ -24,7 +26,13 @@ Array = np.ndarray[Any, Any]
     needs="nothing",
     looks_for="A training without a single update: too few rows for a batch, or a rate of 0.",
     fix="Use a batch_size of at most the number of examples, or drop_last=False.",
-    explains=("learning-rate-too-small", "gradient-zero", "class-collapse", "too-few-units"),
+    explains=(
+        "learning-rate-too-small",
+        "gradient-zero",
+        "class-collapse",
+        "too-few-units",
+        "frozen-layer",
+    ),
 )
 def _no_update(evidence: Evidence) -> Iterator[Found]:
     case = evidence.case
@@ -41,6 +49,15 @@ def _no_update(evidence: Evidence) -> Iterator[Found]:
         )
         return
     if case.engine is None or case.plan is None:
+        return
+    every = [path for path, _ in case.net.named_parameters()]
+    if case.optimizer.lr and set(standing_still(case)) == set(every) != set():
+        yield Found(
+            "Every parameter is in a group with a learning rate of 0: no update changes anything",
+            (f"the optimizer's own rate is {case.optimizer.lr:g}, and no parameter is left to it",),
+            where="optimizer",
+            fix="Give the groups that are to train a rate above 0, or a pattern that fits fewer",
+        )
         return
     steps = case.steps or evidence.planned or case.plan.updates_per_epoch
     rates = [case.engine.rate.at(s, case.plan.locate(s)[0]) for s in range(min(steps, 2000))]
@@ -168,7 +185,10 @@ def _overfitting(evidence: Evidence) -> Iterator[Found]:
         )
         return
     mine, theirs = evidence.performance, evidence.held_out_performance
-    if mine is None or theirs is None or mine < 0.8 or mine - theirs < 0.4:
+    if mine is None or theirs is None:
+        return
+    by_heart = mine > 0.99 and own[-1] < 0.01 * values[-1]  # nothing is left to learn of them
+    if mine < 0.8 or mine - theirs < (0.25 if by_heart else 0.4):
         return
     yield Found(
         "It has learnt its examples by heart, and little of what they have in common",
@@ -220,7 +240,7 @@ def _class_collapse(evidence: Evidence) -> Iterator[Found]:
         return
     if true > 0.9 and (evidence.agreement is None or evidence.agreement.sigmas < 4):
         return  # the rare class is nowhere to be told from the other
-    if _knows_how_likely(evidence, outputs, labels):
+    if true > 0.6 and _knows_how_likely(evidence, outputs, labels):
         return  # what is the likeliest of all is the same everywhere
     yield Found(
         f"The network says class {said[counts.argmax()]} for {share:.0%} of the examples",
@@ -232,6 +252,7 @@ def _class_collapse(evidence: Evidence) -> Iterator[Found]:
         ),
         where="outputs",
         confidence=LIKELY,
+        explains=None if is_structural(evidence) else ("too-few-units",),
     )
 
 
