@@ -37,8 +37,13 @@ def _gradient_missing(evidence: Evidence) -> Iterator[Found]:
         )
         return
     missing = [s for s in evidence.slopes if not s.reached or s.cut is not None]
-    zero = [s.path for s in evidence.slopes if s.gradient is not None and not s.gradient.any()]
-    cut_off = set(unread(evidence, zero)) if zero and evidence.arrays is not None else set()
+    zero = [s for s in evidence.slopes if s.gradient is not None and not s.gradient.any()]
+    cut_off = set[str]()
+    # A bias alone may cancel, in a difference of two outputs, say.
+    if evidence.arrays is not None and any(s.value.ndim >= 2 for s in zero):
+        found = unread(evidence, [s.path for s in zero])
+        matrices = [s.path for s in zero if s.value.ndim >= 2]
+        cut_off = set(found) if set(found) & set(matrices) else set()
     missing += [s for s in evidence.slopes if s.path in cut_off and s not in missing]
     if not missing:
         return
