@@ -261,6 +261,21 @@ def test_parameters_that_are_frozen_or_not_used_are_told_apart():
     assert trace.why_zero("d_a.weight", 0, 1).cause == "not zero"
 
 
+@pytest.mark.parametrize(("op", "named"), [("sign", "sign"), ("round", "round")])
+def test_what_passes_only_ops_without_a_slope_is_used_and_gets_no_gradient(op, named):
+    class Stepped(nn.Module):
+        def __init__(self):
+            self.a = nn.Linear(2, 2)
+
+        def forward(self, x):
+            return getattr(cr, op)(self.a(x))
+
+    trace = explain(Stepped().initialize(), numbers(3, 2), numbers(3, 2))
+    answer = trace.why_zero("d_a.weight", 0, 1)
+    assert answer.cause == "flat"
+    assert f"by way of {named}, whose slope is 0 everywhere" in answer.steps[-1].because
+
+
 def test_terms_that_cancel_are_shown():
     net = nn.Sequential(nn.Linear(1, 1)).astype("float64").initialize()
     net.load_state_dict({"0.weight": [[0.0]], "0.bias": [0.0]})

@@ -15,6 +15,9 @@ from chainrule.explanation.questions.answer import Answer
 from chainrule.explanation.questions.places import Named, called, element, find
 from chainrule.explanation.symbols import describe
 from chainrule.explanation.trace import Place, Trace
+from chainrule.graph import Node
+from chainrule.ops import ElementwiseOp, bind
+from chainrule.ops.elementwise import ZERO
 from chainrule.ops.expression import Apply, Expression, Fold, Literal
 
 STEPS_AT_MOST = 100
@@ -54,8 +57,8 @@ class WhyZero(Answer):
         The number first; each is zero because of the next. Empty if the number is not zero.
     cause : str
         The last sentence, in a word: ``"data"``, ``"parameter"``, ``"frozen"``, ``"not used"``,
-        ``"not larger"``, ``"condition"``, ``"chance"``, ``"cancellation"``, ``"underflow"``,
-        ``"written"`` or ``"not zero"``.
+        ``"flat"``, ``"not larger"``, ``"condition"``, ``"chance"``, ``"cancellation"``,
+        ``"underflow"``, ``"written"`` or ``"not zero"``.
     """
 
     name: str
@@ -155,7 +158,7 @@ def _given(trace: Trace, place: Place) -> _Reason:
 def _of_constant(trace: Trace, place: Place) -> _Reason:
     name = trace.graph.name_of(place.node)
     if name.startswith("d_"):
-        return _Reason(f"the loss does not depend on {name[2:]}: it is not used", "not used")
+        return _without_a_way(trace, name[2:])
     return _Reason("it is written so", "written")
 
 
@@ -163,8 +166,27 @@ def _moved(trace: Trace, place: Place, to: Number) -> _Reason:
     name = trace.graph.name_of(place.node)
     source = trace.node(to.place)
     if name.startswith("d_") and not source.inputs and source.op != "input":
-        return _Reason(f"the loss does not depend on {name[2:]}: it is not used", "not used")
+        return _without_a_way(trace, name[2:])
     return _Reason(f"it is {called(trace, to.place)}, elsewhere", "", to.place)
+
+
+def _without_a_way(trace: Trace, primal: str) -> _Reason:
+    """No gradient is computed for a value: nothing uses it, or only ops without a slope do."""
+    graph = trace.graph
+    ahead = {graph.positions[primal]} if primal in graph.positions else set[int]()
+    for position, node in enumerate(graph.nodes[: graph.labels["loss"] + 1]):
+        if ahead.intersection(node.inputs):
+            ahead.add(position)
+            if _is_flat(node):
+                reason = f"the loss depends on {primal} by way of {node.op}, whose slope is 0"
+                return _Reason(f"{reason} everywhere", "flat")
+    return _Reason(f"the loss does not depend on {primal}: it is not used", "not used")
+
+
+def _is_flat(node: Node) -> bool:
+    """Whether an op has slope 0 everywhere, as a sign, a rounding or a comparison."""
+    bound = bind(node.op, node.attributes)
+    return isinstance(bound, ElementwiseOp) and ZERO in bound.declaration.partials
 
 
 def _of(here: Explanation, part: Expression) -> _Reason:
