@@ -27,6 +27,8 @@ from tests.explanation.diagnosing.held_out import (
     HELD_OUT_HEALTHY,
     LATER_BROKEN,
     LATER_HEALTHY,
+    SIXTH_BROKEN,
+    SIXTH_HEALTHY,
 )
 from tests.explanation.diagnosing.held_out.exam import (
     all_false_alarms,
@@ -37,8 +39,20 @@ from tests.explanation.diagnosing.held_out.exam import (
 )
 from tests.explanation.diagnosing.setups import AFTER, BEFORE, BROKEN, HEALTHY
 
-EACH_BROKEN = {**HELD_OUT_BROKEN, **LATER_BROKEN, **FOURTH_BROKEN, **FIFTH_BROKEN}
-EACH_HEALTHY = {**HELD_OUT_HEALTHY, **LATER_HEALTHY, **FOURTH_HEALTHY, **FIFTH_HEALTHY}
+EACH_BROKEN = {
+    **HELD_OUT_BROKEN,
+    **LATER_BROKEN,
+    **FOURTH_BROKEN,
+    **FIFTH_BROKEN,
+    **SIXTH_BROKEN,
+}
+EACH_HEALTHY = {
+    **HELD_OUT_HEALTHY,
+    **LATER_HEALTHY,
+    **FOURTH_HEALTHY,
+    **FIFTH_HEALTHY,
+    **SIXTH_HEALTHY,
+}
 ALL = {**EACH_BROKEN, **EACH_HEALTHY}
 QUICK = [
     "adadelta_at_one",
@@ -68,6 +82,11 @@ def test_the_fourth_exam_has_ten_of_each_and_no_name_twice():
 def test_the_fifth_exam_has_ten_of_each_and_no_name_twice():
     assert len(FIFTH_HEALTHY) == 10
     assert len({case.finding for case in FIFTH_BROKEN.values()}) == len(FIFTH_BROKEN) == 10
+
+
+def test_the_sixth_exam_has_ten_of_each_and_no_name_twice():
+    assert len(SIXTH_HEALTHY) == 10
+    assert len({case.finding for case in SIXTH_BROKEN.values()}) == len(SIXTH_BROKEN) == 10
 
 
 def test_a_dozen_names_occur():
@@ -118,6 +137,10 @@ def test_overfitting_shows_in_the_validation_loss():
 
 def test_seventy_pictures_are_learnt_by_heart():
     check_overfitting_shows(FOURTH_BROKEN["seventy_pictures_taken_in_the_dark"])
+
+
+def test_forty_hearts_are_learnt_by_heart():
+    check_overfitting_shows(SIXTH_BROKEN["the_hearts_of_forty_volunteers"])
 
 
 def test_an_output_that_is_off_on_every_row_gets_nothing_to_learn():

@@ -14,6 +14,9 @@ somebody who had not read them nor asked the doctor; it holds what is common.
 
 The fifth (`FIFTH_BROKEN`, `FIFTH_HEALTHY`) was written by somebody who had not read the rules nor
 asked the doctor; it leans to what is taught, compared and tried out in small experiments.
+
+The sixth (`SIXTH_BROKEN`, `SIXTH_HEALTHY`) was written by somebody who had not read the rules nor
+asked the doctor; it holds what students and researchers have on their desks.
 """
 
 from tests.explanation.diagnosing.held_out import (  # noqa: F401  each writes down its set-ups
@@ -25,6 +28,8 @@ from tests.explanation.diagnosing.held_out import (  # noqa: F401  each writes d
     healthy,
     later_broken,
     later_healthy,
+    sixth_broken,
+    sixth_healthy,
 )
 from tests.explanation.diagnosing.setups.case import broken_of, healthy_of
 
@@ -32,3 +37,4 @@ HELD_OUT_BROKEN, HELD_OUT_HEALTHY = broken_of("second"), healthy_of("second")
 LATER_BROKEN, LATER_HEALTHY = broken_of("third"), healthy_of("third")
 FOURTH_BROKEN, FOURTH_HEALTHY = broken_of("fourth"), healthy_of("fourth")
 FIFTH_BROKEN, FIFTH_HEALTHY = broken_of("fifth"), healthy_of("fifth")
+SIXTH_BROKEN, SIXTH_HEALTHY = broken_of("sixth"), healthy_of("sixth")
