@@ -275,6 +275,7 @@ EXAMS = {
     "third": (LATER_BROKEN, LATER_HEALTHY),
     "fourth": (FOURTH_BROKEN, FOURTH_HEALTHY),
     "fifth": (FIFTH_BROKEN, FIFTH_HEALTHY),
+    "sixth": (SIXTH_BROKEN, SIXTH_HEALTHY),
 }
 
 

@@ -257,7 +257,7 @@ def _vanishing_gradient(evidence: Evidence) -> Iterator[Found]:
     skill = evidence.skill()
     if skill is None or skill > (0.3 if low < GONE * high else 0.1):
         return  # it learns all the same
-    if low >= GONE * high and not _could_be_learnt(evidence):
+    if low >= GONE * high and not (_could_be_learnt(evidence) and _is_faint(born)):
         return
     path, index = _first_weight(born)
     yield Found(
@@ -321,6 +321,12 @@ def _exploding_gradient(evidence: Evidence) -> Iterator[Found]:
         trace=born.open(f"d_{path}", *index),
         command=born.command(f"d_{path}", *index),
     )
+
+
+def _is_faint(evidence: Evidence) -> bool:
+    """Whether a weight gets next to nothing: one that later steps use too gets what theirs is."""
+    sizes = [slope.size for slope in evidence.weights]
+    return bool(sizes) and min(sizes) < FAINT * max(sizes)
 
 
 def _could_be_learnt(evidence: Evidence) -> bool:

@@ -52,6 +52,7 @@ def _loss_output_mismatch(evidence: Evidence) -> Iterator[Found]:
     yield from _blind_to_a_class(evidence)
     yield from _squashed_logits(evidence)
     yield from _bounded_logarithms(evidence)
+    yield from _one_sign(evidence)
     yield from _raw_outputs(evidence)
     yield from _classes_as_numbers(evidence)
 
@@ -309,6 +310,26 @@ def _bounded_logarithms(evidence: Evidence) -> Iterator[Found]:
         where="last layer",
         line=evidence.line("out"),
         fix=f"Leave out the {op} at the end, or tell the loss that it gets the numbers themselves",
+        **opener(evidence),
+    )
+
+
+def _one_sign(evidence: Evidence) -> Iterator[Found]:
+    """Outputs that are to say -1 or +1 by their sign, and have only one."""
+    case, ends = evidence.case, output_range(evidence)
+    if case.loss.outputs != "signs" or ends is None or ends[0] < 0 < ends[1]:
+        return
+    name, op = type(case.loss).__name__, last_op(evidence)
+    yield Found(
+        f"{name} reads signs, and the last op is {op}, whose outputs lie in "
+        f"[{ends[0]:g}, {ends[1]:g}]",
+        (
+            f"an output below 0 says -1 and one above 0 says +1: all outputs of {op} say the same",
+            "of the other sign the cost is never 0, however sure the network is",
+        ),
+        where="last layer",
+        line=evidence.line("out"),
+        fix=f"Leave out the {op} at the end: {name} wants the numbers before it",
         **opener(evidence),
     )
 
