@@ -4,7 +4,7 @@ import functools
 
 import numpy as np
 
-from chainrule.base.errors import ConfigurationError
+from chainrule.base.errors import ConfigurationError, ShapeError
 from chainrule.explanation.checking.anatomy import take_apart
 from chainrule.explanation.checking.check import judge
 from chainrule.explanation.checking.draft import CircularError, Draft
@@ -17,10 +17,13 @@ from tests.explanation.drawn import draw
 
 @functools.lru_cache(maxsize=2)
 def anatomy_of(i):
-    """The i-th random step taken apart; None where it follows no gradient."""
+    """The i-th random step taken apart; None where it follows no gradient.
+
+    A batch norm refuses a batch of one example: of such no step can be made.
+    """
     try:
         return take_apart(draw(i, "float64", "numpy"))
-    except ConfigurationError:
+    except (ConfigurationError, ShapeError):
         return None
 
 

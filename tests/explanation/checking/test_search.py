@@ -13,7 +13,7 @@ from chainrule.explanation.checking.version import CircularError
 from tests.explanation.checking.exhaustive import Exhaustive
 from tests.explanation.checking.learners import anatomies, chosen, search, titles
 
-BLOCKS = [(0, 3), *(pytest.param(i, 10, marks=pytest.mark.slow) for i in range(1000, 1080, 10))]
+BLOCKS = [(0, 3), *(pytest.param(i, 10, marks=pytest.mark.slow) for i in range(1000, 1040, 10))]
 
 
 def assert_finds_the_same(found):
