@@ -27,6 +27,8 @@ from tests.explanation.diagnosing.held_out import (
     HELD_OUT_HEALTHY,
     LATER_BROKEN,
     LATER_HEALTHY,
+    SEVENTH_BROKEN,
+    SEVENTH_HEALTHY,
     SIXTH_BROKEN,
     SIXTH_HEALTHY,
 )
@@ -45,6 +47,7 @@ EACH_BROKEN = {
     **FOURTH_BROKEN,
     **FIFTH_BROKEN,
     **SIXTH_BROKEN,
+    **SEVENTH_BROKEN,
 }
 EACH_HEALTHY = {
     **HELD_OUT_HEALTHY,
@@ -52,6 +55,7 @@ EACH_HEALTHY = {
     **FOURTH_HEALTHY,
     **FIFTH_HEALTHY,
     **SIXTH_HEALTHY,
+    **SEVENTH_HEALTHY,
 }
 ALL = {**EACH_BROKEN, **EACH_HEALTHY}
 QUICK = [
@@ -87,6 +91,11 @@ def test_the_fifth_exam_has_ten_of_each_and_no_name_twice():
 def test_the_sixth_exam_has_ten_of_each_and_no_name_twice():
     assert len(SIXTH_HEALTHY) == 10
     assert len({case.finding for case in SIXTH_BROKEN.values()}) == len(SIXTH_BROKEN) == 10
+
+
+def test_the_seventh_exam_has_ten_of_each_and_no_name_twice():
+    assert len(SEVENTH_HEALTHY) == 10
+    assert len({case.finding for case in SEVENTH_BROKEN.values()}) == len(SEVENTH_BROKEN) == 10
 
 
 def test_a_dozen_names_occur():

@@ -17,6 +17,9 @@ asked the doctor; it leans to what is taught, compared and tried out in small ex
 
 The sixth (`SIXTH_BROKEN`, `SIXTH_HEALTHY`) was written by somebody who had not read the rules nor
 asked the doctor; it holds what students and researchers have on their desks.
+
+The seventh (`SEVENTH_BROKEN`, `SEVENTH_HEALTHY`) was written by somebody who had not read the rules
+nor asked the doctor; it holds plain faults, and plain set-ups, of tables, small pictures and texts.
 """
 
 from tests.explanation.diagnosing.held_out import (  # noqa: F401  each writes down its set-ups
@@ -28,6 +31,8 @@ from tests.explanation.diagnosing.held_out import (  # noqa: F401  each writes d
     healthy,
     later_broken,
     later_healthy,
+    seventh_broken,
+    seventh_healthy,
     sixth_broken,
     sixth_healthy,
 )
@@ -38,3 +43,4 @@ LATER_BROKEN, LATER_HEALTHY = broken_of("third"), healthy_of("third")
 FOURTH_BROKEN, FOURTH_HEALTHY = broken_of("fourth"), healthy_of("fourth")
 FIFTH_BROKEN, FIFTH_HEALTHY = broken_of("fifth"), healthy_of("fifth")
 SIXTH_BROKEN, SIXTH_HEALTHY = broken_of("sixth"), healthy_of("sixth")
+SEVENTH_BROKEN, SEVENTH_HEALTHY = broken_of("seventh"), healthy_of("seventh")
