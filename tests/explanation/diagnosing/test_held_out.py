@@ -285,6 +285,7 @@ EXAMS = {
     "fourth": (FOURTH_BROKEN, FOURTH_HEALTHY),
     "fifth": (FIFTH_BROKEN, FIFTH_HEALTHY),
     "sixth": (SIXTH_BROKEN, SIXTH_HEALTHY),
+    "seventh": (SEVENTH_BROKEN, SEVENTH_HEALTHY),
 }
 
 
