@@ -1,10 +1,10 @@
 """The doctor's later exams: set-ups that the author of its rules had not seen.
 
 They were written after the first exam (`setups`), by somebody who had not read the rules, and came
-here when the rules were frozen. **They are not changed to suit a rule.** What each showed when it was
-asked first stands in docs/doctor.md; only then were rules mended by it. They have the form of the first exam, in books of their own,
-and other data, layers, losses, optimisers and sizes; they come from what people ask in forums and
-hand in for courses.
+here when the rules were frozen. **They are not changed to suit a rule.** What each showed when it
+was asked first stands in docs/doctor.md; only then were rules mended by it. They have the form of
+the first exam, in books of their own, and other data, layers, losses, optimisers and sizes; they
+come from what people ask in forums and hand in for courses.
 
 The third (`LATER_BROKEN`, `LATER_HEALTHY`) was written after two false alarms of the second had
 been mended, again by somebody who had not read the rules.
