@@ -87,7 +87,8 @@ def _grown(evidence: Evidence) -> Iterator[Found]:
         case.engine.rate.at(step, case.plan.locate(step)[0])
         for step in (best * case.plan.updates_per_epoch, last)
     )
-    if now < 3 * then or losses[-1] - losses[best] < 0.5 * (losses[0] - losses[best]):
+    risen, fallen = losses[-1] - losses[best], losses[0] - losses[best]
+    if now < 3 * then or risen < max(0.5 * fallen, 0.1 * abs(losses[best])):
         return
     yield Found(
         f"The schedule has raised the learning rate to {now:.3g}, and that goes too far",
