@@ -108,6 +108,11 @@ class Browser:
             "Emulation.setDeviceMetricsOverride",
             width=width, height=height, deviceScaleFactor=1, mobile=False,
         )  # fmt: skip
+        # The answer comes before the page is laid out anew, on a busy machine.
+        for _ in range(100):
+            if self.run("[innerWidth, innerHeight]") == [width, height]:
+                return
+            time.sleep(0.05)
 
     def prefer(self, **features):
         """Set what the reader prefers: ``prefers_color_scheme="dark"``."""
