@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from chainrule.explanation.diagnosing.slopes import ancestors
 from chainrule.explanation.diagnosing.units import value_at
 from chainrule.explanation.trace import Trace
 from chainrule.ops import ElementwiseOp, bind
@@ -28,7 +29,7 @@ def interval_of(trace: Trace, position: int) -> Interval:
     """
     found: dict[int, Interval] = {}
     graph = trace.graph
-    for at in sorted(_made_of(trace, position)):
+    for at in sorted(ancestors(graph, position)):
         node = graph.nodes[at]
         value = np.asarray(trace.values[at])
         given = [found[i] for i in node.inputs]
@@ -43,17 +44,6 @@ def interval_of(trace: Trace, position: int) -> Interval:
         else:
             found[at] = EVERYWHERE
     return found[position]
-
-
-def _made_of(trace: Trace, position: int) -> set[int]:
-    """The values that one is made of, and it."""
-    stack, seen = [position], set[int]()
-    while stack:
-        at = stack.pop()
-        if at not in seen:
-            seen.add(at)
-            stack.extend(trace.graph.nodes[at].inputs)
-    return seen
 
 
 def _is_share(value: Array, operands: int) -> bool:

@@ -177,7 +177,8 @@ def _blind_to_a_class(evidence: Evidence) -> Iterator[Found]:
                 "its gradient by the outputs is 0 everywhere, and nothing is learnt",
             ),
             where="loss",
-            fix="A softmax is for one output per class: for one output use BCEWithLogitsLoss",
+            fix="Let the cost depend on the outputs: a softmax over one output is 1 whatever that "
+            "is, and BCEWithLogitsLoss is for one",
         )
         return
     yield Found(

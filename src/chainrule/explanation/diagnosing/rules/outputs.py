@@ -108,8 +108,8 @@ def _out_of_reach(evidence: Evidence) -> Iterator[Found]:
         f"{(beyond != 0).mean():.0%} of the targets lie where no weights bring the outputs",
         (
             (
-                f"with weights drawn anew, ten and a hundred times as large as usual, all outputs "
-                f"lie in [{low:.3g}, {high:.3g}]"
+                "with weights drawn anew with a deviation of 10, and of 100, all outputs lie in "
+                f"[{low:.3g}, {high:.3g}]"
             ),
             f"the targets go from {target.min():g} to {target.max():g}",
         ),

@@ -14,6 +14,7 @@ from chainrule.explanation.diagnosing.finding import LIKELY
 from chainrule.explanation.diagnosing.linear import is_structural
 from chainrule.explanation.diagnosing.rule import Found, rule
 from chainrule.explanation.diagnosing.scores import as_targets
+from chainrule.explanation.diagnosing.trials import rates_of
 from chainrule.explanation.diagnosing.variants import standing_still
 from chainrule.graph import Axis
 
@@ -60,7 +61,7 @@ def _no_update(evidence: Evidence) -> Iterator[Found]:
         )
         return
     steps = case.steps or evidence.planned or case.plan.updates_per_epoch
-    rates = [case.engine.rate.at(s, case.plan.locate(s)[0]) for s in range(min(steps, 2000))]
+    rates = rates_of(case.engine, 0, min(steps, 2000))
     if rates and not any(rates):
         yield Found(
             "The learning rate is 0: no update changes anything",
