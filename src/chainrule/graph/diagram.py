@@ -79,8 +79,8 @@ def parts_of(graph: Graph) -> list[str]:
         for i in gradients
         if (name := (graph.nodes[i].name or "")[2:]) in graph.positions
     }
-    before, leading_there = _ancestors(graph, primals), _ancestors(graph, gradients)
-    shown = _ancestors(graph, {o.node for o in graph.outputs if not _is_next(graph, o.label)})
+    before, leading_there = graph.ancestors(primals), graph.ancestors(gradients)
+    shown = graph.ancestors({o.node for o in graph.outputs if not _is_next(graph, o.label)})
     after: set[int] = set(gradients)
     parts = []
     for i, node in enumerate(graph.nodes):
@@ -105,14 +105,6 @@ def _is_gradient(graph: Graph, node: Node) -> bool:
     if node.op == "input" or not (node.name or "").startswith("d_"):
         return False
     return all(part[2:] in graph.positions for part in (node.name or "").split("/"))
-
-
-def _ancestors(graph: Graph, positions: Collection[int]) -> set[int]:
-    found = set(positions)
-    for i in range(len(graph.nodes) - 1, -1, -1):
-        if i in found:
-            found.update(graph.nodes[i].inputs)
-    return found
 
 
 # --- modules ----------------------------------------------------------------------------------

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeAlias, cast
@@ -211,6 +211,14 @@ class Graph:
 
     def __getitem__(self, name: str) -> Node:
         return self.nodes[self.find(name)]
+
+    def ancestors(self, positions: Iterable[int]) -> set[int]:
+        """The positions of some values, and of all that they are computed from."""
+        found = set(positions)
+        for i in range(max(found, default=-1), -1, -1):
+            if i in found:
+                found.update(self.nodes[i].inputs)
+        return found
 
     def diagram(
         self,

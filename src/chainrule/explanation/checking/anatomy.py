@@ -170,7 +170,7 @@ def take_apart(
     costs = [wide.labels[name] for name in ("loss", "penalty") if name in wide.labels]
     held = {i for i in range(len(wide.nodes)) if is_draw(trace.graph, i)}
     b, moved = Builder(), dict[int, Value]()
-    needed = _ancestors(wide, costs)
+    needed = wide.ancestors(costs)
     for i, node in enumerate(wide.nodes):
         if node.op == "input" or i in needed:
             moved[i] = _copied(b, node, moved)
@@ -186,7 +186,7 @@ def take_apart(
         moved[wide.positions[f"d_{name}"]] = gradient
     backward = len(b.nodes)
     updates = [output.node for output in wide.outputs if output.label.startswith(NEXT)]
-    for i in sorted(_ancestors(wide, updates, given=moved)):
+    for i in sorted(_missing(wide, updates, moved)):
         if i not in moved:
             moved[i] = _copied(b, wide.nodes[i], moved)
     known = {moved[i].position: trace.values[i] for i in moved if i in held or _is_input(wide, i)}
@@ -221,14 +221,12 @@ def _differentiated(graph: Graph) -> list[str]:
     return [name for name in names if f"d_{name}" in graph.positions]
 
 
-def _ancestors(
-    graph: Graph, positions: Sequence[int], given: Mapping[int, Value] | None = None
-) -> set[int]:
+def _missing(graph: Graph, positions: Sequence[int], given: Mapping[int, Value]) -> set[int]:
     """What values are computed from, up to what is there already."""
     found, stack = set[int](), list(positions)
     while stack:
         position = stack.pop()
-        if position not in found and position not in (given or {}):
+        if position not in found and position not in given:
             found.add(position)
             stack.extend(graph.nodes[position].inputs)
     return found

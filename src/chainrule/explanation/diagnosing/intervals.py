@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from chainrule.explanation.diagnosing.slopes import ancestors
 from chainrule.explanation.diagnosing.units import value_at
 from chainrule.explanation.trace import Trace
 from chainrule.ops import ElementwiseOp, bind
@@ -29,7 +28,7 @@ def interval_of(trace: Trace, position: int) -> Interval:
     """
     found: dict[int, Interval] = {}
     graph = trace.graph
-    for at in sorted(ancestors(graph, position)):
+    for at in sorted(graph.ancestors([position])):
         node = graph.nodes[at]
         value = np.asarray(trace.values[at])
         given = [found[i] for i in node.inputs]

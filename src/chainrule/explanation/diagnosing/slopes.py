@@ -131,7 +131,7 @@ def _longest(graph: Graph, inside: Sequence[tuple[int, str]], output: int) -> li
     """The way to the output that passes the most of some named places, in order."""
     best: dict[int, list[tuple[int, str]]] = {}
     for node, name in [*inside, (output, "the output")]:
-        before = ancestors(graph, node) - {node}
+        before = graph.ancestors([node]) - {node}
         ways = [way for end, way in best.items() if end in before]
         best[node] = [*max(ways, key=len, default=[]), (node, name)]
     return best[output]
@@ -143,14 +143,14 @@ def cut_at(graph: Graph, primal: int, gradient: int) -> int | None:
     A step function or a rounding is none: its slope is 0, which is another thing to be told.
     """
     seeds = {i for name, i in graph.positions.items() if name in ("d_loss", "d_penalty")}
-    if seeds & ancestors(graph, gradient):
+    if seeds & graph.ancestors([gradient]):
         return None
     loss = graph.labels["loss"]
     ahead = {primal}
     for position, node in enumerate(graph.nodes[: loss + 1]):
         if ahead.intersection(node.inputs):
             ahead.add(position)
-    between = sorted(ahead & ancestors(graph, loss))
+    between = sorted(ahead & graph.ancestors([loss]))
     for position in between:
         node = graph.nodes[position]
         if not node.dtype.is_float:  # a comparison with what depends on the parameter
@@ -161,27 +161,10 @@ def cut_at(graph: Graph, primal: int, gradient: int) -> int | None:
     return next((i for i in between if graph.nodes[i].op == "custom"), None)
 
 
-def ancestors(graph: Graph, position: int) -> set[int]:
-    """The values that one is made of, and it."""
-    stack, seen = [position], set[int]()
-    while stack:
-        at = stack.pop()
-        if at not in seen:
-            seen.add(at)
-            stack.extend(graph.nodes[at].inputs)
-    return seen
-
-
 def _inputs_of_loss(trace: Trace) -> set[str]:
     """The names of the inputs that the loss is computed from, or a penalty."""
     graph = trace.graph
-    stack = [graph.labels[label] for label in ("loss", "penalty") if label in graph.labels]
-    seen: set[int] = set()
-    while stack:
-        position = stack.pop()
-        if position not in seen:
-            seen.add(position)
-            stack.extend(graph.nodes[position].inputs)
+    seen = graph.ancestors(graph.labels[at] for at in ("loss", "penalty") if at in graph.labels)
     return {graph.name_of(i) for i in seen if graph.nodes[i].op == "input"}
 
 

@@ -95,12 +95,7 @@ def on_the_way(made: Exercise) -> list[int]:
         Positions in the step with its composites opened.
     """
     graph = made.trace.opened.graph
-    found, stack = set[int](), [graph.find(task.value) for task in made.tasks]
-    while stack:
-        position = stack.pop()
-        if position not in found:
-            found.add(position)
-            stack.extend(graph.nodes[position].inputs)
+    found = graph.ancestors(graph.find(task.value) for task in made.tasks)
     labels = set(graph.labels.values())
     return [
         i

@@ -147,19 +147,10 @@ def _shares(trace: Trace, place: Place, part: int, cost: int) -> list[float]:
 def _cost_of_each(trace: Trace, start: int, part: int) -> int | None:
     """The value with one cost for each example that a batch's cost is made of, if it is reached."""
     reached = reached_from(trace, start, part)
-    for i in reversed(_made_of(trace, part)):
+    for i in sorted(trace.graph.ancestors([part]), reverse=True):
         if i in reached and i != start and _is_by_example(trace, i):
             return i
     return None
-
-
-def _made_of(trace: Trace, position: int) -> list[int]:
-    """The values that one is computed from, in the order of computing."""
-    needed = {position}
-    for i in range(position, -1, -1):
-        if i in needed:
-            needed.update(trace.graph.nodes[i].inputs)
-    return sorted(needed)
 
 
 def _is_by_example(trace: Trace, position: int) -> bool:
